@@ -1,0 +1,125 @@
+#!/usr/bin/env python3
+"""Set Lode up and run it. Needs Python 3.11 and pip, nothing else.
+
+    python3 dev.py up       the whole system on this machine, with a simulated site
+    python3 dev.py test     every test (--strict: none may be left out)
+    python3 dev.py check    format, lint, types, import rules
+    python3 dev.py bench    how fast it is ([NAME] [--json])
+    python3 dev.py lock     pin every dependency again, with hashes
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+BIN = VENV / "bin"
+LOCKS = ROOT / "deploy" / "locks"
+PARTS = [ROOT / name for name in ("wire", "firmware-configs", "edge-agent", "models", "hub", "ui")]
+PARTS += [ROOT / "tests" / "sim", ROOT]
+
+# What the full test suite needs from Debian, and the program that shows it is there.
+DEBIAN = {"mosquitto": "mosquitto", "chromium": "chromium", "faketime": "faketime"}
+
+CHECKS = [["ruff", "format", "--check"], ["ruff", "check"], ["mypy"], ["lint-imports"]]
+
+# Which extras each part is locked with.
+LOCKED = {
+    "edge": ["edge-agent/pyproject.toml", "--extra", "asic", "--extra", "modbus"],
+    "hub": ["hub/pyproject.toml", "ui/pyproject.toml", "--extra", "embedded"],
+    "dev": ["pyproject.toml", "--extra", "dev"],
+}
+
+
+def setup() -> None:
+    """Fill .venv with the locked packages and with our own parts, once per lock."""
+    stamp = VENV / "installed"
+    digest = hashlib.sha256(sys.version.encode())
+    for path in [LOCKS / "dev.txt", *(part / "pyproject.toml" for part in PARTS)]:
+        digest.update(path.read_bytes())
+    if stamp.exists() and stamp.read_text() == digest.hexdigest():
+        return
+    print("setting up .venv: about a minute, once", flush=True)
+    # Debian packs pip and venv apart, so make a bare environment and fill it with the pip there is.
+    run(sys.executable, "-m", "venv", "--clear", "--without-pip", str(VENV))
+    pip = [sys.executable, "-m", "pip", "--python", str(VENV), "install", "--quiet", "--no-deps"]
+    quiet = {"PIP_ROOT_USER_ACTION": "ignore", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    run(*pip, "--require-hashes", "--requirement", str(LOCKS / "dev.txt"), env=quiet)
+    run(*pip, "--no-build-isolation", *(f"--editable={part}" for part in PARTS), env=quiet)
+    stamp.write_text(digest.hexdigest())
+
+
+def run(*command: str, env: dict[str, str] | None = None) -> None:
+    """Run a command in the project; leave with its status when it fails."""
+    path = f"{BIN}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    status = subprocess.call(command, cwd=ROOT, env={**os.environ, "PATH": path, **(env or {})})
+    if status:
+        sys.exit(status)
+
+
+def test(*arguments: str) -> None:
+    """Run the tests; as root on Debian, install first what the full suite needs."""
+    strict = "--strict" in arguments
+    missing = [package for package, program in DEBIAN.items() if not _found(program)]
+    if missing and os.geteuid() == 0 and shutil.which("apt-get"):
+        print("installing", *missing, flush=True)
+        quiet = {"DEBIAN_FRONTEND": "noninteractive"}
+        subprocess.call(["apt-get", "update", "-qq"], stdout=subprocess.DEVNULL)
+        install = ["apt-get", "install", "-qq", "--no-install-recommends", *missing]
+        subprocess.call(install, stdout=subprocess.DEVNULL, env={**os.environ, **quiet})
+    rest = [argument for argument in arguments if argument != "--strict"]
+    run(str(BIN / "pytest"), *rest, env={"LODE_TEST_STRICT": "1"} if strict else {})
+
+
+def check() -> None:
+    """Run every static check."""
+    for command in CHECKS:
+        run(str(BIN / command[0]), *command[1:])
+
+
+def lock() -> None:
+    """Pin every dependency with hashes, one file per part, without any download address."""
+    for name, what in LOCKED.items():
+        command = [str(BIN / "uv"), "pip", "compile", "--quiet", "--universal", "--upgrade"]
+        command += ["--python-version", "3.11", "--generate-hashes", "--no-annotate"]
+        command += ["--no-header", "--no-emit-find-links", "--output-file", str(LOCKS / f"{name}.txt")]
+        run(*command, *what)
+        _drop_own_parts(LOCKS / f"{name}.txt")
+
+
+def _drop_own_parts(path: Path) -> None:
+    kept = [line for line in path.read_text().splitlines() if not line.startswith(("-e ", "./", "lode-"))]
+    path.write_text("\n".join(kept) + "\n")
+
+
+def _found(program: str) -> bool:
+    return any(
+        shutil.which(program, path=path) for path in (None, "/usr/sbin", "/usr/local/sbin")
+    )
+
+
+def main(argv: list[str]) -> None:
+    """Set up, then run the named command with the further arguments."""
+    commands = {"up": up, "test": test, "check": check, "bench": bench, "lock": lock}
+    if not argv or argv[0] not in commands:
+        sys.exit(__doc__)
+    setup()
+    commands[argv[0]](*argv[1:])
+
+
+def up(*arguments: str) -> None:
+    """Run the whole system until Ctrl-C, or for the time that `--for SECONDS` gives."""
+    run(str(BIN / "python"), str(ROOT / "tests" / "system" / "up.py"), *arguments)
+
+
+def bench(*arguments: str) -> None:
+    """Measure the speed of everything, or of one thing by name."""
+    run(str(BIN / "python"), str(ROOT / "tests" / "bench"), *arguments)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,1 @@
+"""The edge agent: reads devices, keeps every record, forwards it."""

@@ -1,0 +1,1 @@
+"""What each device speaks, measures and tolerates, as data."""

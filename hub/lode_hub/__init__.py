@@ -1,0 +1,1 @@
+"""The hub: ingests, stores, detects, alerts."""

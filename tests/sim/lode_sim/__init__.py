@@ -1,0 +1,1 @@
+"""A mining site over real sockets, with faults on demand."""

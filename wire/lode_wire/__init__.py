@@ -1,0 +1,1 @@
+"""The contract between edge and hub: records, codec, topics, acknowledgements."""
