@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Set Lode up and run it. Needs Python 3.11 and pip, nothing else.
 
-    python3 dev.py up       the whole system on this machine, with a simulated site
-    python3 dev.py test     every test (--strict: none may be left out)
-    python3 dev.py check    format, lint, types, import rules
-    python3 dev.py bench    how fast it is ([NAME] [--json])
-    python3 dev.py lock     pin every dependency again, with hashes
+python3 dev.py up       the whole system on this machine, with a simulated site
+python3 dev.py test     every test (--strict: none may be left out)
+python3 dev.py check    format, lint, types, import rules
+python3 dev.py bench    how fast it is ([NAME] [--json])
+python3 dev.py lock     pin every dependency again, with hashes
 """
 
 import hashlib
@@ -65,11 +65,12 @@ def test(*arguments: str) -> None:
     """Run the tests; as root on Debian, install first what the full suite needs."""
     strict = "--strict" in arguments
     missing = [package for package, program in DEBIAN.items() if not _found(program)]
-    if missing and os.geteuid() == 0 and shutil.which("apt-get"):
+    apt = shutil.which("apt-get")
+    if missing and apt and os.geteuid() == 0:
         print("installing", *missing, flush=True)
         quiet = {"DEBIAN_FRONTEND": "noninteractive"}
-        subprocess.call(["apt-get", "update", "-qq"], stdout=subprocess.DEVNULL)
-        install = ["apt-get", "install", "-qq", "--no-install-recommends", *missing]
+        subprocess.call([apt, "update", "-qq"], stdout=subprocess.DEVNULL)
+        install = [apt, "install", "-qq", "--no-install-recommends", *missing]
         subprocess.call(install, stdout=subprocess.DEVNULL, env={**os.environ, **quiet})
     rest = [argument for argument in arguments if argument != "--strict"]
     run(str(BIN / "pytest"), *rest, env={"LODE_TEST_STRICT": "1"} if strict else {})
@@ -86,20 +87,27 @@ def lock() -> None:
     for name, what in LOCKED.items():
         command = [str(BIN / "uv"), "pip", "compile", "--quiet", "--universal", "--upgrade"]
         command += ["--python-version", "3.11", "--generate-hashes", "--no-annotate"]
-        command += ["--no-header", "--no-emit-find-links", "--output-file", str(LOCKS / f"{name}.txt")]
+        command += [
+            "--no-header",
+            "--no-emit-find-links",
+            "--output-file",
+            str(LOCKS / f"{name}.txt"),
+        ]
         run(*command, *what)
         _drop_own_parts(LOCKS / f"{name}.txt")
 
 
 def _drop_own_parts(path: Path) -> None:
-    kept = [line for line in path.read_text().splitlines() if not line.startswith(("-e ", "./", "lode-"))]
+    kept = [
+        line
+        for line in path.read_text().splitlines()
+        if not line.startswith(("-e ", "./", "lode-"))
+    ]
     path.write_text("\n".join(kept) + "\n")
 
 
 def _found(program: str) -> bool:
-    return any(
-        shutil.which(program, path=path) for path in (None, "/usr/sbin", "/usr/local/sbin")
-    )
+    return any(shutil.which(program, path=path) for path in (None, "/usr/sbin", "/usr/local/sbin"))
 
 
 def main(argv: list[str]) -> None:

@@ -139,7 +139,7 @@ def decode(payload: bytes) -> Batch:
     _, fields = _schema(header.kind)
     try:
         columns = _COLUMNS.decode(_decompress(content))
-    except (msgspec.MsgspecError, RecursionError, MemoryError) as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError, MemoryError) as error:
         raise DecodeError(f"columns: {error}") from error
     for name in columns:
         if name not in fields:
@@ -165,7 +165,7 @@ def _open(payload: bytes) -> tuple[Header, memoryview]:
         raise DecodeError("payload: the CRC32C does not match; truncated or altered on the way")
     try:
         header = _HEADER.decode(content[:length])
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise DecodeError(f"header: {error}") from error
     if not (0 < header.n <= MAX_RECORDS and header.seq > 0):
         raise DecodeError(f"header: {header.n} records as number {header.seq}")

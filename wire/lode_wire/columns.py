@@ -39,10 +39,14 @@ class Scalar:
         return (1 << bits) - 1 if self.code[0] == "u" else -(1 << (bits - 1))
 
 
-F32, F64 = Annotated[float, Scalar("f4", "f", 4)], Annotated[float, Scalar("f8", "d", 8)]
-I16, I32 = Annotated[int, Scalar("i2", "h", 2)], Annotated[int, Scalar("i4", "i", 4)]
-I64, U8 = Annotated[int, Scalar("i8", "q", 8)], Annotated[int, Scalar("u1", "B", 1)]
-U16, U32 = Annotated[int, Scalar("u2", "H", 2)], Annotated[int, Scalar("u4", "I", 4)]
+F32 = Annotated[float, Scalar("f4", "f", 4)]
+F64 = Annotated[float, Scalar("f8", "d", 8)]
+I16 = Annotated[int, Scalar("i2", "h", 2)]
+I32 = Annotated[int, Scalar("i4", "i", 4)]
+I64 = Annotated[int, Scalar("i8", "q", 8)]
+U8 = Annotated[int, Scalar("u1", "B", 1)]
+U16 = Annotated[int, Scalar("u2", "H", 2)]
+U32 = Annotated[int, Scalar("u4", "I", 4)]
 
 _U8, _U32 = Scalar("u1", "B", 1), Scalar("u4", "I", 4)
 
@@ -132,7 +136,7 @@ class Field:
         if self.is_optional:
             missing = column.scalar.missing
             # NaN is the one value that differs from itself.
-            return [None if v == missing or v != v else v for v in numbers]
+            return [None if v == missing or v != v else v for v in numbers]  # noqa: PLR0124
         if self.choices is None:
             return numbers
         try:
@@ -228,6 +232,6 @@ def _strict_bool(value: int) -> bool:
     return value == 1
 
 
-def _expect(holds: bool, otherwise: str) -> None:  # noqa: FBT001 -- a condition and its message
+def _expect(holds: bool, otherwise: str) -> None:
     if not holds:
         raise ValueError(otherwise)

@@ -79,5 +79,5 @@ def _decode(decoder: msgspec.msgpack.Decoder[_M], payload: bytes, place: str) ->
         raise DecodeError(f"{place}: {len(payload)} bytes, more than {MAX_MESSAGE_BYTES}")
     try:
         return decoder.decode(payload)
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise DecodeError(f"{place}: {error}") from error

@@ -1,9 +1,9 @@
 """Where on the broker each thing is said.
 
-    up    lode/v1/{partition}/{agent}/{kind}    batches; all agents of a site share a partition
-    down  lode/v1/ack/{agent}                   what the hub has committed
-    down  lode/v1/cmd/{agent}                   signed commands, never retained
-    both  lode/v1/state/{agent}                 presence: retained, with a last will
+up    lode/v1/{partition}/{agent}/{kind}    batches; all agents of a site share a partition
+down  lode/v1/ack/{agent}                   what the hub has committed
+down  lode/v1/cmd/{agent}                   signed commands, never retained
+both  lode/v1/state/{agent}                 presence: retained, with a last will
 """
 
 import re

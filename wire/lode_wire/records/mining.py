@@ -1,9 +1,9 @@
 """What a mining site measures. `rig`, `meter` and `device` are the agent's device numbers."""
 
 import enum
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
-from lode_wire.columns import F32, F64, I16, I32, I64, U32, Scalar
+from lode_wire.columns import F32, F64, I16, I32, I64, U16, U32
 from lode_wire.records.base import Record
 
 
@@ -43,7 +43,7 @@ class Quality(enum.IntFlag):
     LATE = 128  # the poll began later than its interval
 
 
-QUALITY = Annotated[int, Scalar("u2", "H", 2)]  # a combination of Quality bits
+QualityBits = U16  # any combination of Quality
 
 
 class RigReading(Record, frozen=True, kw_only=True):
@@ -67,7 +67,7 @@ class RigReading(Record, frozen=True, kw_only=True):
     accepted_shares: I64 | None = None
     rejected_shares: I64 | None = None
     uptime_s: I64 | None = None
-    quality: QUALITY = 0
+    quality: QualityBits = 0
 
 
 class MeterReading(Record, frozen=True, kw_only=True):
@@ -84,7 +84,7 @@ class MeterReading(Record, frozen=True, kw_only=True):
     current_a: F32 | None = None  # sum of the phases
     freq_hz: F32 | None = None
     power_factor: F32 | None = None
-    quality: QUALITY = 0
+    quality: QualityBits = 0
 
 
 class PointReading(Record, frozen=True, kw_only=True):
@@ -97,6 +97,4 @@ class PointReading(Record, frozen=True, kw_only=True):
     point: str
     value: F64 | None
     unit: str
-    quality: QUALITY = 0
-
-
+    quality: QualityBits = 0
