@@ -13,12 +13,15 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 BIN = VENV / "bin"
 LOCKS = ROOT / "deploy" / "locks"
+# Not the one in .venv, when it is that one that runs this file: it is about to be replaced.
+PYTHON: str = getattr(sys, "_base_executable", sys.executable)
 PARTS = [ROOT / name for name in ("wire", "firmware-configs", "edge-agent", "models", "hub", "ui")]
 PARTS += [ROOT / "tests" / "sim", ROOT]
 
@@ -29,28 +32,35 @@ CHECKS = [["ruff", "format", "--check"], ["ruff", "check"], ["mypy"], ["lint-imp
 
 # Which extras each part is locked with.
 LOCKED = {
+    "dev": ["pyproject.toml", "--extra", "dev"],
     "edge": ["edge-agent/pyproject.toml", "--extra", "asic", "--extra", "modbus"],
     "hub": ["hub/pyproject.toml", "ui/pyproject.toml", "--extra", "embedded"],
-    "dev": ["pyproject.toml", "--extra", "dev"],
 }
 
 
 def setup() -> None:
     """Fill .venv with the locked packages and with our own parts, once per lock."""
     stamp = VENV / "installed"
-    digest = hashlib.sha256(sys.version.encode())
-    for path in [LOCKS / "dev.txt", *(part / "pyproject.toml" for part in PARTS)]:
-        digest.update(path.read_bytes())
-    if stamp.exists() and stamp.read_text() == digest.hexdigest():
+    digest = _digest()
+    if stamp.exists() and stamp.read_text() == digest:
         return
     print("setting up .venv: about a minute, once", flush=True)
     # Debian packs pip and venv apart, so make a bare environment and fill it with the pip there is.
-    run(sys.executable, "-m", "venv", "--clear", "--without-pip", str(VENV))
-    pip = [sys.executable, "-m", "pip", "--python", str(VENV), "install", "--quiet", "--no-deps"]
+    run(PYTHON, "-m", "venv", "--clear", "--without-pip", str(VENV))
+    pip = [PYTHON, "-m", "pip", "--python", str(VENV), "install", "--quiet", "--no-deps"]
     quiet = {"PIP_ROOT_USER_ACTION": "ignore", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     run(*pip, "--require-hashes", "--requirement", str(LOCKS / "dev.txt"), env=quiet)
     run(*pip, "--no-build-isolation", *(f"--editable={part}" for part in PARTS), env=quiet)
-    stamp.write_text(digest.hexdigest())
+    stamp.write_text(digest)
+
+
+def _digest() -> str:
+    digest = hashlib.sha256(sys.version.encode() + (LOCKS / "dev.txt").read_bytes())
+    for part in PARTS:
+        settings = tomllib.loads((part / "pyproject.toml").read_text())
+        for table in ("project", "build-system"):
+            digest.update(repr(settings[table]).encode())
+    return digest.hexdigest()
 
 
 def run(*command: str, env: dict[str, str] | None = None) -> None:
@@ -85,6 +95,8 @@ def check() -> None:
 def lock() -> None:
     """Pin every dependency with hashes, one file per part, without any download address."""
     for name, what in LOCKED.items():
+        # The parts are pinned as they are tested: within the whole project's pins.
+        within = [] if name == "dev" else ["--constraint", str(LOCKS / "dev.txt")]
         command = [str(BIN / "uv"), "pip", "compile", "--quiet", "--universal", "--upgrade"]
         command += ["--python-version", "3.11", "--generate-hashes", "--no-annotate"]
         command += [
@@ -93,7 +105,7 @@ def lock() -> None:
             "--output-file",
             str(LOCKS / f"{name}.txt"),
         ]
-        run(*command, *what)
+        run(*command, *within, *what)
         _drop_own_parts(LOCKS / f"{name}.txt")
 
 

@@ -39,7 +39,7 @@ def fixed(kind: type[Record], n: int) -> list[Record]:
     ]
 
 
-def _values(hint: Any) -> st.SearchStrategy[Any]:
+def _values(hint: Any) -> st.SearchStrategy[Any]:  # noqa: C901, PLR0911 -- one case a type
     options = _options(hint)
     if len(options) > 1:
         inner = next(option for option in options if option is not type(None))

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 import zstandard
 from hypothesis import given, settings
+
 from lode_wire import codec, records
 from lode_wire.errors import DecodeError, EncodeError
 from lode_wire.records import Record, RigReading, State

@@ -3,6 +3,7 @@
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given
+
 from lode_wire import messages
 from lode_wire.errors import DecodeError
 from lode_wire.messages import Ack, Presence
