@@ -133,7 +133,7 @@ def main(argv: list[str]) -> None:
 
 def up(*arguments: str) -> None:
     """Run the whole system until Ctrl-C, or for the time that `--for SECONDS` gives."""
-    run(str(BIN / "python"), str(ROOT / "tests" / "system" / "up.py"), *arguments)
+    run(str(BIN / "python"), "-m", "lode_sim.up", *arguments)
 
 
 def bench(*arguments: str) -> None:
