@@ -138,7 +138,7 @@ def up(*arguments: str) -> None:
 
 def bench(*arguments: str) -> None:
     """Measure the speed of everything, or of one thing by name."""
-    run(str(BIN / "python"), str(ROOT / "tests" / "bench"), *arguments)
+    run(str(BIN / "python"), "-m", "tests.bench", *arguments)
 
 
 if __name__ == "__main__":

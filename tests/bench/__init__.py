@@ -1,0 +1,1 @@
+"""How fast Lode is: each `<name>_bench.py` has `run() -> Iterable[Figure]`."""
