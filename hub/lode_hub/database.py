@@ -19,11 +19,10 @@ import subprocess
 import time
 from pathlib import Path
 
-import structlog
-
 from lode_hub.errors import DatabaseError
 from lode_hub.process import HERE, Program
 from lode_hub.process.account import Account, me, ordinary, own, write
+from lode_hub.process.keep import Keeper
 from lode_hub.process.reach import reachable
 from lode_hub.store import cluster
 
@@ -36,7 +35,6 @@ ACCOUNTS = ("postgres", "nobody")
 MAX_SOCKET_CHARS = 100  # the kernel takes 107 with the ending zero; leave some room
 READY_S = 120.0  # a start after a crash replays up to max_wal_size
 STOP = ((signal.SIGINT, 6.0), (signal.SIGQUIT, 1.5))  # fast; then without a last checkpoint
-BACKOFF_S = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0)
 
 SETTINGS = {
     # A commit is on disk before the agent may forget its batch: never relax these.
@@ -70,8 +68,6 @@ SETTINGS = {
     "log_min_messages": "warning",
 }
 
-_log = structlog.get_logger(__name__)
-
 
 class EmbeddedPostgres:
     """A PostgreSQL in a folder, started with the hub, brought back when it dies, stopped with it.
@@ -81,9 +77,8 @@ class EmbeddedPostgres:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.absolute()
-        self.restarts = 0
-        self._program: Program | None = None
-        self._watcher: asyncio.Task[None] | None = None
+        self._program = Program("postgres", self.folder, ordinary(self.folder, ACCOUNTS))
+        self._keeper: Keeper | None = None
         self._lock: int | None = None
 
     @property
@@ -99,7 +94,12 @@ class EmbeddedPostgres:
     @property
     def postmaster_pid(self) -> int | None:
         """The postmaster's process id; None while there is none."""
-        return self._program.pid if self._program else None
+        return self._program.pid
+
+    @property
+    def restarts(self) -> int:
+        """How often it has ended unasked and was brought back."""
+        return self._keeper.restarts if self._keeper else 0
 
     async def start(self) -> str:
         """Start it, or take over the one that runs, and give its `url`.
@@ -109,44 +109,25 @@ class EmbeddedPostgres:
         """
         self._lock = _lock_folder(self.folder)
         try:
-            account = ordinary(self.folder, ACCOUNTS)
-            self._program = Program("postgres", self.folder, account)
-            await asyncio.to_thread(_make, self.folder, account)
-            await self._launch(self._program)
+            await asyncio.to_thread(_make, self.folder, self._program.account)
+            await self._launch()
         except BaseException:
             await self.stop()
             raise
-        self._watcher = asyncio.create_task(self._watch(self._program), name="postgres")
+        self._keeper = Keeper(self._program, self._launch)
         return self.url
 
     async def stop(self) -> None:
         """Stop it in good order; all that is committed stays."""
-        if self._watcher is not None:
-            self._watcher.cancel()
-            await asyncio.gather(self._watcher, return_exceptions=True)
-            self._watcher = None
-        if self._program is not None:
-            await self._program.stop(STOP)
+        if self._keeper is not None:
+            await self._keeper.stop()
+        await self._program.stop(STOP)
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
 
-    async def _watch(self, program: Program) -> None:
-        failures = 0
-        while True:
-            await program.ended()
-            self.restarts += 1
-            _log.warning("postgres ended", restarts=self.restarts)
-            await asyncio.sleep(BACKOFF_S[min(failures, len(BACKOFF_S) - 1)])
-            try:
-                await self._launch(program)
-                failures = 0
-                _log.info("postgres restarted", pid=program.pid)
-            except (DatabaseError, OSError) as error:
-                failures += 1
-                _log.error("postgres restart failed", error=str(error))
-
-    async def _launch(self, program: Program) -> None:
+    async def _launch(self) -> None:
+        program = self._program
         if not program.adopt(_pid_in(self.folder)):
             await program.clear()
             sockets = _socket_folder(self.folder)

@@ -38,7 +38,11 @@ class Program:
     @property
     def is_running(self) -> bool:
         """Whether it runs now."""
-        return self.pid is not None and self.pid in inhabitants(self.folder, self.name)
+        return self.pid is not None and self.pid in self.found()
+
+    def found(self) -> list[int]:
+        """Find the processes of it that run in its folder, whoever started them."""
+        return inhabitants(self.folder, self.name)
 
     def start(self, command: Sequence[str | Path]) -> None:
         """Start it; a session of its own keeps a terminal's Ctrl-C from it."""
@@ -60,7 +64,7 @@ class Program:
 
     def adopt(self, pid: int) -> bool:
         """Take over one that runs already; tell whether there was one."""
-        if pid not in inhabitants(self.folder, self.name):
+        if pid not in self.found():
             return False
         with contextlib.suppress(ProcessLookupError):
             self._watch(pid)
@@ -96,7 +100,7 @@ class Program:
 
     async def clear(self) -> None:
         """Kill whatever of it is left in the folder, such as the children of a killed one."""
-        for pid in inhabitants(self.folder, self.name):
+        for pid in self.found():
             left = Program(self.name, self.folder, self.account)
             if left.adopt(pid):
                 await left.stop([])

@@ -13,6 +13,8 @@ from lode_hub.process.account import Account
 SHELF = Path("/var/lib/lode")
 """Where root keeps copies of such programs."""
 
+_NO_LIBRARY = 127  # from the loader
+
 
 def reachable(program: Path, base: Path, needs: Sequence[str], account: Account) -> Path:
     """Give the program, or as root a copy of it and what it needs where the account can run it.
@@ -68,4 +70,4 @@ def _runs(program: Path, account: Account) -> bool:
         )
     except OSError:
         return False
-    return done.returncode == 0
+    return done.returncode != _NO_LIBRARY  # Mosquitto answers even `--help` with a status of 3
