@@ -1,4 +1,8 @@
 -- The spine: who sends, what is committed, what was measured.
+--
+-- Time-series tables are written here as plain tables. After the migrations, store/partitions.py
+-- turns each into a range-partitioned table (or, raw readings on TimescaleDB, into a hypertable):
+-- it knows every such table, its step, its retention and its storage parameters.
 
 create table site (
     id int generated always as identity primary key,
@@ -16,6 +20,12 @@ create table agent (
     hostname text,
     started_at timestamptz,               -- of the latest birth
     stopped_at timestamptz,               -- of a death later than the latest birth
+    -- Which batch said so, (source, seq): the latest by number wins, because a clock may be set back.
+    birth_source_id int,
+    birth_seq bigint,
+    birth_devices int,                    -- how many device records that birth promised
+    health_source_id int,
+    health_seq bigint,
     is_online boolean not null default false,  -- presence: a hint only
     committed_at timestamptz,             -- hub time of its last committed batch: true liveness
     clock_offset_ms real,                 -- agent's clock minus the hub's, running minimum
@@ -29,6 +39,7 @@ create table source (
     agent_id int not null references agent,
     epoch text not null,
     mark bigint not null default 0,
+    version bigint not null default 0,    -- counts its commits, so that a cached copy knows its age
     first_seen timestamptz not null default now(),
     unique (agent_id, epoch)
 );
@@ -63,6 +74,8 @@ create table device (
     board_temp_max_c real,
     is_configured boolean not null default true,  -- false once a later birth left it out
     facts_at timestamptz not null,
+    facts_source_id int not null,         -- the batch these facts came in; the latest wins
+    facts_seq bigint not null,
     unique (agent_id, name)
 );
 
@@ -75,7 +88,7 @@ create table device_number (
 );
 
 -- Raw readings. The ledger keeps them unique, so there is no unique index; (source_id, seq) says
--- which batch a row came in. Partitions or chunks are made by lode_hub.store.partitions.
+-- which batch a row came in. BRIN finds a time span; `autosummarize` keeps it fit for fresh rows.
 create table rig_reading (
     at timestamptz not null,
     device_id int not null,
@@ -96,7 +109,8 @@ create table rig_reading (
     state smallint not null,
     power_source smallint not null,
     quality smallint not null
-) partition by range (at);
+);
+create index on rig_reading using brin (at) with (pages_per_range = 32, autosummarize = on);
 
 create table meter_reading (
     at timestamptz not null,
@@ -111,7 +125,8 @@ create table meter_reading (
     freq_hz real,
     power_factor real,
     quality smallint not null
-) partition by range (at);
+);
+create index on meter_reading using brin (at) with (pages_per_range = 32, autosummarize = on);
 
 create table point_reading (
     at timestamptz not null,
@@ -121,7 +136,8 @@ create table point_reading (
     seq bigint not null,
     value double precision,
     quality smallint not null
-) partition by range (at);
+);
+create index on point_reading using brin (at) with (pages_per_range = 32, autosummarize = on);
 
 create table point (
     id int generated always as identity primary key,
@@ -190,6 +206,7 @@ create table gap (
     filled_at timestamptz                 -- when all of it came after all
 );
 create index on gap (source_id, found_at);
+create index on gap (source_id) where reason = 'missing' and filled_at is null;
 
 create table quarantine (
     id bigint generated always as identity primary key,
@@ -215,7 +232,8 @@ create table worker (
 );
 
 -- Rollups. n counts readings; each metric has its own n, because a missing value counts nowhere.
--- `last` is the value of the newest reading by observation time, `last_at`. The key begins with the
+-- `last` is the value of the newest reading by observation time, `last_at` (null when that reading
+-- misses it); `first` is that of the oldest, `first_at`. The key begins with the
 -- bucket: a minute's rows lie together when written, and one rig's are found by bucket and rig.
 
 create table rig_1m (
@@ -258,7 +276,7 @@ create table rig_1m (
     fan_rpm_max real,
     fan_rpm_last real,
     primary key (bucket, device_id)
-) with (fillfactor = 70);
+);
 
 create table rig_15m (like rig_1m including all);
 
@@ -302,7 +320,7 @@ create table meter_1m (
     power_factor_max real,
     power_factor_last real,
     primary key (bucket, device_id)
-) with (fillfactor = 70);
+);
 
 create table meter_15m (like meter_1m including all);
 
@@ -311,9 +329,9 @@ create table meter_1h (like meter_1m including all);
 create table meter_1d (like meter_1m including all);
 
 
--- Buckets of 1 min that an ingest transaction touched, appended and never updated, so that a
+-- Buckets to recompute from the finer rollup, appended and never updated, so that a
 -- recomputation can never miss a transaction that commits while it runs.
 create table rollup_dirty (
-    kind text not null,
-    bucket timestamptz not null           -- the 15 min bucket
+    kind text not null,                   -- the table to recompute: rig_15m, rig_1h, ...
+    bucket timestamptz not null           -- its bucket
 );

@@ -1,0 +1,94 @@
+"""The hub's database: the only place with SQL and psycopg.
+
+Store.open(url) ─► migrate() ─► pool.connection() ─► the functions of this package's modules
+"""
+
+from typing import Self
+
+import psycopg
+import psycopg_pool
+
+from lode_hub.errors import DatabaseError
+from lode_hub.store import copy, migrate, timescale
+from lode_hub.store.connection import Connection
+
+MINIMUM_VERSION = 15
+_CONNECT_TIMEOUT_S = 5
+
+Pool = psycopg_pool.AsyncConnectionPool[Connection]
+
+
+class Store:
+    """A pool of autocommit connections to one database, whose abilities are known."""
+
+    def __init__(self, pool: Pool) -> None:
+        self.pool = pool
+        self.has_timescale = False
+
+    @classmethod
+    async def open(
+        cls, url: str, *, min_size: int = 1, max_size: int = 8, name: str = "lode-hub"
+    ) -> Self:
+        """Connect to a database; `name` is what its sessions are called in pg_stat_activity.
+
+        Raises:
+            DatabaseError: it cannot be reached, or is older than MINIMUM_VERSION.
+        """
+        pool: Pool = psycopg_pool.AsyncConnectionPool(
+            url,
+            kwargs={
+                "autocommit": True,
+                "application_name": name,
+                "connect_timeout": _CONNECT_TIMEOUT_S,
+            },
+            min_size=min_size,
+            max_size=max_size,
+            configure=_configure,
+            # A pool that backs off for minutes would outsleep a database that is back in seconds.
+            reconnect_timeout=3.0,
+            timeout=10.0,
+            open=False,
+        )
+        store = cls(pool)
+        try:
+            await pool.open(wait=True, timeout=2 * _CONNECT_TIMEOUT_S)
+            await store._probe()
+        except (psycopg.Error, psycopg_pool.PoolTimeout) as error:
+            await pool.close()
+            raise DatabaseError(
+                f"database: no connection: {error}; is it running, and is database.url right?"
+            ) from error
+        except DatabaseError:
+            await pool.close()
+            raise
+        return store
+
+    async def migrate(self) -> None:
+        """Bring the schema up to date; more than one hub may do this at once.
+
+        Raises:
+            DatabaseError: a migration fails.
+        """
+        async with self.pool.connection() as conn:
+            await migrate.migrate(conn)
+            self.has_timescale = await timescale.is_used(conn)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.pool.close()
+
+    async def _probe(self) -> None:
+        async with self.pool.connection() as conn:
+            version = conn.info.server_version // 10000
+            if version < MINIMUM_VERSION:
+                raise DatabaseError(
+                    f"database: PostgreSQL {version}, expected {MINIMUM_VERSION} or newer"
+                )
+            self.has_timescale = await timescale.is_used(conn)
+
+
+async def _configure(conn: Connection) -> None:
+    copy.register(conn)
+
+
+__all__ = ["MINIMUM_VERSION", "Connection", "Pool", "Store"]
