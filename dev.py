@@ -83,6 +83,8 @@ def test(*arguments: str) -> None:
         install = [apt, "install", "-qq", "--no-install-recommends", *missing]
         subprocess.call(install, stdout=subprocess.DEVNULL, env={**os.environ, **quiet})
     rest = [argument for argument in arguments if argument != "--strict"]
+    if not strict and not any(argument.startswith("-m") for argument in rest):
+        rest = ["-m", "not slow", *rest]
     run(str(BIN / "pytest"), *rest, env={"LODE_TEST_STRICT": "1"} if strict else {})
 
 

@@ -2,9 +2,13 @@
 
 import os
 import shutil
+from collections import Counter
+from collections.abc import Iterator
 
 import hypothesis
 import pytest
+
+from tests import databases
 
 hypothesis.settings.register_profile("lode", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("lode")
@@ -20,3 +24,30 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             if shutil.which(program, path=PLACES) is None:
                 reason = f"{program} is not on this machine; apt-get install {program}"
                 pytest.fail(reason) if IS_STRICT else pytest.skip(reason)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say in one line each what was left out, and why."""
+    deselected = terminalreporter.stats.get("deselected", [])
+    slow = [item for item in deselected if item.get_closest_marker("slow")]
+    reasons = Counter(
+        str(report.longrepr[2]) for report in terminalreporter.stats.get("skipped", [])
+    )
+    if slow:
+        reasons["slow; run them with --strict"] = len(slow)
+    for reason, times in reasons.items():
+        terminalreporter.write_line(f"left out: {times} tests: {reason.removeprefix('Skipped: ')}")
+
+
+@pytest.fixture(scope="session", params=databases.KINDS)
+def database_server(request: pytest.FixtureRequest) -> Iterator[tuple[str, str]]:
+    """Give a PostgreSQL server for the whole session, as databases.server does."""
+    with databases.server(request.param) as found:
+        yield found
+
+
+@pytest.fixture
+def postgres(database_server: tuple[str, str]) -> Iterator[str]:
+    """Give the URL of an empty database of this test's own."""
+    with databases.fresh(*database_server) as url:
+        yield url

@@ -19,5 +19,5 @@ class Figure:
 
     def as_line(self) -> str:
         """Give it for a person to read."""
-        ratio = "" if self.ratio is None else f"  {self.ratio:8.2f} × {self.against}"
+        ratio = "" if self.ratio is None else f"  {self.ratio:8.2f} of {self.against}"
         return f"{self.name:<44} {self.value:>14,.6g} {self.unit:<12}{ratio}"

@@ -1,0 +1,25 @@
+"""Waiting until the books balance: everything served is stored once, or a gap says why."""
+
+import time
+
+from lode_sim.oracle import Account, account
+from lode_sim.stack import Stack
+
+
+def balance(stack: Stack, *, since_ms: int = 0, timeout_s: float = 60.0) -> Account:
+    """Stop the site, wait for the rest to arrive, and give the last account, balanced or not."""
+    if stack.site.is_running:
+        stack.site.stop()
+    until = time.monotonic() + timeout_s
+    while True:
+        result = account(stack.truth, stack.database_url(), since_ms=since_ms)
+        if not result.lost or time.monotonic() > until:
+            return result
+        time.sleep(0.5)
+
+
+def assert_balanced(result: Account, *, served: int) -> None:
+    """Check that enough was served, nothing lost, nothing doubled."""
+    assert result.served >= served, f"the site served only {result.served}"
+    assert not result.lost, f"{len(result.lost)} lost, such as {result.lost[:5]}; {result.gaps}"
+    assert not result.doubled, f"{len(result.doubled)} doubled, such as {result.doubled[:5]}"

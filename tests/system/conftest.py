@@ -1,0 +1,54 @@
+"""A whole system for one test, on ports and addresses of its own."""
+
+import itertools
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from lode_sim.stack import Stack, free_port
+
+_BASES = itertools.count(1)
+
+Launch = Callable[..., Stack]
+
+
+@pytest.fixture
+def launch(request: pytest.FixtureRequest) -> Iterator[Launch]:
+    """Give a function that starts a stack with the options given; it is ended after the test."""
+    stacks: list[Stack] = []
+    homes: list[Path] = []
+
+    def start(**options: object) -> Stack:
+        # Short, because the database's socket lies below it; not below pytest's own folder,
+        # because the database may run as another user, who may not look in there.
+        home = Path(tempfile.mkdtemp(prefix="lode-"))
+        home.chmod(0o755)
+        homes.append(home)
+        ports = {"http_port": free_port(), "broker_port": free_port()}
+        base = f"127.{40 + next(_BASES)}.0.0"
+        stack = Stack(**{"home": home, "base": base, **ports, **options})  # type: ignore[arg-type]
+        stacks.append(stack)
+        stack.start()
+        return stack
+
+    yield start
+    for stack in stacks:
+        stack.kill()
+    failed = getattr(request.node, "rep_call", None)
+    for home in homes:
+        if failed is not None and failed.failed:
+            print(f"logs kept in {home}/log")
+        else:
+            shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Let the fixture know whether its test failed."""
+    outcome = yield
+    report = outcome.get_result()  # type: ignore[attr-defined]
+    if report.when == "call":
+        item.rep_call = report  # type: ignore[attr-defined]
