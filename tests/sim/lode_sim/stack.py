@@ -17,9 +17,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import httpx
+from lode_hub.database import EmbeddedPostgres
 
 BIN = Path(sys.executable).parent
 _PR_SET_PDEATHSIG = 1
@@ -109,6 +110,8 @@ class Stack:
     hub_env: dict[str, str] = field(default_factory=dict)
     edge_env: dict[str, str] = field(default_factory=dict)
     hub_stdout: IO[str] | int | None = None
+    edge_data: Path | None = None
+    starts_edge: bool = True
 
     def __post_init__(self) -> None:
         """Name the folders and describe the parts; nothing is started yet."""
@@ -125,7 +128,7 @@ class Stack:
         self.hub.env = self._hub_settings()
         self.hub.stdout = self.hub_stdout
         self.edge = self._part("edge", "lode-edge", "run", "--config", str(self.agent_config))
-        self.edge.env = self.edge_env
+        self.edge.env = self._edge_settings()
         self.parts = [self.mailbox, self.hub, self.link, self.site, self.edge]
 
     @property
@@ -149,7 +152,8 @@ class Stack:
         self.site.start()
         wait_for(self.agent_config.exists, 30, "the site to be ready", self.site)
         wait_for(lambda: _listens(self.link_port), 30, "the link to listen", self.link)
-        self.edge.start()
+        if self.starts_edge:
+            self.edge.start()
 
     def stop(self) -> None:
         """Stop every part, the sources first; say nothing of those already gone."""
@@ -171,6 +175,17 @@ class Stack:
         except httpx.HTTPError:
             return False
 
+    def database_url(self) -> str:
+        """Give the URL of the hub's embedded database."""
+        return EmbeddedPostgres(self.home / "hub" / "postgres").url
+
+    def spool(self) -> dict[str, Any]:
+        """Ask what the agent still keeps."""
+        command = [str(BIN / "lode-edge"), "spool", "--config", str(self.agent_config), "--json"]
+        done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=30)
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
     def control(self, *arguments: str) -> str:
         """Say something to the simulator, as a person would: `fault overheat rig-003`."""
         where = self.home / ("link" if arguments[0] == "link" else "sim")
@@ -189,7 +204,7 @@ class Stack:
             *("--data-dir", str(self.home / "sim"), "--truth", str(self.truth)),
             *("--write-agent-config", str(self.agent_config), "--site", "north"),
             *("--agent", "north-1", "--interval", str(self.interval_s)),
-            *("--agent-data-dir", str(self.home / "edge")),
+            *("--agent-data-dir", str(self.edge_data or self.home / "edge")),
             *("--broker-url", f"mqtt://127.0.0.1:{self.link_port}"),
             *self.site_options,
         ]
@@ -205,6 +220,14 @@ class Stack:
             *("--embedded", "--data-dir", str(self.home / "hub")),
             *("--port", str(self.http_port)),
         ]
+
+    def _edge_settings(self) -> dict[str, str]:
+        password = self.home / "hub" / "broker" / "agent.password"
+        return {
+            "LODE_EDGE_BROKER__USERNAME": "agent",
+            "LODE_EDGE_BROKER__PASSWORD_FILE": str(password),
+            **self.edge_env,
+        }
 
     def _hub_settings(self) -> dict[str, str]:
         smtp = {"host": "127.0.0.1", "port": self.mail_port, "tls": "none"}
