@@ -44,12 +44,13 @@ create table source (
     unique (agent_id, epoch)
 );
 
--- Committed above the mark; pruned when it becomes contiguous.
+-- Committed above the mark, as inclusive ranges; none touches another or the mark.
 create table ahead (
     source_id int not null references source,
     seq bigint not null,
+    to_seq bigint not null,
     primary key (source_id, seq)
-);
+) with (fillfactor = 50);
 
 create table device (
     id int generated always as identity primary key,
