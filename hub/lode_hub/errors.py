@@ -9,7 +9,8 @@ HubError
 ├── NotFoundError      there is no such thing              │ the API answers with it
 ├── InvalidError       the request cannot be understood    │
 ├── ConflictError      it is not in a state for that       │
-└── TooManyError       too many attempts; come back later  ┘
+├── TooManyError       too many attempts; come back later  │
+└── UnavailableError   the database does not answer now    ┘
 """
 
 
@@ -61,3 +62,7 @@ class TooManyError(HubError):
     def __init__(self, message: str, *, retry_s: float) -> None:
         super().__init__(message)
         self.retry_s = retry_s
+
+
+class UnavailableError(HubError):
+    """The database does not answer now: try again in a moment."""

@@ -1,0 +1,27 @@
+"""Ask the database for something now: wait a short time, and say so when it is away."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import psycopg
+import psycopg_pool
+
+from lode_hub.errors import UnavailableError
+from lode_hub.store import Connection, Store
+
+WAIT_S = 5.0
+"""How long a page or the API waits for a free connection."""
+
+
+@asynccontextmanager
+async def asking(store: Store) -> AsyncIterator[Connection]:
+    """Borrow a connection.
+
+    Raises:
+        UnavailableError: there is none now, or the connection broke.
+    """
+    try:
+        async with store.pool.connection(timeout=WAIT_S) as conn:
+            yield conn
+    except (psycopg.OperationalError, psycopg.InterfaceError, psycopg_pool.PoolTimeout) as error:
+        raise UnavailableError("database: does not answer now; try again in a moment") from error
