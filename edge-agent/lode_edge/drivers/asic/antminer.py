@@ -1,0 +1,99 @@
+"""Antminers with Bitmain's own firmware: `stats` has the chains, `summary` the shares.
+
+It measures no power, and on this port it does not say why it does not hash.
+"""
+
+from lode_edge.drivers.asic.family import Family, Identity
+from lode_edge.drivers.asic.figures import Board, Figures
+from lode_edge.drivers.asic.reply import Replies, Row, as_number, hashrate_ths, number, text
+
+_MAX_CHAINS = 16
+_PER_THS = {"GH": 1e3, "MH": 1e6, "TH": 1.0}
+
+
+def read(replies: Replies) -> Figures:
+    """Understand the answers to `stats` and `summary`."""
+    stats = _chains(replies)
+    summary = replies.row("summary", "SUMMARY")
+    per_ths = _PER_THS.get(text(stats, "rate_unit"), 1e3)
+    ideal = number(stats, "total_rateideal")
+    short = hashrate_ths(stats)
+    return Figures(
+        hashrate_ths=hashrate_ths(summary) if short is None else short,
+        boards=boards(stats, per_ths),
+        fans_rpm=fans(stats),
+        accepted=number(summary, "Accepted"),
+        rejected=number(summary, "Rejected"),
+        uptime_s=number(summary, "Elapsed") or number(stats, "Elapsed"),
+        ideal_ths=ideal / per_ths if ideal else None,
+    )
+
+
+def boards(stats: Row, per_ths: float) -> list[Board]:
+    """List the chains that carry chips."""
+    found = []
+    for n in range(1, _MAX_CHAINS + 1):
+        if f"chain_acn{n}" not in stats and f"chain_rate{n}" not in stats:
+            break
+        if not number(stats, f"chain_acn{n}"):
+            continue  # an empty slot
+        rate = number(stats, f"chain_rate{n}")
+        found.append(
+            Board(
+                temp_c=_hottest(stats, f"temp_pcb{n}", f"temp{n}"),
+                chip_temp_c=_hottest(stats, f"temp_chip{n}", f"temp2_{n}"),
+                hashrate_ths=None if rate is None else rate / per_ths,
+                chips=_chips(stats, n),
+            )
+        )
+    return found
+
+
+def fans(stats: Row) -> list[float | None]:
+    """List the fans; one that the rig counts and that stands still turns at 0 rpm."""
+    count = number(stats, "fan_num")
+    speeds = {n: number(stats, f"fan{n}") for n in range(1, _MAX_CHAINS + 1)}
+    if count is not None:
+        return [rpm for n, rpm in speeds.items() if n <= count]
+    return [rpm for rpm in speeds.values() if rpm]
+
+
+def _chains(replies: Replies) -> Row:
+    """Give the part of `stats` that has the chains; before it comes what firmware it is."""
+    found = replies.rows("stats", "STATS")
+    return next((row for row in found if "Elapsed" in row or "GHS 5s" in row), {})
+
+
+def _hottest(stats: Row, many: str, one: str) -> float | None:
+    """Give the hottest of `78-50-69-70`; a sensor that is not there reads 0."""
+    parts = str(stats.get(many, "")).replace(" ", "").split("-")
+    temps = [temp for temp in map(as_number, parts) if temp]
+    return max(temps, default=None) or number(stats, one) or None
+
+
+def _chips(stats: Row, n: int) -> float | None:
+    """Count the chips that answer: `o` in the map, or all that the chain has."""
+    chip_map = stats.get(f"chain_acs{n}")
+    if isinstance(chip_map, str) and chip_map.strip():
+        return float(chip_map.count("o"))
+    return number(stats, f"chain_acn{n}")
+
+
+def _describe(replies: Replies) -> Identity:
+    version = replies.row("version", "VERSION")
+    built = text(version, "CompileTime")
+    firmware = text(version, "Miner", "BMMiner", "CGMiner")
+    return Identity(
+        vendor="Bitmain",
+        model=text(version, "Type"),
+        firmware=f"{firmware} ({built})" if built else firmware,
+    )
+
+
+FAMILY = Family(
+    name="antminer",
+    fast=("stats", "summary"),
+    recognises=lambda version: "antminer" in text(version, "Type").lower(),
+    read=read,
+    describe=_describe,
+)

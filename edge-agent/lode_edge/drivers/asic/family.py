@@ -1,0 +1,36 @@
+"""What a family of rigs is to the driver: what to ask, and how to understand the answers."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lode_edge.drivers.asic.figures import Figures
+from lode_edge.drivers.asic.reply import Replies, Row
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Identity:
+    """What a rig says it is; empty or None where it does not say."""
+
+    vendor: str
+    model: str = ""
+    firmware: str = ""
+    serial: str = ""
+    mac: str = ""
+    rated_hashrate_ths: float | None = None  # its own name plate, if it knows it
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Family:
+    """Rigs whose firmware speaks alike.
+
+    `fast` is asked at every poll, `idle` only when the fast answers do not show why a rig does not
+    hash, `about` when the rig is identified. `recognises` looks at the answer to `version`.
+    """
+
+    name: str
+    fast: tuple[str, ...]
+    idle: tuple[str, ...] = ()
+    about: tuple[str, ...] = ()
+    recognises: Callable[[Row], bool]
+    read: Callable[[Replies], Figures]
+    describe: Callable[[Replies], Identity]
