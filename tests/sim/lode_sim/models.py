@@ -1,0 +1,106 @@
+"""The rigs a site is made of: name plates, and what cools them.
+
+Hashrate and power are the makers' figures; the LuxOS rig runs at its recorded `default` profile.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Model:
+    """One model under one firmware, as its name plate and its recordings say."""
+
+    key: str
+    vendor: str  # key in lode_sim.vendors.VENDORS: who speaks for it
+    name: str
+    hashrate_ths: float
+    power_w: float
+    boards: int
+    chips_per_board: int
+    fans: int
+    fan_max_rpm: float
+    chip_target_c: float  # what the fan controller holds the hottest chip at
+    share: float  # of a mixed site
+
+
+MODELS = (
+    Model(
+        key="antminer-s19pro",
+        vendor="antminer",
+        name="Antminer S19 Pro",
+        hashrate_ths=110.0,
+        power_w=3250.0,
+        boards=3,
+        chips_per_board=114,
+        fans=4,
+        fan_max_rpm=6600.0,
+        chip_target_c=72.0,
+        share=0.40,
+    ),
+    Model(
+        key="luxos-s19kpro",
+        vendor="luxos",
+        name="Antminer S19k Pro",
+        hashrate_ths=121.8,
+        power_w=2794.0,
+        boards=3,
+        chips_per_board=77,
+        fans=4,
+        fan_max_rpm=6600.0,
+        chip_target_c=68.0,
+        share=0.20,
+    ),
+    Model(
+        key="whatsminer-m50",
+        vendor="whatsminer",
+        name="M50",
+        hashrate_ths=126.0,
+        power_w=3276.0,
+        boards=3,
+        chips_per_board=135,
+        fans=2,
+        fan_max_rpm=7200.0,
+        chip_target_c=78.0,
+        share=0.20,
+    ),
+    Model(
+        key="braiins-s19jpro",
+        vendor="braiins",
+        name="Antminer S19J Pro",
+        hashrate_ths=104.0,
+        power_w=3068.0,
+        boards=3,
+        chips_per_board=126,
+        fans=4,
+        fan_max_rpm=6600.0,
+        chip_target_c=75.0,
+        share=0.10,
+    ),
+    Model(
+        key="avalon-1246",
+        vendor="avalon-1246",
+        name="AvalonMiner 1246",
+        hashrate_ths=83.0,
+        power_w=3420.0,
+        boards=3,
+        chips_per_board=120,
+        fans=4,
+        fan_max_rpm=7400.0,
+        chip_target_c=77.0,
+        share=0.06,
+    ),
+    Model(
+        key="avalon-q",
+        vendor="avalon-q",
+        name="Avalon Q",
+        hashrate_ths=90.0,
+        power_w=1674.0,
+        boards=1,
+        chips_per_board=160,
+        fans=4,
+        fan_max_rpm=3800.0,
+        chip_target_c=76.0,
+        share=0.04,
+    ),
+)
+BY_KEY = {model.key: model for model in MODELS}
