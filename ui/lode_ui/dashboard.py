@@ -1,0 +1,118 @@
+"""The dashboard's entrance: mounts its pages on the hub's application.
+
+request ─► the hub's guard ─► page ─► frame + body ─► beat ─► body again, in place
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, cast
+
+from fastapi import FastAPI, Response
+from nicegui import Client, ui
+from nicegui import app as pages_app
+from nicegui.json import NiceGUIJSONResponse
+
+from lode_ui import theme
+from lode_ui.desk import Answers, Desk
+from lode_ui.feed import Feed
+from lode_ui.hub import Actions, Live, Person, Queries
+from lode_ui.life import Body, live
+from lode_ui.pages.agents import AgentsPage
+from lode_ui.pages.alerts import AlertsPage
+from lode_ui.pages.fleet import FleetPage
+from lode_ui.pages.overview import OverviewPage
+from lode_ui.pages.rig import RigPage
+from lode_ui.rows import Fleet
+
+RECONNECT_S = 10.0
+"""A page whose browser is away longer than this is forgotten; it loads afresh when it is back."""
+
+
+def mount(app: FastAPI, *, queries: Queries, actions: Actions, live: Live) -> None:
+    """Mount the pages at `/`; call it after every other route, for it takes all that is left.
+
+    The application must be guarded: a request that gets here carries a person in its state.
+    """
+    feed = Feed(live)
+    answers = Answers(queries, feed)
+    _add_pages(_Desks(answers, actions))
+    _add_doors(Fleet(queries))
+    theme.install()
+    _run_feed_with(app, feed)
+    ui.run_with(
+        app,
+        title="Lode",
+        favicon=theme.FAVICON,
+        dark=None,
+        tailwind=False,
+        reconnect_timeout=RECONNECT_S,
+        binding_refresh_interval=None,
+        show_welcome_message=False,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Desks:
+    answers: Answers
+    actions: Actions
+
+    def of(self, client: Client, site_id: int) -> Desk:
+        """Lay the desk for whoever the guard has let in."""
+        person: Person = client.request.scope["state"]["person"]
+        return Desk(
+            answers=self.answers, actions=self.actions, person=person, site_id=site_id or None
+        )
+
+
+def _add_pages(desks: _Desks) -> None:
+    @ui.page("/", title="Overview · Lode")
+    async def overview(client: Client, site: int = 0) -> None:
+        await live(client, desks.of(client, site), "/", OverviewPage)
+
+    @ui.page("/fleet", title="Fleet · Lode")
+    async def fleet(client: Client, site: int = 0) -> None:
+        await live(client, desks.of(client, site), "/fleet", FleetPage)
+
+    @ui.page("/rigs/{device_id}", title="Rig · Lode")
+    async def rig(client: Client, device_id: int, site: int = 0) -> None:
+        def body(desk: Desk) -> Body:
+            return RigPage(desk, device_id)
+
+        await live(client, desks.of(client, site), "/fleet", body)
+
+    @ui.page("/agents", title="Agents · Lode")
+    async def agents(client: Client, site: int = 0) -> None:
+        await live(client, desks.of(client, site), "/agents", AgentsPage)
+
+    @ui.page("/alerts", title="Alerts · Lode")
+    async def alerts(client: Client, site: int = 0) -> None:
+        await live(client, desks.of(client, site), "/alerts", AlertsPage)
+
+
+def _add_doors(fleet: Fleet) -> None:
+    @pages_app.get("/_lode/pulse", include_in_schema=False)
+    async def pulse() -> Response:
+        return Response(status_code=204, headers={"Cache-Control": "no-store"})
+
+    @pages_app.get("/_lode/fleet", include_in_schema=False)
+    async def rows(boot: str = "", since: int = 0) -> Response:
+        news = await fleet.since(boot, since)
+        return NiceGUIJSONResponse(news, headers={"Cache-Control": "no-store"})
+
+
+def _run_feed_with(app: FastAPI, feed: Feed) -> None:
+    outer = app.router.lifespan_context
+
+    @asynccontextmanager
+    async def lifespan(of: FastAPI) -> AsyncIterator[Mapping[str, Any] | None]:
+        async with outer(of) as state:
+            await feed.start()
+            try:
+                yield state
+            finally:
+                await feed.stop()
+
+    app.router.lifespan_context = cast(
+        "Callable[[FastAPI], AbstractAsyncContextManager[None]]", lifespan
+    )

@@ -1,0 +1,1 @@
+"""One page a module: words and data, no style."""

@@ -1,0 +1,178 @@
+// A chart over time: a line for the mean, a band from lowest to highest, a dashed line for a limit.
+// Where nothing was measured there is a gap, and the axis always ends now.
+import { echarts } from "nicegui-echart";
+
+const HOUR = 3600e3;
+const pad = (number) => String(number).padStart(2, "0");
+
+export default {
+  template: `<div class="lode-trend" role="img" :aria-label="label"><div ref="canvas"></div></div>`,
+  props: { lines: Array, limits: Array, from: Number, to: Number, zero: Boolean, group: String, label: String },
+  mounted() {
+    this.chart = echarts.init(this.$refs.canvas, null, { renderer: "canvas" });
+    if (this.group) {
+      this.chart.group = this.group;
+      echarts.connect(this.group);
+    }
+    this.sized = new ResizeObserver(() => this.chart.resize());
+    this.sized.observe(this.$refs.canvas);
+    window.addEventListener("lode-theme", this.draw);
+    this.draw();
+  },
+  beforeUnmount() {
+    window.removeEventListener("lode-theme", this.draw);
+    this.sized.disconnect();
+    this.chart.dispose();
+  },
+  watch: {
+    lines: "draw",
+    from: "draw",
+  },
+  methods: {
+    draw() {
+      const ink = window.lode.style;
+      this.chart.setOption(
+        {
+          animation: false,
+          textStyle: { fontFamily: ink("--font") },
+          grid: { left: 8, right: this.axes().length > 1 ? 8 : 14, top: 26, bottom: 4, containLabel: true },
+          tooltip: this.tooltip(ink),
+          xAxis: this.timeAxis(ink),
+          yAxis: this.axes().map((line, index) => this.valueAxis(line, index, ink)),
+          series: this.lines.flatMap((line, index) => this.series(line, index, ink)),
+        },
+        { replaceMerge: ["series", "yAxis"] },
+      );
+    },
+    axes() {
+      const axes = [];
+      this.lines.forEach((line) => (axes[line.axis] ??= line));
+      return axes;
+    },
+    timeAxis(ink) {
+      const long = this.to - this.from > 30 * HOUR;
+      return {
+        type: "time",
+        min: this.from,
+        max: this.to,
+        splitNumber: this.$el.clientWidth < 420 ? 3 : 6,
+        axisLine: { lineStyle: { color: ink("--line-strong") } },
+        axisTick: { show: false },
+        axisLabel: {
+          color: ink("--muted"),
+          fontSize: 11,
+          hideOverlap: true,
+          formatter: (ms) => {
+            const when = new Date(ms);
+            const day = `${pad(when.getMonth() + 1)}-${pad(when.getDate())}`;
+            return long ? day : `${pad(when.getHours())}:${pad(when.getMinutes())}`;
+          },
+        },
+        splitLine: { show: false },
+        axisPointer: { label: { show: false }, lineStyle: { color: ink("--line-strong") } },
+      };
+    },
+    valueAxis(line, index, ink) {
+      return {
+        type: "value",
+        name: line.unit,
+        position: index ? "right" : "left",
+        nameTextStyle: { color: ink("--muted"), fontSize: 11, align: index ? "right" : "left", padding: [0, 0, 0, index ? 0 : -24] },
+        nameGap: 10,
+        min: this.zero ? 0 : undefined,
+        max: (range) => this.roof(range, index),
+        scale: !this.zero,
+        boundaryGap: this.zero ? [0, "8%"] : ["12%", "8%"],
+        splitNumber: 4,
+        axisLabel: { color: ink("--muted"), fontSize: 11, hideOverlap: true, formatter: (value) => value.toLocaleString("en-US", { maximumFractionDigits: 2 }) },
+        splitLine: { show: index === 0, lineStyle: { color: ink("--line") } },
+        axisPointer: { show: false },
+      };
+    },
+    // The limit stays in sight; everything else is left to the axis, which ends at a round number.
+    roof(range, index) {
+      const limit = index === 0 ? Math.max(-Infinity, ...this.limits.map((each) => each.value)) : -Infinity;
+      return limit >= range.max ? Math.ceil((limit + 1) / 5) * 5 : undefined;
+    },
+    series(line, index, ink) {
+      const color = ink(line.color);
+      const points = gapped(line);
+      const common = { type: "line", yAxisIndex: line.axis, silent: true, connectNulls: false };
+      const mean = {
+        ...common,
+        name: line.name,
+        data: points.map((point) => ({ value: [point.at, point.mean], symbol: point.alone ? "circle" : "none" })),
+        symbolSize: 4,
+        lineStyle: { color, width: 1.8, type: line.dashed ? [5, 4] : "solid" },
+        itemStyle: { color },
+        areaStyle: line.area ? { color, opacity: 0.08 } : undefined,
+        z: 3,
+      };
+      if (index === 0 && this.limits.length) mean.markLine = this.limitLines(ink);
+      if (!line.low) return [mean];
+      const edge = { ...common, symbol: "none", lineStyle: { opacity: 0 }, stack: `band ${index}`, stackStrategy: "all", z: 2 };
+      return [
+        mean,
+        { ...edge, name: "low", data: points.map((point) => [point.at, point.low]) },
+        { ...edge, name: "band", data: points.map((point) => [point.at, point.high === null ? null : point.high - point.low]), areaStyle: { color, opacity: 0.16 } },
+      ];
+    },
+    limitLines(ink) {
+      const color = ink("--bad");
+      return {
+        silent: true,
+        symbol: "none",
+        animation: false,
+        lineStyle: { color, type: [6, 4], width: 1.2 },
+        label: { color, fontSize: 11, position: "insideStartTop", formatter: (mark) => mark.name },
+        data: this.limits.map((limit) => ({ name: limit.name, yAxis: limit.value })),
+      };
+    },
+    tooltip(ink) {
+      return {
+        trigger: "axis",
+        confine: true,
+        transitionDuration: 0,
+        backgroundColor: ink("--raised"),
+        borderColor: ink("--line-strong"),
+        padding: [8, 10],
+        textStyle: { color: ink("--text"), fontSize: 12 },
+        formatter: (hits) => this.legend(hits),
+      };
+    },
+    legend(hits) {
+      const root = document.createElement("div");
+      const add = (text, style) => {
+        const row = document.createElement("div");
+        row.className = style;
+        row.textContent = text;
+        root.append(row);
+      };
+      add(new Date(hits[0].axisValue).toLocaleString(), "lode-trend-time");
+      for (const line of this.lines) {
+        const point = gapped(line).find((each) => each.at === hits[0].axisValue);
+        if (!point || point.mean === null) continue;
+        const shown = (value) => value.toLocaleString("en-US", { minimumFractionDigits: line.digits, maximumFractionDigits: line.digits });
+        const range = line.low && point.low !== null ? `  (${shown(point.low)} to ${shown(point.high)})` : "";
+        add(`${line.name}  ${shown(point.mean)} ${line.unit}${range}`, "lode-trend-row");
+      }
+      return root;
+    },
+  },
+};
+
+// The points of a line, with a hole wherever a bucket is missing; a point between two holes stands alone.
+function gapped(line) {
+  const step = line.bucket * 1000;
+  const points = [];
+  line.at.forEach((at, index) => {
+    const last = points.at(-1);
+    if (last && at - last.at > step * 1.5) points.push({ at: last.at + step, mean: null, low: null, high: null });
+    points.push({ at, mean: line.mean[index], low: line.low?.[index] ?? null, high: line.high?.[index] ?? null });
+  });
+  points.forEach((point, index) => {
+    const empty = (other) => !other || other.mean === null;
+    point.alone = point.mean !== null && empty(points[index - 1]) && empty(points[index + 1]);
+  });
+  return points;
+}

@@ -1,0 +1,84 @@
+"""Charts over time, drawn by the ECharts that NiceGUI ships; missing data is a gap in the line."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import nicegui.elements.echart  # noqa: F401  (registers the ECharts that trend.js imports)
+from nicegui import ui
+
+from lode_hub.queries.nouns import Series, Span
+from lode_ui.figures import Scale
+
+SPAN_S: dict[Span, int] = {"hour": 3600, "day": 86_400, "week": 7 * 86_400}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Line:
+    """One curve: a series, in which scale and ink it is drawn, and on which axis."""
+
+    name: str
+    series: Series
+    scale: Scale
+    digits: int = 1
+    color: str = "--accent"
+    axis: int = 0
+    has_band: bool = False
+    has_area: bool = False
+    is_dashed: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limit:
+    """A level that must not be passed, in the unit of the first axis."""
+
+    name: str
+    value: float
+
+
+class Trend(ui.element, component="trend.js"):
+    """A chart whose right edge is now."""
+
+    def __init__(self, label: str, *, from_zero: bool = True, group: str = "") -> None:
+        super().__init__()
+        self.props.update(
+            {"lines": [], "limits": [], "from": 0, "to": 0, "zero": from_zero, "group": group}
+        )
+        self.props["label"] = label
+
+    def show(
+        self, lines: Sequence[Line], span: Span, now_ms: int, limit: Limit | None = None
+    ) -> None:
+        """Draw the lines over the span that ends now; sends nothing when nothing is new."""
+        drawn = [_drawn(line) for line in lines]
+        end_ms = now_ms - now_ms % 5000
+        shown = {
+            "lines": drawn,
+            "limits": [{"name": limit.name, "value": limit.value}] if limit else [],
+            "from": end_ms - SPAN_S[span] * 1000,
+            "to": end_ms,
+        }
+        if any(self.props[key] != value for key, value in shown.items()):
+            self.props.update(shown)
+            self.update()
+
+
+def _drawn(line: Line) -> dict[str, object]:
+    series, factor = line.series, line.scale.factor
+    return {
+        "name": line.name,
+        "unit": line.scale.unit,
+        "digits": line.digits,
+        "color": line.color,
+        "axis": line.axis,
+        "area": line.has_area,
+        "dashed": line.is_dashed,
+        "bucket": series.bucket_s,
+        "at": series.at_ms,
+        "mean": _divided(series.mean, factor),
+        "low": _divided(series.low, factor) if line.has_band else None,
+        "high": _divided(series.high, factor) if line.has_band else None,
+    }
+
+
+def _divided(values: Sequence[float | None], factor: float) -> list[float | None]:
+    return [None if value is None else round(value / factor, 4) for value in values]
