@@ -93,6 +93,7 @@ async def add_rigs(store: Store, agent_id: int, n: int, **facts: object) -> list
     row = {
         "rack": "A1", "interval_s": 2.0, "rated_hashrate_ths": 100.0, "rated_boards": 3,
         "rated_fans": 4, "chip_temp_max_c": 95.0, "board_temp_max_c": 80.0, "name": "rig",
+        "kind": int(DeviceKind.RIG),
     } | facts  # fmt: skip
     names = [f"{row['name']}-{i + 1:03}" for i in range(n)]
     async with store.pool.connection() as conn:
@@ -119,7 +120,6 @@ async def add_rigs(store: Store, agent_id: int, n: int, **facts: object) -> list
                 **row,
                 "source": source,
                 "agent": agent_id,
-                "kind": int(DeviceKind.RIG),
                 "names": names,
             },
         )

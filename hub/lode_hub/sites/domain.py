@@ -1,0 +1,145 @@
+"""The domain of mining sites: committed readings in, findings out.
+
+Committed ─► slots ─► rounds in order of time ─► late ones out ─► Watch ─► findings
+tick ─► agents from the database ─► who is stale, who is silent, what goes on ─► findings
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Collection, Sequence
+
+import numpy as np
+import structlog
+
+from lode_hub.committed import Committed, Finding
+from lode_hub.sites import agents
+from lode_hub.sites.fleet import Fleet
+from lode_hub.sites.tables import readings
+from lode_hub.sites.watch import TROUBLES, Counters, Watch
+from lode_hub.store import Store, alerts, inventory
+from lode_hub.store.connection import Connection
+
+REFRESH_MS = 2_000
+"""How often agents, and whether any device changed, are read from the database."""
+
+STOOD_STILL_MS = 10_000
+"""A tick that is later than this says that the hub itself stood still and heard nobody."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Sites:
+    """Keeps what is known of every rig and agent, and says what is wrong with them.
+
+    Where several workers share the partitions, `partitions` gives those that are ours now, and
+    `restore` is called whenever they change.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        partitions: Callable[[], Collection[int]] | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.counters = Counters()
+        self._store = store
+        self._partitions = partitions
+        self._clock = clock
+        self._lock = asyncio.Lock()
+        self._clear()
+
+    def _clear(self) -> None:
+        self._fleet = Fleet()
+        self._watch = Watch(self._fleet, self.counters)
+        self._agents = agents.Agents()
+        self._facts_version = (-1, -1)
+        self._refreshed_ms = 0
+        self._ticked_ms = 0
+
+    async def restore(self) -> None:
+        """Rebuild all state from the database, at start and after a change of partitions."""
+        async with self._lock:
+            self._clear()
+            self._agents.start(int(self._clock() * 1000))
+            async with self._store.pool.connection() as conn:
+                await self._load(conn)
+                self._fleet.restore(await inventory.last_readings(conn))
+                names = [agents.NAME, *(trouble.name for trouble in TROUBLES)]
+                for rule, subject, since_ms in await alerts.unresolved(conn, names):
+                    self._resume(rule, subject, since_ms)
+            _log.info("sites restored", rigs=len(self._fleet), agents=len(self._agents.by_id))
+
+    async def consume(self, committed: Sequence[Committed]) -> Sequence[Finding]:
+        """Take a committed group, and say what it shows."""
+        async with self._lock:
+            for group in committed:
+                self._agents.hear(group.agent_id, group.received_ms)
+            groups = [group for group in committed if group.kind == "rig" and len(group.at_ms)]
+            if not groups:
+                return []
+            device_ids = np.concatenate([group.device_id for group in groups])
+            slots = self._fleet.slots(device_ids)
+            if (slots < 0).any():
+                await self._refresh()
+                slots = self._fleet.slots(device_ids)
+            rows = np.concatenate([readings(g.at_ms, g.received_ms, g.columns) for g in groups])
+            return self._watch.judge_group(slots, rows)
+
+    async def tick(self, now_ms: int) -> Sequence[Finding]:
+        """Say what the passing of time shows; called every second."""
+        async with self._lock:
+            if self._ticked_ms and now_ms - self._ticked_ms > STOOD_STILL_MS:
+                _log.warning("hub stood still", seconds=(now_ms - self._ticked_ms) / 1000)
+                self._agents.start(now_ms)
+            self._ticked_ms = now_ms
+            if now_ms - self._refreshed_ms >= REFRESH_MS:
+                self._refreshed_ms = now_ms
+                await self._refresh()
+            stale = self._agents.judge(now_ms, self._is_ours, self._fleet.rigs_of)
+            gone = self._watch.drop_unconfigured(now_ms)
+            return [*stale, *gone, *self._judge_silence(now_ms), *self._watch.renew(now_ms)]
+
+    def _judge_silence(self, now_ms: int) -> list[Finding]:
+        fleet = self._fleet
+        found = [self._agents.by_id.get(agent_id) for agent_id in fleet.agents]
+        # One row more, so that a fleet without agents is no special case.
+        times = np.array([(a.heard_ms, a.back_ms) if a else (0, 0) for a in found] + [(0, 0)])
+        ours = np.array([a is not None and self._is_ours(a.row.partition) for a in found] + [False])
+        agent_ms, back_ms = times[fleet.agent_places].T
+        return self._watch.judge_silence(
+            np.maximum(fleet.last["received_ms"][: len(fleet)], back_ms),
+            agent_ms,
+            now_ms,
+            is_watched=fleet.is_configured & ours[fleet.agent_places],
+        )
+
+    def _is_ours(self, partition: int) -> bool:
+        return self._partitions is None or partition in self._partitions()
+
+    async def _refresh(self) -> None:
+        async with self._store.pool.connection() as conn:
+            await self._load(conn)
+
+    async def _load(self, conn: Connection) -> None:
+        self._agents.load(await inventory.agents(conn))
+        version = await inventory.facts_version(conn)
+        if version == self._facts_version:
+            return
+        names = {agent_id: agent.row.name for agent_id, agent in self._agents.by_id.items()}
+        self._fleet.load(await inventory.rigs(conn), names)
+        self._watch.fit()
+        self._facts_version = version
+        lacks_limit, lacks_rating = self._fleet.lacking()
+        self.counters.rigs_without_limit = lacks_limit
+        self.counters.rigs_without_rating = lacks_rating
+
+    def _resume(self, rule: str, subject: str, since_ms: int) -> None:
+        number = int(subject.partition(":")[2])
+        if rule == agents.NAME:
+            if number in self._agents.by_id:
+                self._agents.resume(number, since_ms)
+            return
+        slot = int(self._fleet.slots(np.array([number]))[0])
+        if slot >= 0:
+            self._watch.restore(rule, slot, since_ms)
