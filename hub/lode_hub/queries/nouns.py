@@ -208,3 +208,20 @@ class AlertRow:
     acknowledged_ms: int | None
     acknowledged_by: str | None
     resolved_ms: int | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HubHealth:
+    """The hub's own figures."""
+
+    database_version: str
+    database_bytes: int
+    has_timescale: bool
+    sites: int
+    agents: int
+    stale_agents: int
+    devices: int
+    open_alerts: int
+    outbox_depth: int  # alerts' deliveries that wait
+    open_gaps: int
+    committed_ms: int | None  # hub time of the newest commit
