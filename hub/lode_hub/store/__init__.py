@@ -3,6 +3,7 @@
 Store.open(url) ─► migrate() ─► pool.connection() ─► the functions of this package's modules
 """
 
+from collections.abc import Mapping
 from typing import Self
 
 import psycopg
@@ -27,9 +28,17 @@ class Store:
 
     @classmethod
     async def open(
-        cls, url: str, *, min_size: int = 1, max_size: int = 8, name: str = "lode-hub"
+        cls,
+        url: str,
+        *,
+        min_size: int = 1,
+        max_size: int = 8,
+        name: str = "lode-hub",
+        settings: Mapping[str, str] | None = None,
     ) -> Self:
         """Connect to a database; `name` is what its sessions are called in pg_stat_activity.
+
+        `settings` are PostgreSQL's, for every session.
 
         Raises:
             DatabaseError: it cannot be reached, or is older than MINIMUM_VERSION.
@@ -40,6 +49,7 @@ class Store:
                 "autocommit": True,
                 "application_name": name,
                 "connect_timeout": _CONNECT_TIMEOUT_S,
+                "options": " ".join(f"-c {key}={value}" for key, value in (settings or {}).items()),
             },
             min_size=min_size,
             max_size=max_size,

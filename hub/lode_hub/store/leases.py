@@ -51,7 +51,7 @@ async def beat(conn: Connection, worker: str) -> int:
 
 
 async def acquire(conn: Connection, owner: str, names: Iterable[str], limit: int) -> dict[str, str]:
-    """Take up to `limit` of these leases that nobody holds; give each with its former owner.
+    """Take up to `limit` of these leases that nobody else holds; give each with its former owner.
 
     The former owner is empty when it gave the lease back.
     """
@@ -63,11 +63,12 @@ async def acquire(conn: Connection, owner: str, names: Iterable[str], limit: int
     )
     taken = await conn.execute(
         "with free as (select name, owner from lease where name = any(%s) "
-        "and expires_at < clock_timestamp() order by name limit %s for update skip locked) "
+        "and (expires_at < clock_timestamp() or owner = %s) "
+        "order by name limit %s for update skip locked) "
         "update lease l set owner = %s, "
         "expires_at = clock_timestamp() + make_interval(secs => %s) "
         "from free f where l.name = f.name returning l.name, f.owner",
-        (listed, limit, owner, TTL_S),
+        (listed, owner, limit, owner, TTL_S),
     )
     return dict(await taken.fetchall())
 
