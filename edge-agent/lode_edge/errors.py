@@ -6,6 +6,7 @@ EdgeError
     │   ├── TimedOut     ... in time
     │   └── Refused      ... because the connection was refused or broke
     ├── BadAnswer        something came back and made no sense
+    │   └── NotNow       ... because the device has nothing to say on this at present
     └── Unsupported      the device does not offer, or does not allow, what was asked
 """
 
@@ -42,6 +43,10 @@ class Refused(Unreachable):
 
 class BadAnswer(DriverError):  # noqa: N818
     """An answer came and made no sense."""
+
+
+class NotNow(BadAnswer):
+    """The device offers what was asked, but not in its present state."""
 
 
 class Unsupported(DriverError):  # noqa: N818

@@ -116,7 +116,8 @@ class MeterProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     def registers(self) -> dict[str, Register]:
         """List every register by the name of its field or point."""
-        return {**dict[str, Register](self.fields), **self.points}
+        fields: dict[str, Register] = {str(name): place for name, place in self.fields.items()}
+        return fields | self.points
 
 
 Profile = RigProfile | MeterProfile

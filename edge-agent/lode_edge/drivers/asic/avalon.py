@@ -24,14 +24,15 @@ def read(replies: Replies) -> Figures:
     spot, ideal = _first(stats, "GHSspd"), _first(stats, "GHSmm")
     state = stats.get("SYSTEMSTATU", "")
     is_idle = "In Idle" in state or bool(_first(stats, "SoftOFF"))
-    boards = _boards(stats, is_idle=is_idle)
+    is_still = is_idle or spot == 0
+    boards = _boards(stats, is_still=is_still)
     return Figures(
         hashrate_ths=hashrate_ths(summary) if spot is None else spot / 1e3,
         power_w=_power(stats),
         inlet_temp_c=_either(stats, "ITemp", "Temp"),
         board_temp_c=max(_known(stats, "HBITemp", "HBOTemp"), default=None),
         chip_temp_c=_first(stats, "TMax") or None,
-        boards_alive=0.0 if is_idle and boards else None,
+        boards_alive=0.0 if is_still and boards else None,
         boards=boards,
         fans_rpm=[_first(stats, f"Fan{n}") for n in range(1, _MAX_FANS + 1) if f"Fan{n}" in stats],
         accepted=number(summary, "Accepted"),
@@ -52,8 +53,8 @@ def pairs(replies: Replies) -> dict[str, str]:
     return found
 
 
-def _boards(stats: dict[str, str], *, is_idle: bool) -> list[Board]:
-    """List the boards; an idle rig repeats old averages and old chip figures, so those are left."""
+def _boards(stats: dict[str, str], *, is_still: bool) -> list[Board]:
+    """List the boards; a still rig repeats old averages and old chip figures: those are left out."""
     rates, hottest = _numbers(stats, "MGHS"), _numbers(stats, "MTmax")
     found = []
     for n in range(min(len(rates), _MAX_BOARDS)):
@@ -62,8 +63,8 @@ def _boards(stats: dict[str, str], *, is_idle: bool) -> list[Board]:
         found.append(
             Board(
                 chip_temp_c=(hottest[n] or None) if n < len(hottest) else None,
-                hashrate_ths=None if is_idle or rate is None else rate / 1e3,
-                chips=None if is_idle or not works else float(sum(bool(work) for work in works)),
+                hashrate_ths=None if is_still or rate is None else rate / 1e3,
+                chips=None if is_still or not works else float(sum(bool(work) for work in works)),
             )
         )
     return found

@@ -7,6 +7,7 @@ A paused bosminer answers `devdetails` with the message `Unavailable`.
 from lode_edge.drivers.asic.family import Family, Identity
 from lode_edge.drivers.asic.figures import Board, Figures
 from lode_edge.drivers.asic.reply import Replies, Row, hashrate_ths, number, text
+from lode_edge.errors import NotNow
 
 
 def read(replies: Replies) -> Figures:
@@ -51,7 +52,7 @@ def _by_id(found: list[Row]) -> dict[float, Row]:
 
 
 def _is_paused(replies: Replies) -> bool:
-    return "unavailable" in str(replies.failed.get("devdetails", "")).lower()
+    return isinstance(replies.failed.get("devdetails"), NotNow)
 
 
 def _describe(replies: Replies) -> Identity:

@@ -14,8 +14,8 @@ async def ask(host: str, port: int, command: str, *, deadline: float) -> bytes:
 
     Raises:
         TimedOut: the reply was not complete by then.
-        Refused: there was no connection, or it broke.
-        BadAnswer: the reply was empty or longer than MAX_REPLY_BYTES.
+        Refused: there was no connection, or it ended without an answer.
+        BadAnswer: the reply was longer than MAX_REPLY_BYTES.
     """
     loop = asyncio.get_running_loop()
     exchange = _Exchange(msgspec.json.encode({"command": command}), loop.create_future())
@@ -36,10 +36,8 @@ async def ask(host: str, port: int, command: str, *, deadline: float) -> bytes:
 def _checked(exchange: "_Exchange", place: str) -> bytes:
     if exchange.size > MAX_REPLY_BYTES:
         raise BadAnswer(f"{place}: more than {MAX_REPLY_BYTES} bytes")
-    if exchange.size == 0 and exchange.error is not None:
-        raise Refused(f"{place}: connection broke: {exchange.error}")
     if exchange.size == 0:
-        raise BadAnswer(f"{place}: closed without an answer")
+        raise Refused(f"{place}: closed without an answer: {exchange.error or 'no reason given'}")
     return bytes(exchange.reply)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import dataclasses
 from collections.abc import Iterable, Sequence
 
 from lode_edge.drivers.asic import client
@@ -10,7 +11,14 @@ from lode_edge.drivers.asic.figures import Figures
 from lode_edge.drivers.asic.identify import QUESTIONS, recognise
 from lode_edge.drivers.asic.reply import Replies, check, decode
 from lode_edge.drivers.driver import DeviceEntry, Facts, endpoint
-from lode_edge.errors import BadAnswer, DriverError, EdgeError, Unreachable, Unsupported
+from lode_edge.errors import (
+    BadAnswer,
+    DriverError,
+    EdgeError,
+    NotNow,
+    Unreachable,
+    Unsupported,
+)
 from lode_profiles import ProfileError, RigProfile, find_rig, load
 from lode_wire.records import Quality, Record, RigReading, State
 
@@ -105,6 +113,8 @@ class AsicDriver:
                 await self._ask(command, replies, deadline)
             except Unsupported:
                 self._unsupported.add(command)
+            except NotNow:
+                continue  # the family's parser looks at what failed
             except Unreachable as error:
                 if not replies.by_command:
                     raise
@@ -127,22 +137,20 @@ class AsicDriver:
         replies.quality |= reply.quality
 
     def _facts(self, said: Identity) -> Facts:
-        profile = self._profile or find_rig(said.model)
-        if profile is None:
-            return Facts(
-                vendor=said.vendor,
-                model=said.model,
-                firmware=said.firmware,
-                serial=said.serial,
-                mac=said.mac,
-                rated_hashrate_ths=said.rated_hashrate_ths,
-            )
-        return Facts(
+        facts = Facts(
             vendor=said.vendor,
-            model=said.model or profile.model,
+            model=said.model,
             firmware=said.firmware,
             serial=said.serial,
-            mac=said.mac,
+            mac=said.mac.lower(),
+            rated_hashrate_ths=said.rated_hashrate_ths,
+        )
+        profile = self._profile or find_rig(said.model)
+        if profile is None:
+            return facts
+        return dataclasses.replace(
+            facts,
+            model=said.model or profile.model,
             profile=profile.name,
             rated_hashrate_ths=said.rated_hashrate_ths or profile.hashrate_ths,
             rated_power_w=profile.power_w,

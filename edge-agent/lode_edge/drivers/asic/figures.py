@@ -53,14 +53,17 @@ class Figures:
         """Give what the figures prove; a rig that neither hashes nor says why is unknown."""
         if self.is_asleep:
             return State.SLEEPING
-        return State.MINING if self.hashrate_ths else State.UNKNOWN
+        total = _Sieve().keep("hashrate_ths", self.hashrate_ths)
+        rates = [board.hashrate_ths for board in self.boards] if total is None else [total]
+        is_hashing = any(_Sieve().all("hashrate_ths", rates))
+        return State.MINING if is_hashing else State.UNKNOWN
 
     @property
     def is_empty(self) -> bool:
         """Tell whether the rig gave no figure at all, which is no answer."""
-        return self == Figures(boards=self.boards, fans_rpm=self.fans_rpm) and not (
-            self.boards or self.fans_rpm
-        )
+        parts = [*self.fans_rpm, *(board for board in self.boards if board != Board())]
+        has_parts = any(part is not None for part in parts)
+        return not has_parts and self == Figures(boards=self.boards, fans_rpm=self.fans_rpm)
 
     def reading(self, rig: int, at_ms: int, quality: Quality = Quality.GOOD) -> RigReading:
         """Make the rig's reading."""

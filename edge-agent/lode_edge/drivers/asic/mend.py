@@ -20,8 +20,7 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _CONTROL = re.compile(r"[\x00-\x1f]")
-_BAD_ESCAPE = re.compile(r'\\(?!["\\/bfnrt]|u[0-9a-fA-F]{4})(.?)', re.DOTALL)
-_ESCAPES = re.compile(r"\\(?:u[0-9a-fA-F]{4}|.)", re.DOTALL)
+_ESCAPE = re.compile(r'(?P<good>\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))|\\(?P<bare>.)', re.DOTALL)
 _PLAIN_WORDS = {"true", "false", "null"}
 _NOT_FINITE = re.compile(r"[-+]?(?:1\.\#|1\.)?(?:nan|inf|infinity|ind|qnan|snan)\w*", re.IGNORECASE)
 
@@ -68,9 +67,11 @@ class _Writer:
         self.is_done = False
 
     def take(self, kind: str, piece: str, *, is_last: bool) -> None:
-        if kind == "space" or piece == ",":
+        if kind == "space":
             return
-        if kind == "mark":
+        if piece == ",":
+            self._fill()
+        elif kind == "mark":
             self._mark(piece)
         elif kind == "string":
             self._item(_string(piece), can_be_key=True)
@@ -113,19 +114,25 @@ class _Writer:
             self._wants = "colon" if self._wants == "key" else "key"
 
     def _close(self, bracket: str) -> None:
-        if not self._open or self._open.pop() != bracket:
+        if not self._open or self._open[-1] != bracket:
             raise ValueError(f"{bracket!r} closes nothing")
-        if bracket == "}" and self._wants != "key":
-            self._out.append("null" if self._wants == "value" else ":null")
+        self._fill()
+        self._open.pop()
         self._out.append(bracket)
         self._is_first = False
         self.is_done = not self._open
         self._wants = "key" if self._open and self._open[-1] == "}" else "value"
 
+    def _fill(self) -> None:
+        """Give null to a key whose value did not come."""
+        if self._open and self._open[-1] == "}" and self._wants != "key":
+            self._out.append("null" if self._wants == "value" else ":null")
+            self._wants = "key"
+
 
 def _string(token: str) -> str:
     token = _CONTROL.sub(" ", token)
-    return _ESCAPES.sub(lambda escape: _BAD_ESCAPE.sub(r"\1", escape.group()), token)
+    return _ESCAPE.sub(lambda escape: escape["good"] or escape["bare"], token)
 
 
 def _word(token: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from lode_edge.drivers.asic.mend import mend
-from lode_edge.errors import BadAnswer, DriverError, Unsupported
+from lode_edge.errors import BadAnswer, DriverError, NotNow, Unsupported
 from lode_wire.records import Quality
 
 Row = dict[str, object]
@@ -69,6 +69,7 @@ def check(body: Row, place: str) -> None:
 
     Raises:
         Unsupported: the rig does not know the command, or does not allow it.
+        NotNow: the rig does not answer this in its present state.
         BadAnswer: the rig says that the command failed.
     """
     status = rows(body, "STATUS")
@@ -78,6 +79,8 @@ def check(body: Row, place: str) -> None:
     code, message = number(row, "Code"), text(row, "Msg")
     if code in _UNSUPPORTED_CODES:
         raise Unsupported(f"{place}: refused with code {code:.0f}: {message}")
+    if message.lower() == "unavailable":
+        raise NotNow(f"{place}: unavailable")
     raise BadAnswer(f"{place}: failed with code {code}: {message}")
 
 

@@ -14,7 +14,6 @@ def read(replies: Replies) -> Figures:
     devs = sorted(replies.rows("devs", "DEVS"), key=lambda dev: number(dev, "Slot", "ASC") or 0)
     realtime = number(summary, "HS RT")
     status = replies.row("status", "Msg")
-    factory = number(summary, "Factory GHS")
     return Figures(
         hashrate_ths=hashrate_ths(summary) if realtime is None else realtime / 1e6,
         power_w=number(summary, "Power"),
@@ -25,7 +24,6 @@ def read(replies: Replies) -> Figures:
         accepted=number(summary, "Accepted"),
         rejected=number(summary, "Rejected") if "Rejected" in summary else _rejected(devs),
         uptime_s=number(summary, "Uptime", "Elapsed"),
-        ideal_ths=factory / 1e3 if factory else None,
         is_asleep=text(status, "mineroff", "btmineroff").lower() == "true",
     )
 

@@ -90,7 +90,7 @@ class ModbusDriver:
         quality = Quality.GOOD
         for failure in errors:
             quality |= Quality.PARTIAL | failure.quality
-        asked = dict.fromkeys(name for request in requests for name in request.names)
+        asked = dict.fromkeys(place.name for request in requests for place in request.places)
         return {**asked, **values(self._profile, answers)}, quality
 
     async def _ask(self, request: Request, deadline: float) -> bytes:

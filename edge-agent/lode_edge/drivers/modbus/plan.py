@@ -4,10 +4,20 @@ Every value knows its request and its place in it, so a request that fails takes
 with it and no others.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from lode_profiles import MeterProfile, Register, decode, span
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in a request's answer a value lies, in bytes."""
+
+    name: str
+    register: Register
+    start: int
+    stop: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,28 +26,28 @@ class Request:
 
     register: int
     count: int
-    names: tuple[str, ...]
+    places: tuple[Place, ...]
 
 
 def plan(profile: MeterProfile, names: Iterable[str]) -> tuple[Request, ...]:
     """Plan the requests that read these fields and points."""
     registers = profile.registers()
     requests: list[Request] = []
+    group: dict[str, Register] = {}
     start, stop = 0, 0
-    taken: list[str] = []
     for name in sorted(names, key=lambda name: (registers[name].register, name)):
         first = registers[name].register
         last = first + span(registers[name].type)
         is_far = first - stop > profile.gap_limit
-        if taken and (is_far or max(last, stop) - start > profile.max_registers):
-            requests.append(Request(start, stop - start, tuple(taken)))
-            taken = []
-        if not taken:
+        if group and (is_far or max(last, stop) - start > profile.max_registers):
+            requests.append(_request(start, stop, group))
+            group = {}
+        if not group:
             start, stop = first, last
-        taken.append(name)
+        group[name] = registers[name]
         stop = max(stop, last)
-    if taken:
-        requests.append(Request(start, stop - start, tuple(taken)))
+    if group:
+        requests.append(_request(start, stop, group))
     return tuple(requests)
 
 
@@ -45,12 +55,16 @@ def values(
     profile: MeterProfile, answers: Sequence[tuple[Request, bytes]]
 ) -> dict[str, float | None]:
     """Read every value that the answered requests hold."""
-    registers: Mapping[str, Register] = profile.registers()
-    found: dict[str, float | None] = {}
-    for request, raw in answers:
-        for name in request.names:
-            register = registers[name]
-            place = 2 * (register.register - request.register)
-            own = raw[place : place + 2 * span(register.type)]
-            found[name] = decode(profile, register, own)
-    return found
+    return {
+        place.name: decode(profile, place.register, raw[place.start : place.stop])
+        for request, raw in answers
+        for place in request.places
+    }
+
+
+def _request(start: int, stop: int, group: dict[str, Register]) -> Request:
+    places = []
+    for name, register in group.items():
+        at = 2 * (register.register - start)
+        places.append(Place(name, register, at, at + 2 * span(register.type)))
+    return Request(start, stop - start, tuple(places))

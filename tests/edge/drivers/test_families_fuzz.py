@@ -1,0 +1,105 @@
+"""Whatever a rig's JSON holds, a family's parser makes figures or nothing of it, never a crash."""
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lode_edge.drivers.asic import FAMILIES
+from lode_edge.drivers.asic.identify import recognise
+from lode_edge.drivers.asic.reply import Replies, decode
+from lode_edge.errors import BadAnswer
+from lode_wire import codec
+from lode_wire.records import Quality
+
+GOLDEN = Path(__file__).resolve().parents[2] / "golden"
+CASES = {
+    "antminer": "s19pro_recorded",
+    "luxos": "s19kpro_recorded",
+    "whatsminer": "m50_recorded",
+    "avalon": "a1246_recorded",
+    "braiins": "boser_documented",
+}
+ODD = [None, True, "", "x", "0", "-1", "nan", "9e999", "1-2-x-", "Work: In ", [], {}, [[]], [None]]
+ODD += [0, -1, 1e308, -1e308, 2**70, 255, 65535, 4294967295, {"STATUS": 1}, [{"Msg": {}}], "A[1]"]
+
+
+def replies_of(family: str) -> dict[str, dict]:
+    folder = GOLDEN / family / CASES[family]
+    return {
+        path.stem: json.loads(path.read_bytes())
+        for path in folder.glob("*.json")
+        if path.stem != "expected"
+    }
+
+
+def understand(family, by_command: dict[str, dict]) -> None:
+    """Make all that is made of replies, and put it on the wire, where every type is checked."""
+    replies = Replies(by_command)
+    recognise(replies)
+    family.describe(replies)
+    figures = family.read(replies)
+    codec.pack([figures.reading(1, 5, Quality.REPAIRED)])
+    points = figures.points(1, 5)
+    if points:
+        codec.pack(points)
+
+
+def spoil(value, chance: random.Random):
+    """Replace some of a reply's values, or leave them out."""
+    if chance.random() < 0.06:
+        return chance.choice(ODD)
+    if isinstance(value, dict):
+        kept = {key: inner for key, inner in value.items() if chance.random() > 0.03}
+        return {key: spoil(inner, chance) for key, inner in kept.items()}
+    if isinstance(value, list):
+        return [spoil(inner, chance) for inner in value]
+    return value
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+@given(seed=st.integers(0, 2**32))
+@settings(max_examples=60)
+def test_spoiled_values_do_not_crash_a_parser(family, seed):
+    chance = random.Random(seed)
+    by_command = {
+        command: {key: spoil(value, chance) for key, value in body.items()}
+        for command, body in replies_of(family.name).items()
+    }
+    understand(family, by_command)
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+@given(seed=st.integers(0, 2**32))
+@settings(max_examples=60)
+def test_spoiled_bytes_do_not_crash_a_parser(family, seed):
+    chance = random.Random(seed)
+    by_command = {}
+    for command, body in replies_of(family.name).items():
+        data = bytearray(json.dumps(body).encode())
+        for _ in range(chance.randrange(8)):
+            data[chance.randrange(len(data))] = chance.randrange(256)
+        data = data[: chance.randrange(len(data)) + 1] if chance.random() < 0.3 else data
+        try:
+            by_command[command] = decode(bytes(data), "rig").body
+        except BadAnswer:
+            continue
+    understand(family, by_command)
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_no_reply_at_all_is_no_figure(family):
+    assert family.read(Replies()).is_empty
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_a_family_knows_its_own_rig_and_no_other(family):
+    for name in CASES:
+        by_command = replies_of(name)
+        assert recognise(Replies(by_command)).name == name
+    assert (
+        recognise(Replies({"version": {"VERSION": [{"CGMiner": "4.9.0", "API": "3.1"}]}})) is None
+    )
