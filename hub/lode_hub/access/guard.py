@@ -30,6 +30,8 @@ OPEN = frozenset(
 )
 """What needs no session."""
 
+MAX_BODY_BYTES = 1 << 20
+
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _RECHECK_S = 1.0  # how stale a WebSocket's session may be when a message comes in
 _RECHECK_SENDING_S = 15.0  # and when only we talk
@@ -87,6 +89,10 @@ class Guard:
         method, path = scope["method"], scope["path"]
         if method not in _SAFE and not self._is_from_us(scope):
             await _refuse(send, HTTPStatus.FORBIDDEN, "request: it comes from another site's page")
+            return
+        if not _is_small(scope):
+            text = f"request: its body is not declared, or has more than {MAX_BODY_BYTES} bytes"
+            await _refuse(send, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, text)
             return
         if (method, path) in OPEN or self._is_scraper(scope):
             await self._app(scope, receive, send)
@@ -214,6 +220,12 @@ def token_of(scope: Scope) -> str:
 def _bearer(scope: Scope) -> bytes:
     scheme, _, token = _header(scope, b"authorization").partition(b" ")
     return token.strip() if scheme.lower() == b"bearer" else b""
+
+
+def _is_small(scope: Scope) -> bool:
+    length = _header(scope, b"content-length") or b"0"
+    is_open_ended = bool(_header(scope, b"transfer-encoding"))
+    return not is_open_ended and length.isdigit() and int(length) <= MAX_BODY_BYTES
 
 
 def _known(scope: Scope, person: Person) -> Scope:

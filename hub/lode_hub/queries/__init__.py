@@ -16,6 +16,7 @@ from lode_hub.queries.nouns import (
     MeterRow,
     PointRow,
     QuarantineRow,
+    RigPulse,
     RigRow,
     RigState,
     Series,
@@ -101,6 +102,12 @@ class Queries:
             row = await queries_fleet.rig(conn, device_id)
         return fleet.rig(row) if row else None
 
+    async def pulse(self) -> list[RigPulse]:
+        """Give the few figures of every rig that a live view shows."""
+        async with asking(self._store) as conn:
+            rows = await queries_fleet.pulse(conn)
+        return [fleet.pulse(row) for row in rows]
+
     async def meters(self, site: str | None = None) -> list[MeterRow]:
         """Give meters with their last reading."""
         async with asking(self._store) as conn:
@@ -179,6 +186,11 @@ class Queries:
         async with asking(self._store) as conn:
             row = await queries_alerts.alert(conn, alert_id)
         return AlertRow(**row) if row else None
+
+    async def ping(self) -> None:
+        """Ask the database for nothing, to see that it answers."""
+        async with asking(self._store) as conn:
+            await queries_agents.ping(conn)
 
     async def health(self) -> HubHealth:
         """Give the hub's own figures."""

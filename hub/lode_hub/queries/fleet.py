@@ -4,7 +4,8 @@ import functools
 from collections.abc import Sequence
 from typing import Any
 
-from lode_hub.queries.nouns import MeterRow, PointRow, RigRow, Series, SiteTotals
+from lode_hub.queries.nouns import MeterRow, PointRow, RigPulse, RigRow, Series, SiteTotals
+from lode_hub.store.queries_fleet import PULSE
 from lode_hub.store.queries_series import Point
 from lode_wire.records import Quality
 
@@ -19,6 +20,11 @@ def site(row: Row) -> SiteTotals:
 def rig(row: Row) -> RigRow:
     """Make a rig."""
     return RigRow(**{name: row[name] for name in _RIG_FIELDS}, quality=flags(row["quality"]))
+
+
+def pulse(row: tuple[Any, ...]) -> RigPulse:
+    """Make a rig's pulse."""
+    return RigPulse(**dict(zip(PULSE, row, strict=True)))
 
 
 def meter(row: Row) -> MeterRow:

@@ -225,3 +225,21 @@ class HubHealth:
     outbox_depth: int  # alerts' deliveries that wait
     open_gaps: int
     committed_ms: int | None  # hub time of the newest commit
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RigPulse:
+    """The few figures of a rig that a live view shows; two that are equal show the same."""
+
+    device_id: int
+    state: RigState
+    at_ms: int | None
+    hashrate_ths: float | None
+    power_w: float | None
+    efficiency_jth: float | None
+    board_temp_c: float | None
+    chip_temp_c: float | None
+    inlet_temp_c: float | None
+    fan_rpm: float | None
+    fans_alive: int | None
+    boards_alive: int | None

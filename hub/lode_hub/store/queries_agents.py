@@ -72,6 +72,11 @@ async def quarantine(conn: Connection, agent: str | None, limit: int, offset: in
     )
 
 
+async def ping(conn: Connection) -> None:
+    """Ask for nothing."""
+    await conn.execute("select 1")
+
+
 async def health(conn: Connection) -> Row:
     """Give the hub's own figures."""
     rows = await _rows(conn, _HEALTH, {})

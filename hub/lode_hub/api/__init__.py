@@ -1,0 +1,68 @@
+"""The hub's doors for machines and people: REST, WebSocket, health, metrics, login.
+
+Everything is a thin way to Queries and Actions; `guarded` puts the guard around all of it.
+"""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+
+from fastapi import APIRouter, Depends, FastAPI
+
+from lode_hub.access import Access
+from lode_hub.access import page as login
+from lode_hub.access.guard import Guard
+from lode_hub.actions import Actions
+from lode_hub.api import alerts, feed, fleet, problems, session, watch, way
+from lode_hub.api.parts import asker
+from lode_hub.live import Live
+from lode_hub.queries import Queries
+
+PREFIX = "/api/v1"
+
+Mount = Callable[[FastAPI], None]
+"""Adds pages to the application, after every other route."""
+
+
+def build(  # noqa: PLR0913 -- the parts that the doors lead to
+    *,
+    queries: Queries,
+    actions: Actions,
+    live: Live,
+    access: Access,
+    parts: watch.Parts,
+    is_secure: bool = False,
+    mounts: Sequence[Mount] = (),
+) -> FastAPI:
+    """Build the application; it must not be served but behind `guarded`."""
+    states = feed.Feed(queries, live)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with feed.running(states):
+            yield
+
+    app = FastAPI(
+        title="Lode",
+        version="1",
+        docs_url=None,  # its page loads from elsewhere
+        redoc_url=None,
+        openapi_url=f"{PREFIX}/openapi.json",
+        lifespan=lifespan,
+    )
+    problems.install(app)
+    api = APIRouter(prefix=PREFIX)
+    for router in (fleet.routes(queries), way.routes(queries), alerts.routes(queries, actions)):
+        api.include_router(router, dependencies=[Depends(asker)])
+    api.include_router(session.routes(access))
+    api.include_router(feed.routes(states))
+    app.include_router(api)
+    app.include_router(watch.routes(queries, parts))
+    app.include_router(login.routes(access, is_secure=is_secure))
+    for mount in mounts:
+        mount(app)
+    return app
+
+
+def guarded(app: FastAPI, access: Access, *, public_url: str, metrics_token: str = "") -> Guard:
+    """Put the guard around the application."""
+    return Guard(app, sessions=access, public_url=public_url, metrics_token=metrics_token)
