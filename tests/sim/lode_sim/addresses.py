@@ -15,6 +15,8 @@ PER_BLOCK = 250
 METER_BLOCK = 240
 MAX_RIGS = PER_BLOCK * METER_BLOCK
 MAX_METERS = PER_BLOCK * 15
+_RIG_PORT = 4028
+_METER_PORT = 5020
 _CLAIM_PORT = 40_277  # only ever bound on a base's own last address, to say that it is taken
 
 
@@ -55,16 +57,24 @@ def claim(first: int = 100, last: int = 250) -> Iterator[str]:
         OrderError: when all are taken.
     """
     for second in range(first, last + 1):
-        holder = socket.socket()
-        try:
-            holder.bind((f"127.{second}.255.254", _CLAIM_PORT))
-        except OSError:
-            holder.close()
-            continue
-        with holder:
-            yield f"127.{second}.0.0"
-        return
+        with socket.socket() as holder:
+            try:
+                holder.bind((f"127.{second}.255.254", _CLAIM_PORT))
+            except OSError:
+                continue
+            if not _is_used(f"127.{second}.0.0"):
+                yield f"127.{second}.0.0"
+                return
     raise OrderError(f"claim: every base from 127.{first}.0.0 to 127.{last}.0.0 is taken")
+
+
+def _is_used(base: str) -> bool:
+    """Tell whether a site that has not claimed its base is at work there."""
+    for place in ((rig_host(base, 1), _RIG_PORT), (meter_host(base, 1), _METER_PORT)):
+        with socket.socket() as probe:
+            if probe.connect_ex(place) == 0:
+                return True
+    return False
 
 
 def _host(base: str, block: int, number: int) -> str:

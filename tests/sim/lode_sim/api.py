@@ -15,7 +15,7 @@ import msgspec
 
 from lode_sim.faults import DRIP_BYTES_PER_S, Fault
 from lode_sim.garble import KINDS
-from lode_sim.port import Port, reset
+from lode_sim.port import Port, finish, reset
 from lode_sim.rig import API_PORT, Rig, Snapshot
 from lode_sim.truth import Truth
 from lode_sim.vendors import VENDORS
@@ -172,7 +172,7 @@ class _Connection(asyncio.Protocol):
         if self._client_ended_early:
             self._timer = asyncio.get_running_loop().call_later(0, self._watch_drain)
             return
-        self._transport.write_eof()
+        finish(self._transport)
         leave = asyncio.get_running_loop().call_later
         self._timer = leave(LEAVE_S, reset, self._transport)
 

@@ -56,7 +56,7 @@ def serve(
     truth: Annotated[Path | None, typer.Option(help="Append what was served to this file.")] = None,
     model: Annotated[list[str] | None, typer.Option(help="Only these models.")] = None,
     rack_meters: Annotated[bool, typer.Option(help="An SDM120 for each rack.")] = False,
-    feeders: Annotated[int, typer.Option(min=0, help="Further SDM630 meters.")] = 0,
+    meters: Annotated[int, typer.Option(min=0, help="SDM630 meters beside the site's.")] = 0,
     rig_port: Annotated[int, typer.Option(help="TCP port of the rigs.")] = API_PORT,
     meter_port: Annotated[int, typer.Option(help="TCP port of the meters.")] = MODBUS_PORT,
     faults_per_hour: Annotated[float, typer.Option(min=0, help="Faults at random.")] = 0.0,
@@ -92,7 +92,7 @@ def serve(
             seed=seed,
             base=where,
             rack_meters=rack_meters,
-            feeders=feeders,
+            meters=meters,
             models=tuple(model or ()),
         )
         ports = Ports(rigs=rig_port, meters=meter_port)
@@ -117,8 +117,8 @@ def serve(
             extras += f", mail on {box.host}:{box.port}"
         if write_agent_config:
             agentconfig.write(write_agent_config, simulator.site, settings)
-        meters = len(simulator.site.meters)
-        return f"ready: {rigs} rigs and {meters} meters at {where}, seed {seed}{extras}"
+        count = len(simulator.site.meters)
+        return f"ready: {rigs} rigs and {count} meters at {where}, seed {seed}{extras}"
 
     _run(run)
 

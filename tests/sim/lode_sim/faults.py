@@ -30,7 +30,7 @@ class Fault(enum.StrEnum):
     OFFLINE = "offline"  # gone from the network: a connection attempt is not even refused
     GARBAGE = "garbage"  # answers nonsense; the value names a kind of lode_sim.garble, or "any"
     DRIP = "drip"  # answers so slowly; the value is bytes per second
-    LENGTH = "length"  # answers with the wrong length: "short", "long" or "header"
+    LENGTH = "wrong-length"  # answers so: "short", "long" or "header"
     REBOOT = "reboot"  # offline, then back with an uptime of zero, cold
     OVERHEAT = "overheat"  # the hottest chip passes 95 °C within about 2 s
     FAN = "fan"  # the first fan stands still; the temperature climbs
@@ -157,7 +157,7 @@ def _check(fault: Fault, device: Device, value: str) -> None:
     if fault is Fault.GARBAGE and value not in {"", "any", *KINDS}:
         raise OrderError(f"garbage {value!r}: unknown; one of any, {', '.join(KINDS)}")
     if fault is Fault.LENGTH and value not in {"", "short", "long", "header"}:
-        raise OrderError(f"length {value!r}: unknown; one of short, long, header")
+        raise OrderError(f"wrong-length {value!r}: unknown; one of short, long, header")
     if fault in {Fault.DRIP, Fault.CLOCK} and value:
         _check_number(fault, value)
 

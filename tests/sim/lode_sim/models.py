@@ -51,9 +51,9 @@ MODELS = (
         share=0.20,
     ),
     Model(
-        key="whatsminer-m50",
+        key="whatsminer-m50s",
         vendor="whatsminer",
-        name="M50",
+        name="M50S",
         hashrate_ths=126.0,
         power_w=3276.0,
         boards=3,

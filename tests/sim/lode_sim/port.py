@@ -67,9 +67,8 @@ class Port:
         self._release("closed")
         for task in self._accepting:
             task.cancel()
-        for transport in self.transports:
-            if transport.can_write_eof() and not transport.is_closing():
-                transport.write_eof()
+        for transport in tuple(self.transports):
+            finish(transport)
 
     def reset(self) -> None:
         """End every open connection with a reset."""
@@ -145,6 +144,15 @@ class Port:
     def _resume(self, paused: socket.socket) -> None:
         if self._socket is paused:
             self._loop.add_reader(paused, self._accept)
+
+
+def finish(transport: asyncio.Transport) -> None:
+    """End our half of a connection; a peer that is gone already makes it the end of both."""
+    try:
+        if not transport.is_closing():
+            transport.write_eof()
+    except OSError:
+        transport.abort()
 
 
 def reset(transport: asyncio.WriteTransport) -> None:

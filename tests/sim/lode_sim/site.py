@@ -29,7 +29,7 @@ class Plan:
     seed: int = 7
     base: str = addresses.DEFAULT_BASE
     rack_meters: bool = False  # one SDM120 per rack, beside the site's SDM630
-    feeders: int = 0  # further SDM630; each over its share of the rigs, or an imagined load
+    meters: int = 0  # further SDM630; each over its share of the rigs, or an imagined load
     models: tuple[str, ...] = ()  # keys of lode_sim.models; empty for the usual mix
 
 
@@ -134,8 +134,8 @@ def _meters(plan: Plan, rigs: list[Rig], clocks: Clocks) -> list[Meter]:
             held = [rig for rig in rigs if rig.identity.rack == rack]
             wanted.append((f"meter-{rack}", SDM120, rack, held))
     wanted += [
-        (f"meter-{number + 1:03d}", SDM630, "", rigs[number :: plan.feeders])
-        for number in range(plan.feeders)
+        (f"meter-{number + 1:03d}", SDM630, "", rigs[number :: plan.meters])
+        for number in range(plan.meters)
     ]
     meters = []
     for number, (name, model, rack, held) in enumerate(wanted, start=1):

@@ -58,7 +58,7 @@ def rates(now: Snapshot) -> Row:
 def chains(recorded: Row, now: Snapshot) -> Row:
     """Put boards, temperatures and fans into the second row of bmminer's `stats`."""
     row = {**recorded, **rates(now), "Elapsed": now.elapsed_s}
-    row["rate_30m"] = row["total rate"] = row["GHS av"]
+    row["rate_30m"] = row["total rate"] = row.pop("GHS 30m")
     row["total_acn"] = sum(board.chips for board in now.boards)
     row["miner_count"] = sum(board.is_alive for board in now.boards)
     row |= {f"fan{number}": rpm for number, rpm in enumerate(now.fans_rpm, start=1)}

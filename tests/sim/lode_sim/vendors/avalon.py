@@ -125,6 +125,11 @@ def _words(rig: Rig, now: Snapshot) -> dict[str, str]:
         "STATE": "1",
         "SoftOFF": "1" if now.mode == "sleep" else "0",
         "MPO": f"{rig.model.power_w:.0f}",
+        **{
+            f"MW{number}": " ".join("0" * rig.model.chips_per_board)
+            for number, board in enumerate(now.boards)
+            if not board.is_alive
+        },
     }
 
 

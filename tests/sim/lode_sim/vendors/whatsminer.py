@@ -1,4 +1,4 @@
-"""WhatsMiner with API v2; an M50 by its rates. `devdetails` is composed: no recording has it."""
+"""WhatsMiner with API v2; an M50S by its rates. `devdetails` is composed: no recording has it."""
 
 from lode_sim.rig import Board, Rig, Snapshot
 from lode_sim.vendors.recorded import Reply, Row, Vendor, composed, load, load_flat

@@ -1,0 +1,189 @@
+"""The command `lode-sim`, as processes."""
+
+import asyncio
+import signal
+import socket
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from lode_sim import addresses, control
+from lode_sim.control import Control, Order
+from lode_sim.errors import AbsentError, OrderError
+from tests.sim_tests.conftest import ask
+
+SIM = str(Path(sys.executable).parent / "lode-sim")
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., tuple[subprocess.Popen, str]]]:
+    """Give a function that starts `lode-sim` and waits for its ready line."""
+    running: list[subprocess.Popen] = []
+
+    def begin(*arguments: str) -> tuple[subprocess.Popen, str]:
+        process = subprocess.Popen(
+            [SIM, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        running.append(process)
+        line = process.stdout.readline()
+        assert line.startswith("ready: "), process.communicate()
+        return process, line
+
+    yield begin
+    for process in running:
+        process.kill()
+        process.communicate()
+
+
+def say(*arguments: str) -> subprocess.CompletedProcess:
+    command = [SIM, *arguments]
+    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=20)
+
+
+async def test_serve_does_everything_at_once(start, base, tmp_path):
+    data, config = tmp_path / "sim", tmp_path / "agent.toml"
+    process, line = start(
+        *("serve", "--rigs", "12", "--seed", "3", "--base", base, "--data-dir", str(data)),
+        *("--truth", str(tmp_path / "truth.jsonl"), "--meters", "2"),
+        *("--write-agent-config", str(config), "--site", "south", "--agent", "south-1"),
+        *("--broker-url", "mqtt://a:1", "--broker-url", "mqtt://b:1", "--interval", "0.5"),
+        *("--agent-data-dir", "/x/y", "--with-proxy", "127.0.0.1:9", "--with-mailbox"),
+        *(str(tmp_path / "mail"), "--mailbox-listen", "127.0.0.1:0"),
+    )
+    assert "12 rigs and 3 meters" in line
+    assert "link on 127.0.0.1:" in line
+    settings = tomllib.loads(config.read_text())
+    assert settings["agent"] == {"name": "south-1", "site": "south", "data_dir": "/x/y"}
+    assert settings["broker"] == {"urls": ["mqtt://a:1", "mqtt://b:1"]}
+    rig, meter = settings["devices"][0], settings["devices"][12]
+    assert rig == {
+        "name": "rig-001",
+        "driver": "asic",
+        "address": addresses.rig_host(base, 1),
+        "interval_s": 0.5,
+        "timeout_s": 2.0,
+        "kind": "rig",
+        "rack": "A1",
+        "profile": "",
+    }
+    assert (meter["driver"], meter["profile"], meter["unit"]) == ("modbus", "eastron-sdm630", 1)
+    assert meter["address"] == f"{addresses.meter_host(base, 1)}:5020"
+    assert (await ask(rig["address"], "summary"))["SUMMARY"]
+
+    def order(*arguments: str) -> str:
+        done = say(*arguments, "--data-dir", str(data))
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert order("status").count("\n") == 15
+    assert "3 devices" in order("fault", "hang", "--share", "0.25")
+    assert order("status").count("hang") == 3
+    order("fault", "garbage", "rig-00*", "--value", "inf", "--for", "60")
+    assert "garbage inf" in order("status", "rig-003")
+    assert "13 devices" not in order("mode", "sleep", "rig-001")
+    assert "sleep" in order("status", "rig-001")
+    order("clear")
+    assert "hang" not in order("status")
+    assert "link blackhole" in order("link", "blackhole")
+    assert "link pass" in order("link", "pass")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(10) == 0
+    assert not (data / control.SITE_SOCKET).exists()
+    assert (tmp_path / "truth.jsonl").read_text().count("\n") == 1
+
+
+def test_orders_that_make_no_sense_say_what_would(start, base, tmp_path):
+    data = str(tmp_path)
+    process, _line = start("serve", "--rigs", "2", "--base", base, "--data-dir", data)
+    for arguments, words in [
+        (["fault", "melt", "rig-001"], "one of hang"),
+        (["fault", "hang", "rig-9"], "not on this site"),
+        (["fault", "hang"], "names no device"),
+        (["fault", "hang", "--share", "2"], "at most 1"),
+        (["mode", "turbo", "rigs"], "one of normal"),
+        (["mode", "low", "meters"], "only rigs"),
+        (["link", "pass"], "is `lode-sim` running"),
+    ]:
+        done = say(*arguments, "--data-dir", data)
+        assert done.returncode == 1
+        assert words in done.stderr
+    again = say("serve", "--base", "127.99.0.0", "--rigs", "0", "--data-dir", data)
+    assert again.returncode == 1
+    assert "another simulator" in again.stderr
+    taken = say("serve", "--base", base, "--rigs", "1", "--data-dir", str(tmp_path / "other"))
+    assert taken.returncode == 1
+    assert "choose another --base" in taken.stderr
+    process.send_signal(signal.SIGINT)
+    assert process.wait(10) == 0
+
+
+def test_a_killed_simulator_leaves_a_socket_that_the_next_one_replaces(start, base, tmp_path):
+    arguments = ["serve", "--rigs", "1", "--base", base, "--data-dir", str(tmp_path)]
+    process, _line = start(*arguments)
+    process.kill()
+    process.wait()
+    assert (tmp_path / control.SITE_SOCKET).exists()
+    assert say("status", "--data-dir", str(tmp_path)).returncode == 1
+    start(*arguments)
+    assert say("status", "--data-dir", str(tmp_path)).returncode == 0
+
+
+def test_proxy_mailbox_and_webhook_write_their_ports(start, tmp_path):
+    for name, arguments in [
+        ("proxy", ["--to", "127.0.0.1:9", "--data-dir", str(tmp_path)]),
+        ("mailbox", ["--dir", str(tmp_path / "m"), "--listen", "127.0.0.1:0"]),
+        ("webhook", ["--dir", str(tmp_path / "w")]),
+    ]:
+        file = tmp_path / f"{name}.port"
+        process, line = start(name, *arguments, "--write-port", str(file))
+        assert f":{int(file.read_text())}" in line
+        with socket.create_connection(("127.0.0.1", int(file.read_text())), 5):
+            pass
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+
+
+def test_mail_lists_what_was_kept(tmp_path):
+    (tmp_path / "00000000000000000001-1.eml").write_text(
+        "X-Envelope-To: op@b.example\nSubject: rig-003 is hot\nDate: today\n\nvery\n"
+    )
+    assert "op@b.example  rig-003 is hot" in say("mail", "--dir", str(tmp_path)).stdout
+    assert "very" in say("mail", "--dir", str(tmp_path), "--full").stdout
+
+
+async def test_a_control_socket_may_lie_deep_and_answers_nonsense(tmp_path):
+    path = tmp_path / ("deep-" * 12) / ("down-" * 12) / "site.sock"
+    server = Control(path, lambda order: [order.do])
+    await server.start()
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert await asyncio.to_thread(control.send, path, Order(do="hello")) == ["hello"]
+    with pytest.raises(OrderError, match="another simulator"):
+        await asyncio.to_thread(asyncio.run, Control(path, lambda _order: []).start())
+    answer = server._answer(b"{nonsense")
+    assert (answer.ok, "order:" in answer.error) == (False, True)
+    await server.stop()
+    with pytest.raises(AbsentError):
+        control.send(path, Order(do="hello"))
+
+
+def test_addresses_are_loopback_and_unique():
+    hosts = [addresses.rig_host("127.20.0.0", number) for number in range(1, 2_001)]
+    hosts += [addresses.meter_host("127.20.0.0", number) for number in range(1, 501)]
+    assert len(set(hosts)) == 2_500
+    assert hosts[0] == "127.20.0.1"
+    assert hosts[250] == "127.20.1.1"
+    for base in ("10.0.0.0", "127.0.0.0", "127.20.0.1", "nonsense"):
+        with pytest.raises(OrderError):
+            addresses.check_base(base)
+    for number in (0, 60_001):
+        with pytest.raises(OrderError):
+            addresses.rig_host("127.20.0.0", number)
+
+
+def test_two_claims_never_meet():
+    with addresses.claim() as one, addresses.claim() as other:
+        assert one != other
