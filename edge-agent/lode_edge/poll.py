@@ -8,7 +8,6 @@ import asyncio
 import heapq
 import itertools
 import random
-import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import msgspec
 import structlog
 
 from lode_edge.breaker import Breaker
+from lode_edge.clock import SYSTEM, Clock
 from lode_edge.drivers.driver import Driver, Facts
 from lode_edge.errors import BadAnswer, DriverError, TimedOut
 from lode_wire.records import Quality, Record
@@ -64,10 +64,12 @@ class Poller:
         identified: Callable[[Polled, Facts], None] | None = None,
         at_once: int = 256,
         seed: int | None = None,
+        clock: Clock = SYSTEM,
     ) -> None:
         self.counters = Counters()
         self._emit = emit
         self._identified = identified
+        self._now_ms = clock.now_ms
         self._places = asyncio.Semaphore(at_once)
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._random = random.Random(seed)  # noqa: S311 -- spreads the load, keeps no secret
@@ -120,7 +122,7 @@ class Poller:
         loop = asyncio.get_running_loop()
         if not slot.breaker.allows(loop.time()):
             self.counters.held += 1
-            self._emit(slot.device.driver.missed(_now_ms(), slot.error))
+            self._emit(slot.device.driver.missed(self._now_ms(), slot.error))
             return
         async with self._locks[slot.device.driver.address], self._places:
             is_late = loop.time() - due > slot.device.interval_s
@@ -130,7 +132,7 @@ class Poller:
 
     async def _read(self, slot: "_Slot") -> Sequence[Record]:
         """Read a device; whatever goes wrong with it becomes the record that says so."""
-        at_ms = _now_ms()
+        at_ms = self._now_ms()
         driver = slot.device.driver
         loop = asyncio.get_running_loop()
         try:
@@ -143,7 +145,9 @@ class Poller:
             slot.error = TimedOut(f"{slot.device.name}: the driver did not end in time")
         except Exception:
             # The supervisor's catch: one device's driver must not stop the others.
-            log.exception("driver crashed", device=slot.device.name)
+            if not slot.has_crashed:
+                log.exception("driver crashed", device=slot.device.name)
+            slot.has_crashed = True  # said once, not at every poll
             slot.error = BadAnswer(f"{slot.device.name}: the driver crashed; see the log")
         else:
             self.counters.done += 1
@@ -173,6 +177,7 @@ class _Slot:
         self.task: asyncio.Task[None] | None = None
         self.error: DriverError = TimedOut(f"{device.name}: never asked")
         self.identify_due_s = 0.0
+        self.has_crashed = False
 
 
 def _late(records: Sequence[Record]) -> list[Record]:
@@ -182,7 +187,3 @@ def _late(records: Sequence[Record]) -> list[Record]:
         else record
         for record in records
     ]
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -54,7 +54,7 @@ def pairs(replies: Replies) -> dict[str, str]:
 
 
 def _boards(stats: dict[str, str], *, is_still: bool) -> list[Board]:
-    """List the boards; a still rig repeats old averages and old chip figures: those are left out."""
+    """List the boards, without the old averages and chip figures that a still rig repeats."""
     rates, hottest = _numbers(stats, "MGHS"), _numbers(stats, "MTmax")
     found = []
     for n in range(min(len(rates), _MAX_BOARDS)):
