@@ -2,7 +2,7 @@
 
 import sys
 
-if any(argument.endswith("lode-hub") for argument in sys.argv[:1]):
+if any(argument.endswith("lode-hub") for argument in sys.orig_argv):
     from lode_hub.ingest import pipeline
     from lode_wire import messages, topics
 
