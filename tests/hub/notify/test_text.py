@@ -1,0 +1,142 @@
+"""The words of a message, above all what they do with names that mean harm."""
+
+import dataclasses
+import email
+import email.policy
+
+import pytest
+
+from lode_hub.notify import SmtpChannel, mail, text, webhook
+from lode_hub.notify.text import Message
+from lode_hub.store.outbox import Item
+
+CHANNEL = SmtpChannel(
+    name="ops", host="h", port=25, tls="none", sender="lode@mine.example",
+    recipients=("ann@mine.example",),
+)  # fmt: skip
+ITEM = Item(
+    alert_id=1, device_id=17, agent_id=3, subject="rig-017", rule="rig-over-temperature",
+    severity="critical", state="open", title="rig-017 is too hot", likely_cause="dust",
+    evidence={"temp_c": 101.0}, since_ms=0, opened_ms=0, at_ms=0, by=None, resolved_ms=None,
+)  # fmt: skip
+MESSAGE = Message(
+    key="k-1", site="north", rule="rig-over-temperature", what="opened", items=[ITEM],
+    base_url="http://hub.example",
+)  # fmt: skip
+
+EVIL = [
+    "rig\r\nBcc: thief@evil.example\r\n\r\nhello",
+    "rig\nBcc: thief@evil.example",
+    "rig\rBcc: thief@evil.example",
+    "rig\x00\x0b\x0c\x1c\x85\u2028\u2029Bcc: thief@evil.example",
+    "<script>alert(1)</script><img src=x onerror=y>",
+    '"><a href="http://evil.example">',
+    "Zeche Größe 北京 🔥",
+    "rig\u202ecod.exe\u2066\u200f",
+    "=?utf-8?q?Bcc:_thief=40evil.example?=",
+    "x" * 100_000,
+    "",
+]
+
+
+def named(name, **more):
+    item = dataclasses.replace(
+        ITEM, title=f"{name} is too hot", likely_cause=name, evidence={"sensor": name, name: 1.0}
+    )
+    return dataclasses.replace(MESSAGE, items=[item], site=name, **more)
+
+
+@pytest.mark.parametrize("name", EVIL, ids=range(len(EVIL)))
+def test_a_name_cannot_become_a_header_or_a_tag(name):
+    sent = mail.render(CHANNEL, named(name)).as_bytes(policy=email.policy.SMTP)
+    got = email.message_from_bytes(sent, policy=email.policy.default)
+    assert got["Bcc"] is None
+    assert got["To"] == "ann@mine.example"
+    assert "\n" not in str(got["Subject"])
+    page = got.get_body(("html",)).get_content()
+    assert "<script" not in page
+    assert "<img" not in page
+    assert page.count("<a ") == 1  # our own link
+    for part in (str(got["Subject"]), got.get_body(("plain",)).get_content(), page):
+        assert not any(0x202A <= ord(char) <= 0x2069 for char in part)
+
+
+@pytest.mark.parametrize("name", EVIL[:-1], ids=range(len(EVIL) - 1))
+def test_a_name_is_one_line_of_the_body(name):
+    lines = text.plain(named(name)).splitlines()
+    assert not any(line.strip().startswith("Bcc") for line in lines)
+    assert len(lines) == len(text.plain(named("rig")).splitlines())
+    assert max(len(line) for line in lines) < 600
+
+
+def test_letters_of_all_peoples_arrive():
+    sent = mail.render(CHANNEL, named("Zeche Größe 北京 🔥")).as_bytes()
+    got = email.message_from_bytes(sent, policy=email.policy.default)
+    assert "Zeche Größe 北京 🔥 is too hot" in got["Subject"]
+
+
+def test_many_alerts_are_counted_and_the_first_listed():
+    many = dataclasses.replace(MESSAGE, items=[ITEM] * 60)
+    assert text.subject(many) == "[critical] north: rig over temperature, 60 alerts"
+    assert text.plain(many).count("rig-017 is too hot") == 50
+    assert "and 10 more" in text.plain(many)
+    assert "and 10 more" in text.rich(many)
+
+
+@pytest.mark.parametrize(
+    ("evidence", "said"),
+    [
+        ({"chip_temp_c": 101.25}, "chip temp 101.25 °C"),
+        ({"hashrate_ths": 84.0}, "hashrate 84 TH/s"),
+        ({"limit_ratio": 0.85}, "limit 85%"),
+        ({"boards_alive": 2}, "boards alive 2"),
+        ({"fan_rpm": None}, ""),
+        ({"quality": ["timed_out"]}, "quality timed_out"),
+        ({"since_ms": 5, "rule_version": 1, "reason": "x", "cleared": {}}, ""),
+    ],
+)
+def test_values_are_told_with_their_units(evidence, said):
+    assert text.values(evidence) == said
+
+
+@pytest.mark.parametrize(
+    ("ids", "link"),
+    [
+        ({"device_id": 17, "agent_id": 3}, "http://hub.example/rigs/17"),
+        ({"device_id": None, "agent_id": 3}, "http://hub.example/agents"),
+        ({"device_id": None, "agent_id": None}, "http://hub.example/alerts"),
+    ],
+)
+def test_the_link_goes_where_the_trouble_is(ids, link):
+    assert text.link(MESSAGE, dataclasses.replace(ITEM, **ids)) == link
+
+
+def test_a_message_without_a_base_has_no_links():
+    bare = dataclasses.replace(MESSAGE, base_url="")
+    assert "http" not in text.plain(bare)
+    assert "<a " not in text.rich(bare)
+
+
+def test_the_signature_is_that_of_standard_webhooks():
+    # The published example of standardwebhooks.com.
+    body = b'{"event_type":"ping","data":{"success":true}}'
+    secret = "whsec_plJ3nmyCDGBKInavdOK15jsl"
+    signature = webhook.sign("msg_loFOjxBNrRLzqYUf", body, secret, 1731705121)
+    assert signature == "v1,rAvfW3dJ/X/qxhsaXPOyyCGmRKsaKWcsNccKXlIktD0="
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("5", 5.0),
+        ("999999", 3600.0),
+        ("Thu, 01 Jan 1970 00:01:40 GMT", 100.0),
+        ("Thu, 01 Jan 1970 00:00:00 -0000", 0.0),
+        ("soon", None),
+        ("-3", None),
+        ("", None),
+        ("²", None),
+    ],
+)
+def test_retry_after_is_read_as_seconds_or_a_date(header, seconds):
+    assert webhook.retry_after_s(header, 0.0) == seconds
