@@ -19,7 +19,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from lode_hub.errors import DatabaseError
+from lode_hub.errors import DatabaseError, InUseError
 from lode_hub.process import HERE, Program
 from lode_hub.process.account import Account, me, ordinary, own, write
 from lode_hub.process.keep import Keeper
@@ -105,7 +105,8 @@ class EmbeddedPostgres:
         """Start it, or take over the one that runs, and give its `url`.
 
         Raises:
-            DatabaseError: it does not start, or the folder is used by another hub.
+            InUseError: another hub runs it.
+            DatabaseError: it does not start.
         """
         self._lock = _lock_folder(self.folder)
         try:
@@ -162,7 +163,7 @@ def _lock_folder(folder: Path) -> int:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         os.close(lock)
-        raise DatabaseError(
+        raise InUseError(
             f"database {folder}: another hub uses it; stop it, or set another data_dir"
         ) from None
     return lock

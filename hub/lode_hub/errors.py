@@ -3,6 +3,7 @@
 HubError
 ├── SettingsError      a setting is missing or wrong       ┐
 ├── DatabaseError      no database that can be used        │ the hub says it and ends
+│   └── InUseError     another hub has it                  │
 ├── BrokerError        the hub's own broker does not start ┘
 ├── UnauthorizedError  nobody is logged in                 ┐
 ├── ForbiddenError     this person may not do that         │
@@ -27,6 +28,10 @@ class SettingsError(HubError):
 
 class DatabaseError(HubError):
     """There is no database that can be used."""
+
+
+class InUseError(DatabaseError):
+    """Another hub runs the embedded database in this folder."""
 
 
 class BrokerError(HubError):

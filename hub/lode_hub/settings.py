@@ -68,15 +68,6 @@ class IngestSettings(_Section):
 
     client: Literal["gmqtt", "paho"] = "gmqtt"
     workers: int = Field(default=0, ge=0, le=64)  # further processes; 0: all in the hub's own
-    max_partitions: int | None = Field(default=None, ge=1, le=64)  # of one process
-
-
-class RetentionSettings(_Section):
-    """How long readings are kept."""
-
-    raw_days: int = Field(default=90, ge=1)
-    rollup_15m_days: int = Field(default=400, ge=7)
-    rollup_years: int = Field(default=7, ge=1)  # of the hourly and daily ones
 
 
 class AccessSettings(_Section):
@@ -137,7 +128,6 @@ class HubSettings(BaseSettings):
     database: DatabaseSettings = DatabaseSettings()
     broker: BrokerSettings = BrokerSettings()
     ingest: IngestSettings = IngestSettings()
-    retention: RetentionSettings = RetentionSettings()
     access: AccessSettings = AccessSettings()
     notify: NotifySettings = NotifySettings()
 

@@ -53,7 +53,7 @@ def build(  # noqa: PLR0913 -- the parts that the doors lead to
     api = APIRouter(prefix=PREFIX)
     for router in (fleet.routes(queries), way.routes(queries), alerts.routes(queries, actions)):
         api.include_router(router, dependencies=[Depends(asker)])
-    api.include_router(session.routes(access))
+    api.include_router(session.routes(access, is_secure=is_secure))
     api.include_router(feed.routes(states))
     app.include_router(api)
     app.include_router(watch.routes(queries, parts))

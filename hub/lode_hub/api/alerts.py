@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 
 from lode_hub.actions import Actions
-from lode_hub.api.parts import Asker, Id, Limit, Offset, Page, Text
+from lode_hub.api.parts import Asker, Id, Limit, Offset, Text
 from lode_hub.api.problems import answers
 from lode_hub.errors import NotFoundError
 from lode_hub.queries import Queries
@@ -27,11 +27,10 @@ def routes(queries: Queries, actions: Actions) -> APIRouter:
         device_id: Id | None = None,
         limit: Limit = 100,
         offset: Offset = 0,
-    ) -> Page[AlertRow]:
-        items = await queries.alerts(
+    ) -> list[AlertRow]:
+        return await queries.alerts(
             states=state, site=site, device_id=device_id, limit=limit, offset=offset
         )
-        return Page(items=items, limit=limit, offset=offset)
 
     async def one(alert_id: int) -> AlertRow:
         found = await queries.alert(alert_id)

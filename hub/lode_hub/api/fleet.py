@@ -3,9 +3,9 @@
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Response
 
-from lode_hub.api.parts import Limit, Offset, Page, Text
+from lode_hub.api.parts import TOTAL, Limit, Offset, Text
 from lode_hub.api.problems import answers
 from lode_hub.errors import NotFoundError
 from lode_hub.queries import Queries
@@ -54,10 +54,12 @@ def _add_sites(router: APIRouter, queries: Queries) -> None:
 def _add_rigs(router: APIRouter, queries: Queries) -> None:
     @router.get(
         "/rigs",
-        summary="Rigs with their last reading",
+        summary="Rigs with their last reading; the header X-Total-Count has their number",
         responses=answers(HTTPStatus.BAD_REQUEST),
     )
-    async def rigs(
+    async def rigs(  # noqa: PLR0913 -- each is a query parameter
+        *,
+        response: Response,
         site: Text = None,
         state: Annotated[list[RigState] | None, Query()] = None,
         search: Text = None,
@@ -66,7 +68,7 @@ def _add_rigs(router: APIRouter, queries: Queries) -> None:
         ),
         limit: Limit = 100,
         offset: Offset = 0,
-    ) -> Page[RigRow]:
+    ) -> list[RigRow]:
         items = await queries.rigs(
             site=site,
             states=state,
@@ -77,7 +79,8 @@ def _add_rigs(router: APIRouter, queries: Queries) -> None:
             offset=offset,
         )
         total = await queries.count_rigs(site=site, states=state, search=search)
-        return Page(items=items, limit=limit, offset=offset, total=total)
+        response.headers[TOTAL] = str(total)
+        return items
 
     @router.get("/rigs/{device_id}", summary="One rig", responses=_NOT_FOUND)
     async def rig(device_id: DeviceId) -> RigRow:

@@ -1,7 +1,6 @@
-"""What the routes of the API share: who asks, and pages of a list."""
+"""What the routes of the API share: who asks, and parts of a list."""
 
-from dataclasses import dataclass
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated
 
 from fastapi import Depends, Query, Request
 
@@ -9,17 +8,8 @@ from lode_hub.access import Person
 from lode_hub.errors import UnauthorizedError
 
 MAX_LIMIT = 1000
-Item = TypeVar("Item")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Page(Generic[Item]):
-    """A part of a list; `total` is how long it is, None where nobody counts."""
-
-    items: list[Item]
-    limit: int
-    offset: int
-    total: int | None = None
+TOTAL = "X-Total-Count"
+"""The header that says how long the whole list is."""
 
 
 def asker(request: Request) -> Person:

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field, SecretStr
 
 from lode_hub.access import Access
 from lode_hub.access.guard import token_of
-from lode_hub.access.page import address_of
+from lode_hub.access.page import address_of, set_cookie
 from lode_hub.api.parts import Asker
 from lode_hub.api.problems import answers
 
@@ -20,7 +20,7 @@ class Login(BaseModel):
 
 
 class Opened(BaseModel):
-    """A session: send the token as `Authorization: Bearer ...`."""
+    """A session: send the token as `Authorization: Bearer ...`, or the cookie that came with it."""
 
     token: str
     name: str
@@ -34,8 +34,8 @@ class Who(BaseModel):
     role: str
 
 
-def routes(access: Access) -> APIRouter:
-    """Give the routes."""
+def routes(access: Access, *, is_secure: bool) -> APIRouter:
+    """Give the routes; `is_secure` when people reach us by https."""
     router = APIRouter(tags=["session"])
 
     @router.post(
@@ -48,6 +48,7 @@ def routes(access: Access) -> APIRouter:
         password = login.password.get_secret_value()
         token, person = await access.login(login.name, password, address_of(request))
         response.headers["Cache-Control"] = "no-store"
+        set_cookie(response, token, access.absolute_s, is_secure=is_secure)
         return Opened(token=token, name=person.name, role=person.role)
 
     @router.get("/session", summary="Who is logged in", responses=answers())

@@ -48,8 +48,7 @@ def routes(queries: Queries, parts: Parts) -> APIRouter:
     @router.api_route("/healthz", methods=["GET", "HEAD"])
     async def healthz() -> Response:
         wrong = [name for name, part in parts().items() if not part.is_well]
-        if not await pulse.beats():
-            wrong.insert(0, "database")
+        wrong += [name for name in await pulse.wrong() if name not in wrong]
         status = HTTPStatus.SERVICE_UNAVAILABLE if wrong else HTTPStatus.OK
         body: dict[str, object] = (
             {"status": "failing", "wrong": wrong} if wrong else {"status": "ok"}
@@ -71,22 +70,21 @@ class _Pulse:
         self._queries = queries
         self._lock = asyncio.Lock()
         self._asked_s = -_FRESH_S
-        self._beats = False
+        self._wrong: tuple[str, ...] = ()
 
-    async def beats(self) -> bool:
+    async def wrong(self) -> tuple[str, ...]:
         async with self._lock:
             if time.monotonic() - self._asked_s >= _FRESH_S:
-                self._beats = await self._ask()
+                self._wrong = await self._ask()
                 self._asked_s = time.monotonic()
-            return self._beats
+            return self._wrong
 
-    async def _ask(self) -> bool:
+    async def _ask(self) -> tuple[str, ...]:
         try:
             async with asyncio.timeout(_ANSWER_S):
-                await self._queries.ping()
+                return () if await self._queries.workers() else ("ingest",)
         except (UnavailableError, TimeoutError):
-            return False
-        return True
+            return ("database",)
 
 
 async def _measure(queries: Queries) -> None:

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from lode_hub.api.parts import Limit, Offset, Page, Text
+from lode_hub.api.parts import Limit, Offset, Text
 from lode_hub.api.problems import answers
 from lode_hub.queries import Queries
 from lode_hub.queries.nouns import AgentRow, GapRow, HubHealth, QuarantineRow
@@ -17,16 +17,14 @@ def routes(queries: Queries) -> APIRouter:
         return await queries.agents()
 
     @router.get("/gaps", summary="Records that are missing, and why, newest first")
-    async def gaps(agent: Text = None, limit: Limit = 100, offset: Offset = 0) -> Page[GapRow]:
-        items = await queries.gaps(agent, limit=limit, offset=offset)
-        return Page(items=items, limit=limit, offset=offset)
+    async def gaps(agent: Text = None, limit: Limit = 100, offset: Offset = 0) -> list[GapRow]:
+        return await queries.gaps(agent, limit=limit, offset=offset)
 
     @router.get("/quarantine", summary="Payloads that could not be taken, and why, newest first")
     async def quarantine(
         agent: Text = None, limit: Limit = 100, offset: Offset = 0
-    ) -> Page[QuarantineRow]:
-        items = await queries.quarantine(agent, limit=limit, offset=offset)
-        return Page(items=items, limit=limit, offset=offset)
+    ) -> list[QuarantineRow]:
+        return await queries.quarantine(agent, limit=limit, offset=offset)
 
     @router.get("/health", summary="The hub's own figures")
     async def health() -> HubHealth:

@@ -187,10 +187,10 @@ class Queries:
             row = await queries_alerts.alert(conn, alert_id)
         return AlertRow(**row) if row else None
 
-    async def ping(self) -> None:
-        """Ask the database for nothing, to see that it answers."""
+    async def workers(self) -> int:
+        """Count the ingest workers that are at work, wherever they run."""
         async with asking(self._store) as conn:
-            await queries_agents.ping(conn)
+            return await queries_agents.workers(conn)
 
     async def health(self) -> HubHealth:
         """Give the hub's own figures."""

@@ -72,9 +72,13 @@ async def quarantine(conn: Connection, agent: str | None, limit: int, offset: in
     )
 
 
-async def ping(conn: Connection) -> None:
-    """Ask for nothing."""
-    await conn.execute("select 1")
+async def workers(conn: Connection) -> int:
+    """Count the ingest workers that have shown themselves in the last 10 s."""
+    done = await conn.execute(
+        "select count(*) from worker where seen_at > clock_timestamp() - interval '10 seconds'"
+    )
+    row = await done.fetchone()
+    return int(row[0]) if row else 0
 
 
 async def health(conn: Connection) -> Row:

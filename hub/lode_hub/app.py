@@ -1,0 +1,297 @@
+"""The hub's main path: build the parts, join them, start them, and stop them in reverse.
+
+database ─► store ─► migrate ─► access ─► broker ─► ingest, domains ─► notifier ─► live ─► doors
+
+A part that fails is begun again; /healthz says what does not run now.
+"""
+
+import asyncio
+import contextlib
+import importlib.metadata
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from typing import Protocol
+
+import structlog
+import uvicorn
+from fastapi import FastAPI
+
+from lode_hub import api, notify
+from lode_hub.access import Access
+from lode_hub.actions import Actions
+from lode_hub.api.watch import PartState
+from lode_hub.broker import EmbeddedBroker
+from lode_hub.database import EmbeddedPostgres
+from lode_hub.errors import HubError
+from lode_hub.live import Live
+from lode_hub.queries import Queries
+from lode_hub.settings import HubSettings, NotifySettings, secret
+from lode_hub.store import Store
+from lode_hub.supervise import Supervisor
+from lode_hub.worker import Ingesting, broker_of, own_broker
+
+DASHBOARDS = "lode.dashboards"
+"""The entry-point group of what is mounted beside the API; see Mount."""
+
+_STOP_S = 5.0
+
+_log = structlog.get_logger(__name__)
+
+
+class Mount(Protocol):
+    """A dashboard's entrance."""
+
+    def __call__(self, app: FastAPI, *, queries: Queries, actions: Actions, live: Live) -> None:
+        """Add the dashboard's pages."""
+
+
+class Hub:
+    """Everything one process of the hub runs.
+
+    Args:
+        settings: what it is told.
+        show: hears the first person's password, once.
+        worker_command: starts a worker process, but for its name, which follows.
+    """
+
+    def __init__(
+        self,
+        settings: HubSettings,
+        show: Callable[[str], None],
+        worker_command: Sequence[str] = (),
+    ) -> None:
+        self._settings = settings
+        self._show = show
+        self._worker_command = worker_command
+        self._parts = Supervisor()
+        self._postgres: EmbeddedPostgres | None = None
+        self._broker: EmbeddedBroker | None = None
+
+    async def run(self) -> None:
+        """Run until cancelled; then stop everything, the last begun first.
+
+        Raises:
+            HubError: it cannot start.
+        """
+        settings = self._settings
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        async with AsyncExitStack() as ends:
+            listening = ends.enter_context(_listening(settings.host, settings.port))
+            url = await ends.enter_async_context(self._database())
+            store = await ends.enter_async_context(opened(url, settings.database.pool_max))
+            await store.migrate()
+            access = Access(store, settings.access)
+            await access.greet(self._show)
+            await ends.enter_async_context(self._running_broker())
+            ends.push_async_callback(self._parts.stop)
+            self._start_ingest(store, url)
+            live = Live(url)
+            self._start_parts(store, live, access)
+            server = self._doors(store, live, access)
+            _log.info("hub started", url=settings.public_url)
+            await _serve(server, listening)
+
+    @asynccontextmanager
+    async def _database(self) -> AsyncIterator[str]:
+        if self._settings.database.url:
+            yield self._settings.database.full_url
+            return
+        self._postgres = own_database(self._settings)
+        url = await self._postgres.start()
+        try:
+            yield url
+        finally:
+            await self._postgres.stop()
+
+    @asynccontextmanager
+    async def _running_broker(self) -> AsyncIterator[None]:
+        if self._settings.broker.url:
+            yield
+            return
+        self._broker = own_broker(self._settings.broker, self._settings.data_dir)
+        await self._broker.start()
+        try:
+            yield
+        finally:
+            await self._broker.stop()
+
+    def _start_ingest(self, store: Store, url: str) -> None:
+        settings = self._settings
+        broker = broker_of(settings.broker, settings.data_dir)
+        # The same over a restart, so that this machine's partitions are its own again at once.
+        name = f"{socket.gethostname()[:32]}-{settings.port}"
+        if settings.ingest.workers == 0:
+            Ingesting(store, url, name, broker, settings.ingest).start(self._parts)
+        for number in range(1, settings.ingest.workers + 1):
+            command = [*self._worker_command, f"{name}-w{number}"]
+            self._parts.start(f"worker {number}", partial(_run_process, command))
+
+    def _start_parts(self, store: Store, live: Live, access: Access) -> None:
+        settings = self._settings
+        channels = list(channels_of(settings.notify))
+        routing = notify.Routing(
+            base_url=settings.public_url,
+            min_severity=settings.notify.min_severity,
+            is_resolved_told=settings.notify.is_resolved_told,
+        )
+        self._parts.start("notifier", notify.Notifier(store, channels, routing).run)
+        self._parts.start("live", live.run)
+        self._parts.start("sessions", access.run)
+
+    def _doors(self, store: Store, live: Live, access: Access) -> "Server":
+        settings = self._settings
+        queries, actions = Queries(store), Actions(store, access)
+        app = api.build(
+            queries=queries,
+            actions=actions,
+            live=live,
+            access=access,
+            parts=self.states,
+            is_secure=settings.public_url.startswith("https:"),
+            mounts=[partial(m, queries=queries, actions=actions, live=live) for m in _dashboards()],
+        )
+        guarded = api.guarded(
+            app,
+            access,
+            public_url=settings.public_url,
+            metrics_token=secret(None, settings.access.metrics_token_file),
+        )
+        return Server(
+            uvicorn.Config(
+                guarded,
+                access_log=False,
+                log_config=None,
+                server_header=False,
+                timeout_graceful_shutdown=3,
+                ws="websockets-sansio",
+                ws_max_size=1 << 20,
+            )
+        )
+
+    def states(self) -> Mapping[str, PartState]:
+        """Tell how each part is now."""
+        states = {
+            part.name: PartState(
+                is_well=not part.trouble, restarts=part.restarts, trouble=part.trouble
+            )
+            for part in self._parts.parts.values()
+        }
+        if self._postgres:
+            is_well = self._postgres.postmaster_pid is not None
+            states["database"] = PartState(is_well=is_well, restarts=self._postgres.restarts)
+        if self._broker:
+            is_well = self._broker.pid is not None
+            states["broker"] = PartState(is_well=is_well, restarts=self._broker.restarts)
+        return states
+
+
+class Server(uvicorn.Server):
+    """A uvicorn that leaves signals to the command line."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield
+
+
+async def run_worker(settings: HubSettings, name: str) -> None:
+    """Run an ingest worker of its own until cancelled.
+
+    Raises:
+        HubError: it cannot start.
+    """
+    url = settings.database.full_url or own_database(settings).url
+    async with AsyncExitStack() as ends:
+        store = await ends.enter_async_context(opened(url, settings.database.pool_max))
+        parts = Supervisor()
+        ends.push_async_callback(parts.stop)
+        broker = broker_of(settings.broker, settings.data_dir)
+        Ingesting(store, url, name, broker, settings.ingest).start(parts)
+        await asyncio.Event().wait()
+
+
+@asynccontextmanager
+async def opened(url: str, pool_max: int) -> AsyncIterator[Store]:
+    """Open the store, and close it."""
+    store = await Store.open(url, max_size=pool_max)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def own_database(settings: HubSettings) -> EmbeddedPostgres:
+    """Give the hub's own database, not yet started."""
+    return EmbeddedPostgres(settings.data_dir / "postgres")
+
+
+def channels_of(settings: NotifySettings) -> Iterator[notify.Channel]:
+    """Give the channels that alerts are told through."""
+    if settings.smtp is not None:
+        smtp = settings.smtp
+        yield notify.SmtpChannel(
+            name="mail",
+            host=smtp.host,
+            port=smtp.port,
+            tls=smtp.tls,
+            sender=smtp.sender,
+            recipients=smtp.recipients,
+            username=smtp.username,
+            password=smtp.password.get_secret_value() if smtp.password else "",
+            password_file=smtp.password_file,
+            timeout_s=smtp.timeout_s,
+        )
+    for name, hook in settings.webhooks.items():
+        yield notify.WebhookChannel(
+            name=name,
+            url=hook.url,
+            secret=hook.secret.get_secret_value() if hook.secret else "",
+            secret_file=hook.secret_file,
+            timeout_s=hook.timeout_s,
+        )
+
+
+def _dashboards() -> Iterator[Mount]:
+    for entry in importlib.metadata.entry_points(group=DASHBOARDS):
+        yield entry.load()
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise HubError(
+            f"doors: cannot listen on {host} port {port}: {error.strerror}; set another port"
+        ) from None
+
+
+async def _serve(server: Server, listening: socket.socket) -> None:
+    """Serve until cancelled, and then let requests end first."""
+    serving = asyncio.create_task(server.serve([listening]), name="doors")
+    try:
+        await asyncio.shield(serving)
+    except asyncio.CancelledError:
+        server.should_exit = True
+        await serving
+        raise
+    raise HubError("doors: the web server ended unasked; see the log above")
+
+
+async def _run_process(command: Sequence[str]) -> None:
+    """Run a process until it ends; end it when cancelled."""
+    process = await asyncio.create_subprocess_exec(*command, stdin=asyncio.subprocess.DEVNULL)
+    try:
+        status = await process.wait()
+        raise HubError(f"process: {command[-1]} ended with status {status}; see the log above")
+    except asyncio.CancelledError:
+        process.terminate()
+        try:
+            async with asyncio.timeout(_STOP_S):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+        raise

@@ -1,0 +1,86 @@
+"""What takes readings in: an ingest worker with the domains that judge what it commits.
+
+In the hub's own process, or in processes of their own that share the partitions by lease.
+"""
+
+import dataclasses
+import ssl
+from functools import partial
+from pathlib import Path
+
+from lode_hub import alerts
+from lode_hub.broker import EmbeddedBroker
+from lode_hub.domains import Domains
+from lode_hub.ingest.gmqtt_link import GmqttLink
+from lode_hub.ingest.ingress import Address, MakeLink
+from lode_hub.ingest.paho_link import PahoLink
+from lode_hub.ingest.worker import Worker, WorkerSettings
+from lode_hub.settings import BrokerSettings, IngestSettings, secret
+from lode_hub.sites import Sites
+from lode_hub.store import Store
+from lode_hub.supervise import Supervisor
+
+LINKS: dict[str, MakeLink] = {"gmqtt": GmqttLink, "paho": PahoLink}
+
+
+class Ingesting:
+    """A worker and its domains, as parts of a process."""
+
+    def __init__(
+        self, store: Store, url: str, name: str, broker: Address, settings: IngestSettings
+    ) -> None:
+        self._owned: frozenset[int] = frozenset()
+        sites = Sites(store, partitions=lambda: self._owned)
+        self._domains = Domains([sites], partial(alerts.take, store))
+        self._worker = Worker(
+            WorkerSettings(
+                database_url=url, name=name, brokers=[broker], make_link=LINKS[settings.client]
+            ),
+            on_committed=self._domains.consume,
+            on_findings=self._domains.find,
+            on_owned=self._own,
+        )
+
+    def start(self, parts: Supervisor) -> None:
+        """Start both."""
+        parts.start("domains", self._domains.run)
+        parts.start("ingest", self._worker.run)
+
+    async def _own(self, partitions: frozenset[int]) -> None:
+        self._owned = partitions
+        await self._domains.restore(partitions)
+
+
+def broker_of(settings: BrokerSettings, data_dir: Path) -> Address:
+    """Give the broker's address with the hub's login: the given one, or our own."""
+    if settings.url:
+        address = Address.of(
+            settings.url, password=secret(settings.password, settings.password_file)
+        )
+        return dataclasses.replace(
+            address,
+            username=address.username or settings.username,
+            tls=_tls(settings.ca_file) if address.tls else None,
+        )
+    own = own_broker(settings, data_dir)
+    return Address(
+        host=own.host,
+        port=own.port,
+        username="hub",
+        password=own.hub_password_file.read_text().strip(),
+    )
+
+
+def own_broker(settings: BrokerSettings, data_dir: Path) -> EmbeddedBroker:
+    """Give the hub's own broker, not yet started."""
+    return EmbeddedBroker(
+        data_dir / "broker",
+        kind=settings.kind,
+        host=settings.host,
+        port=settings.port,
+        program=settings.program,
+    )
+
+
+def _tls(ca_file: Path | None) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=ca_file)
