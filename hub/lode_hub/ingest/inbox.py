@@ -39,6 +39,7 @@ class Inbox:
         self._pause, self._resume = pause, resume
         self._max_bytes, self._max_count = max_bytes, max_count
         self._waiting: deque[Incoming] = deque()
+        self._inside: dict[tuple[str, bytes], list[Callable[[], None]]] = {}
         self._arrived = asyncio.Event()
         self.size_bytes = 0
         self.count = 0
@@ -50,7 +51,16 @@ class Inbox:
         return 0 if self.is_full else max(0, self._max_count - self.count)
 
     def put(self, incoming: Incoming) -> None:
-        """Take a payload in."""
+        """Take a payload in; one that is inside already only waits for the same end.
+
+        A broker that hears nothing for its `ack_wait` sends again on the same connection, and an
+        outage of the database is longer than that.
+        """
+        key = (incoming.topic, incoming.payload)
+        if key in self._inside:
+            self._inside[key].append(incoming.ack)
+            return
+        self._inside[key] = [incoming.ack]
         self._waiting.append(incoming)
         self.count += 1
         self.size_bytes += len(incoming.payload)
@@ -67,7 +77,9 @@ class Inbox:
         return self._waiting.popleft()
 
     def finish(self, incoming: Incoming) -> None:
-        """Say that a payload is committed or quarantined."""
+        """Say that a payload is committed or quarantined: acknowledge it to the broker."""
+        for ack in self._inside.pop((incoming.topic, incoming.payload), ()):
+            ack()
         self.count -= 1
         self.size_bytes -= len(incoming.payload)
         if self.is_full and self._level() <= _LOW:

@@ -160,7 +160,6 @@ class Pipeline:
 
     def _acknowledge(self, written: Written, group: Sequence[Checked]) -> None:
         for one in group:
-            one.incoming.ack()
             self._inbox.finish(one.incoming)
         agents = {
             (one.header.agent, one.header.epoch): one.incoming.partition

@@ -1,10 +1,21 @@
-"""A migrated store of each test's own."""
+"""A migrated store, brokers of both kinds, and both clients."""
 
+import shutil
+import socket
+import tempfile
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
+from lode_hub.broker import EmbeddedBroker
+from lode_hub.ingest.gmqtt_link import GmqttLink
+from lode_hub.ingest.ingress import Address, MakeLink
+from lode_hub.ingest.paho_link import PahoLink
 from lode_hub.store import Store
+
+LINKS: dict[str, MakeLink] = {"gmqtt": GmqttLink, "paho": PahoLink}
 
 
 @pytest.fixture
@@ -14,3 +25,68 @@ async def store(postgres: str) -> AsyncIterator[Store]:
     await store.migrate()
     yield store
     await store.close()
+
+
+@dataclass
+class Broker:
+    """A running broker, and how hub and agent log in."""
+
+    program: EmbeddedBroker
+    hub: Address
+    agent: Address
+
+
+@pytest.fixture(
+    params=[pytest.param("mosquitto", marks=pytest.mark.needs("mosquitto")), "nats"],
+)
+async def broker(request: pytest.FixtureRequest, tmp_path_factory) -> AsyncIterator[Broker]:
+    """Give a running broker of each kind."""
+    async for found in run_broker(request.param):
+        yield found
+
+
+@pytest.fixture
+async def one_broker() -> AsyncIterator[Broker]:
+    """Give a running broker of the kind that is always there."""
+    async for found in run_broker("nats"):
+        yield found
+
+
+async def run_broker(kind: str) -> AsyncIterator[Broker]:
+    """Run a broker in a folder that an ordinary account can enter."""
+    home = Path(tempfile.mkdtemp(prefix="lode-broker-"))
+    home.chmod(0o755)
+    program = EmbeddedBroker(home / "broker", kind=kind, port=free_port())  # type: ignore[arg-type]
+    await program.start()
+    try:
+        yield Broker(
+            program,
+            hub=address(program, "hub", program.hub_password_file),
+            agent=address(program, "agent", program.agent_password_file),
+        )
+    finally:
+        await program.stop()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def address(program: EmbeddedBroker, name: str, password_file) -> Address:
+    """Say how somebody logs in."""
+    return Address(
+        host=program.host,
+        port=program.port,
+        username=name,
+        password=password_file.read_text().strip(),
+    )
+
+
+def free_port() -> int:
+    """Find a port that nobody listens on."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+@pytest.fixture(params=LINKS)
+def make_link(request: pytest.FixtureRequest) -> MakeLink:
+    """Give each client."""
+    return LINKS[request.param]

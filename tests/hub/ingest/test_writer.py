@@ -25,10 +25,13 @@ async def test_readings_arrive_once(store, agent):
     writer = Writer(store)
     group = [check(one) for one in [*facts(agent, 3), agent.incoming(readings(3))]]
     written = await writer.write(group)
-    assert len(written.taken) == 3 and not written.unfit
+    assert len(written.taken) == 3
+    assert not written.unfit
     again = await writer.write(group)
-    assert again.repeated == 3 and not again.committed
+    assert again.repeated == 3
+    assert not again.committed
     assert await rows(store, "select count(*), sum(hashrate_ths) from rig_reading") == [(3, 303.0)]
     assert await rows(store, "select mark from source") == [(3,)]
     (committed,) = written.committed
-    assert committed.kind == "rig" and committed.at_ms.tolist() == [NOW_MS] * 3
+    assert committed.kind == "rig"
+    assert committed.at_ms.tolist() == [NOW_MS] * 3
