@@ -13,50 +13,60 @@ REPLIES = {path.stem: path.read_bytes() + b"\x00" for path in S19.glob("*.json")
 RIGS, HUNG, INTERVAL_S, TIMEOUT_S, READINGS = 200, 10, 1.0, 0.8, 8
 
 
-async def test_hung_rigs_cost_only_themselves():
-    hung = asyncio.Event()
+class Site:
+    """One port where rigs answer, one where they take the question and hang."""
 
-    async def answer(reader, writer):
+    async def __aenter__(self):
+        self.freed = asyncio.Event()
+        self.servers = [
+            await asyncio.start_server(handler, "127.0.0.1", 0, backlog=512)
+            for handler in (self._answer, self._hang)
+        ]
+        self.ports = [server.sockets[0].getsockname()[1] for server in self.servers]
+        return self
+
+    async def __aexit__(self, *_):
+        self.freed.set()
+        for server in self.servers:
+            server.close()
+
+    async def _answer(self, reader, writer):
         command = json.loads(await reader.read(4096))["command"]
         writer.write(REPLIES[command])
         writer.close()
 
-    async def hang(_reader, writer):
-        await hung.wait()
+    async def _hang(self, _reader, writer):
+        await self.freed.wait()
         writer.close()
 
-    good = await asyncio.start_server(answer, "127.0.0.1", 0, backlog=512)
-    bad = await asyncio.start_server(hang, "127.0.0.1", 0, backlog=512)
-    good_port, bad_port = (s.sockets[0].getsockname()[1] for s in (good, bad))
-    seen: dict[int, list[float]] = {}
-    devices = [_polled(n, bad_port if n % (RIGS // HUNG) == 0 else good_port) for n in range(RIGS)]
-    loop = asyncio.get_running_loop()
 
+async def test_hung_rigs_cost_only_themselves():
+    seen: dict[int, list[float]] = {}
     states: dict[int, set[State]] = {}
     enough = asyncio.Event()
 
     def emit(records):
         for record in records:
             if isinstance(record, RigReading):
-                seen.setdefault(record.rig, []).append(loop.time())
+                seen.setdefault(record.rig, []).append(asyncio.get_running_loop().time())
                 states.setdefault(record.rig, set()).add(record.state)
         if len(seen) == RIGS and min(map(len, seen.values())) >= READINGS:
             enough.set()
 
-    poller = Poller(devices, emit, seed=1)
-    task = asyncio.create_task(poller.run())
-    async with asyncio.timeout(30):
+    async with Site() as site, asyncio.timeout(30):
+        devices = [_polled(n, site.ports[_hangs(n)]) for n in range(RIGS)]
+        task = asyncio.create_task(Poller(devices, emit, seed=1).run())
         await enough.wait()
-    task.cancel()
-    await asyncio.wait([task])
-    hung.set()
-    good.close()
-    bad.close()
+        task.cancel()
+        await asyncio.wait([task])
     _check(seen, states)
 
 
+def _hangs(number: int) -> bool:
+    return number % (RIGS // HUNG) == 0
+
+
 def _polled(number: int, port: int) -> Polled:
-    # Every rig has a loopback address of its own: a device's address is what it is locked by.
     entry = DeviceEntry(
         name=f"rig-{number}",
         driver="asic",
@@ -65,14 +75,14 @@ def _polled(number: int, port: int) -> Polled:
         timeout_s=TIMEOUT_S,
     )
     driver = make(entry, number)
-    driver.address = f"rig-{number}"
+    driver.address = f"rig-{number}"  # a real rig has an address, and so a lock, of its own
     return Polled(name=entry.name, driver=driver, interval_s=INTERVAL_S, timeout_s=TIMEOUT_S)
 
 
 def _check(seen: dict[int, list[float]], states: dict[int, set[State]]) -> None:
     late = []
     for rig, moments in seen.items():
-        if rig % (RIGS // HUNG) == 0:
+        if _hangs(rig):
             assert states[rig] == {State.UNREACHABLE}
             continue
         assert states[rig] == {State.MINING}

@@ -176,6 +176,12 @@ async def test_an_unknown_miner_is_unsupported(serve_rig):
         await driver.identify()
 
 
+async def test_a_rig_whose_answers_are_cut_is_not_called_unknown(serve_rig):
+    driver = rig(await serve_rig({"version": REPLIES["version"][:90]}), timeout_s=5.0)
+    with pytest.raises(BadAnswer, match="too broken to tell what it is"):
+        await driver.identify()
+
+
 def test_a_missed_reading_says_why_and_has_no_figures():
     driver = rig("127.0.0.1")
     for error, state in (

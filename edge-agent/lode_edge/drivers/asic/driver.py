@@ -102,6 +102,8 @@ class AsicDriver:
                 return family, replies
         if not replies.by_command:
             raise next(iter(replies.failed.values()))
+        if replies.quality:
+            raise BadAnswer(f"{self.address}: its answers are too broken to tell what it is")
         raise Unsupported(f"{self.address}: answers, but is no rig of a known family")
 
     async def _ask_all(self, commands: Iterable[str], replies: Replies, deadline: float) -> None:
