@@ -29,6 +29,7 @@ ACCESS_DENIED = 45
 REQUEST_LIMIT_BYTES = 8192
 HALF_A_COMMAND_S = 0.5  # how long the rest of a command may take
 LEAVE_S = 30.0  # how long a client may keep its end open after the reply
+HUNG_S = 0.5  # how long a hung rig keeps a connection that its client has ended
 _DRAIN_POLL_S = 0.005
 _SILENT = (Fault.HANG, Fault.OFFLINE, Fault.REBOOT)
 
@@ -123,7 +124,7 @@ class _Connection(asyncio.Protocol):
         self._client_ended_early = True
         if self._is_silent():  # stay as silent for a client that only ended its half
             leave = asyncio.get_running_loop().call_later
-            self._timer = leave(LEAVE_S, reset, self._transport)
+            self._timer = leave(HUNG_S, reset, self._transport)
             return True
         if self._received:
             self._answer()

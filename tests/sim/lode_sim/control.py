@@ -18,6 +18,7 @@ from lode_sim.errors import AbsentError, OrderError
 SITE_SOCKET = "site.sock"
 LINK_SOCKET = "link.sock"
 TIMEOUT_S = 10.0
+_ACCEPT_S = 0.005
 
 
 class Order(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
@@ -70,6 +71,7 @@ class Control:
         """Stop listening and remove the socket."""
         if self._server:
             self._server.close()
+            await asyncio.sleep(_ACCEPT_S)  # what was accepted just now becomes a client by then
             for client in tuple(self._clients):
                 client.close()
             await self._server.wait_closed()
