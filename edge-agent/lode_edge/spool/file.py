@@ -287,8 +287,11 @@ class SpoolFile:
         """Take over how the file before this one was left, as the last thing before closing."""
         self._db.execute("update life set is_clean = ?, committed_ms = ?", (is_clean, committed_ms))
 
-    def begin_life(self, lag_ms: int) -> None:
+    def begin_life(self, lag_ms: int | None) -> None:
         """Mark the file as in use; when its last user was killed, note what that may have cost.
+
+        Records may have been observed `lag_ms` before they could have been committed. None: it is
+        the process itself that goes on, and nothing was lost.
 
         Raises:
             NoRoomError: the disk does not take it.
@@ -299,7 +302,7 @@ class SpoolFile:
         ).fetchone()
         now_ms = self._clock.now_ms()
         with self.transaction():
-            if not is_clean:
+            if not is_clean and lag_ms is not None:
                 times = (min(committed_ms, now_ms) - lag_ms, max(committed_ms, now_ms))
                 self._note(self.epoch, GapReason.UNCLEAN_STOP, (None, None), times, None)
             self._db.execute("update life set is_clean = 0")

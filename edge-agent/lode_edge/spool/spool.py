@@ -59,7 +59,7 @@ class Spool:
             NoRoomError: the disk takes no writes; try again.
             SpoolError: the directory cannot be used, is in use, or is another agent's.
         """
-        self._origin, self._clock, self._lag_ms = origin, origin.clock, int(lag_s * 1000)
+        self._origin, self._clock = origin, origin.clock
         self._lock_file = _locked(origin)
         self.on_commit: list[Callable[[], None]] = []
         self.on_new_epoch: list[Callable[[], None]] = []
@@ -74,7 +74,7 @@ class Spool:
         self._due = dict.fromkeys((_MEASURE_S, _EXPIRE_S, _GAPS_S), 0.0)
         try:
             self._file = open_file(origin)
-            self._file.begin_life(self._lag_ms)
+            self._file.begin_life(int(lag_s * 1000))
             with self._file.transaction():
                 self.numbers: Mapping[str, int] = self._file.numbers(devices)
         except SpoolError:
@@ -299,7 +299,7 @@ class Spool:
         if self._file.epoch != old:
             with self._file.transaction():
                 self._file.keep_numbers(dict(self.numbers))
-        self._file.begin_life(self._lag_ms)
+        self._file.begin_life(None)
         self._is_suspect = False
         if self._file.epoch != old:
             log.warning("spool began a new epoch", old=old, new=self._file.epoch)
