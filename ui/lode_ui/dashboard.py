@@ -3,9 +3,10 @@
 request ─► the hub's guard ─► page ─► frame + body ─► beat ─► body again, in place
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, cast
 
 from fastapi import FastAPI, Response
@@ -21,6 +22,7 @@ from lode_ui.life import Body, live
 from lode_ui.pages.agents import AgentsPage
 from lode_ui.pages.alerts import AlertsPage
 from lode_ui.pages.fleet import FleetPage
+from lode_ui.pages.nowhere import NowherePage
 from lode_ui.pages.overview import OverviewPage
 from lode_ui.pages.rig import RigPage
 from lode_ui.rows import Fleet
@@ -36,12 +38,14 @@ def mount(app: FastAPI, *, queries: Queries, actions: Actions, live: Live) -> No
     """
     feed = Feed(live)
     answers = Answers(queries, feed)
-    _add_pages(_Desks(answers, actions))
+    desks = _Desks(answers, actions)
+    _add_pages(desks)
     _add_doors(Fleet(queries))
     theme.install()
     _run_feed_with(app, feed)
     ui.run_with(
         app,
+        root=_nowhere(desks),
         title="Lode",
         favicon=theme.FAVICON,
         dark=None,
@@ -66,34 +70,43 @@ class _Desks:
 
 
 def _add_pages(desks: _Desks) -> None:
-    @ui.page("/", title="Overview · Lode")
+    @ui.page("/")
     async def overview(client: Client, site: int = 0) -> None:
         await live(client, desks.of(client, site), "/", OverviewPage)
 
-    @ui.page("/fleet", title="Fleet · Lode")
+    @ui.page("/fleet")
     async def fleet(client: Client, site: int = 0) -> None:
         await live(client, desks.of(client, site), "/fleet", FleetPage)
 
-    @ui.page("/rigs/{device_id}", title="Rig · Lode")
+    @ui.page("/rigs/{device_id}")
     async def rig(client: Client, device_id: int, site: int = 0) -> None:
         def body(desk: Desk) -> Body:
             return RigPage(desk, device_id)
 
         await live(client, desks.of(client, site), "/fleet", body)
 
-    @ui.page("/agents", title="Agents · Lode")
+    @ui.page("/agents")
     async def agents(client: Client, site: int = 0) -> None:
         await live(client, desks.of(client, site), "/agents", AgentsPage)
 
-    @ui.page("/alerts", title="Alerts · Lode")
+    @ui.page("/alerts")
     async def alerts(client: Client, site: int = 0) -> None:
         await live(client, desks.of(client, site), "/alerts", AlertsPage)
+
+
+def _nowhere(desks: _Desks) -> Callable[[], Awaitable[None]]:
+    async def nowhere() -> None:
+        client = ui.context.client
+        client.status_code = HTTPStatus.NOT_FOUND
+        await live(client, desks.of(client, 0), "", lambda _: NowherePage())
+
+    return nowhere
 
 
 def _add_doors(fleet: Fleet) -> None:
     @pages_app.get("/_lode/pulse", include_in_schema=False)
     async def pulse() -> Response:
-        return Response(status_code=204, headers={"Cache-Control": "no-store"})
+        return Response(status_code=HTTPStatus.NO_CONTENT, headers={"Cache-Control": "no-store"})
 
     @pages_app.get("/_lode/fleet", include_in_schema=False)
     async def rows(boot: str = "", since: int = 0) -> Response:

@@ -29,6 +29,8 @@ log = structlog.get_logger()
 class Body(Protocol):
     """What a page shows within the frame."""
 
+    title: str
+
     async def refresh(self) -> None:
         """Ask again and fill in place; raises whatever the hub's queries raise."""
 
@@ -47,6 +49,7 @@ async def live(client: Client, desk: Desk, here: str, build: Callable[[Desk], Bo
     life = _Life(client, desk, frame, body)
     first = background_tasks.create(life.refresh(), name=f"first answers of {here}")
     await asyncio.wait([first], timeout=FIRST_S)
+    client.title = f"{body.title} · Lode"  # escaped with the page it is sent in, unlike a later one
     task = background_tasks.create(life.run(first), name=f"life of {here}")
 
     def end() -> None:

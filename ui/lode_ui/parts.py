@@ -9,12 +9,15 @@ from lode_hub.queries.nouns import PointRow
 _NUMBERED = re.compile(r"(?P<kind>[a-z_]+)\.(?P<number>\d{1,4})(?:\.(?P<quantity>[a-z_]+))?")
 
 QUANTITIES = {
-    "temp": "Board temp",
-    "chip_temp": "Chip temp",
     "hashrate": "Hashrate",
     "chips": "Chips",
+    "temp": "Board temp",
+    "chip_temp": "Chip temp",
     "": "Speed",
 }
+
+
+_ORDER = {name: place for place, name in enumerate(QUANTITIES.values())}
 
 
 @dataclass(slots=True)
@@ -46,6 +49,8 @@ def grouped(points: Sequence[PointRow]) -> list[Group]:
         group.rows.setdefault(part, {})[quantity] = point
         if quantity not in group.quantities:
             group.quantities.append(quantity)
+    for group in groups.values():
+        group.quantities.sort(key=lambda name: _ORDER.get(name, len(_ORDER)))
     return sorted(groups.values(), key=lambda group: group.title == "Further points")
 
 

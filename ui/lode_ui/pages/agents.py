@@ -17,6 +17,8 @@ QUARANTINE_HEADS = ("When", "Agent", "Reason", "Topic", "Size#")
 class AgentsPage:
     """Agents as cards, then gaps, then quarantine."""
 
+    title = "Agents"
+
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._nothing = Empty(

@@ -29,6 +29,8 @@ NO_HIT = ("No alert matches the filter.", "Clear it to see all.")
 class AlertsPage:
     """One state's alerts at a time, the gravest first, filtered by words."""
 
+    title = "Alerts"
+
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._state: Shown = "open"

@@ -5,10 +5,10 @@ from lode_ui.widgets.fleet import Column, FleetGrid
 from lode_ui.widgets.layout import whole_height
 
 COLUMNS = (
-    Column(field="name", title="Rig", kind="name", width=130, flex=2, min=112, always=True),
-    Column(field="state", title="State", kind="state", width=126, min=44, always=True),
-    Column(field="rack", title="Rack", kind="text", width=72),
-    Column(field="model", title="Model", kind="text", width=150, flex=3, min=130),
+    Column(field="name", title="Rig", kind="name", width=130, flex=2, min=100),
+    Column(field="state", title="State", kind="state", width=126, min=122),
+    Column(field="rack", title="Rack", kind="text", width=72, room=720),
+    Column(field="model", title="Model", kind="text", width=150, flex=3, min=130, room=720),
     Column(
         field="hashrate",
         title="Hashrate",
@@ -16,7 +16,7 @@ COLUMNS = (
         unit="TH/s",
         digits=1,
         width=92,
-        always=True,
+        min=80,
     ),
     Column(
         field="share",
@@ -26,9 +26,18 @@ COLUMNS = (
         digits=0,
         width=98,
         hint="hashrate by rated hashrate",
+        room=1240,
     ),
-    Column(field="power", title="Power", kind="number", unit="W", digits=0, width=80),
-    Column(field="efficiency", title="Efficiency", kind="number", unit="J/TH", digits=1, width=92),
+    Column(field="power", title="Power", kind="number", unit="W", digits=0, width=80, room=720),
+    Column(
+        field="efficiency",
+        title="Efficiency",
+        kind="number",
+        unit="J/TH",
+        digits=1,
+        width=92,
+        room=860,
+    ),
     Column(
         field="chip_temp",
         title="Chip",
@@ -36,8 +45,8 @@ COLUMNS = (
         unit="°C",
         digits=1,
         width=80,
+        min=68,
         limit="chip_temp_max",
-        always=True,
         hint="hottest chip; marked from 5 °C below its limit",
     ),
     Column(
@@ -49,8 +58,9 @@ COLUMNS = (
         width=80,
         limit="board_temp_max",
         hint="hottest board; marked from 5 °C below its limit",
+        room=1160,
     ),
-    Column(field="fan", title="Fan", kind="number", unit="rpm", digits=0, width=74),
+    Column(field="fan", title="Fan", kind="number", unit="rpm", digits=0, width=74, room=1080),
     Column(
         field="boards",
         title="Boards",
@@ -59,10 +69,11 @@ COLUMNS = (
         digits=0,
         width=82,
         limit="rated_boards",
+        room=1200,
     ),
-    Column(field="uptime", title="Uptime", kind="lasted", digits=0, width=104),
-    Column(field="at", title="Age", kind="age", unit="of reading", digits=0, width=96),
-    Column(field="alerts", title="Alerts", kind="alerts", digits=0, width=84),
+    Column(field="uptime", title="Uptime", kind="lasted", digits=0, width=104, room=1320),
+    Column(field="at", title="Age", kind="age", unit="of reading", digits=0, width=96, room=720),
+    Column(field="alerts", title="Alerts", kind="alerts", digits=0, width=84, room=720),
 )
 
 WORDS: dict[str, object] = {
@@ -84,6 +95,8 @@ WORDS: dict[str, object] = {
 
 class FleetPage:
     """The table, told at each beat that there may be something new to fetch."""
+
+    title = "Fleet"
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk

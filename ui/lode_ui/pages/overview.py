@@ -12,9 +12,11 @@ from lode_ui.states import RIG, RIG_ORDER, SEVERITY_ORDER
 from lode_ui.summary import Totals, added, total, verdict
 from lode_ui.widgets.agents import AgentLine
 from lode_ui.widgets.alerts import AlertItem
+from lode_ui.widgets.floor import Floor
 from lode_ui.widgets.headline import Headline
 from lode_ui.widgets.keyed import Keyed
 from lode_ui.widgets.layout import Empty, card, columns
+from lode_ui.widgets.meters import MeterTable
 from lode_ui.widgets.sign import Part, StateBar
 from lode_ui.widgets.sites import SiteTable
 from lode_ui.widgets.text import note
@@ -29,6 +31,8 @@ METRICS = ("hashrate_ths", "power_w", "meter_power_w")
 class OverviewPage:
     """All sites, or the chosen one, at a glance."""
 
+    title = "Overview"
+
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._headline = Headline()
@@ -41,8 +45,11 @@ class OverviewPage:
             self._power = Tile("Power", has_spark=True)
             self._efficiency = Tile("Efficiency", has_spark=True)
             self._mining = Tile("Rigs mining")
-        with card("Rigs by state", style="lode-states") as self._states:
+        with card("Rigs by state") as self._states:
             self._bar = StateBar([_part(desk, state) for state in RIG_ORDER])
+            self._racks = columns("stack")
+        self._floor: Floor | None = None
+        self._beat = 0
         with columns("wide-narrow") as self._columns:
             with columns("stack"):
                 with card("Hashrate", aside="last hour, 1 min means"):
@@ -50,15 +57,16 @@ class OverviewPage:
                 with card("Power", aside="solid: rigs, dashed: meters"):
                     self._drawn = Trend("Power of the last hour", group=GROUP)
                 self._sites = SiteTable()
+                self._meters = MeterTable()
+                self._agents = _Agents()
             with columns("stack"):
                 self._alerts = _Alerts(desk)
-                self._agents = _Agents()
 
     async def refresh(self) -> None:
         """Ask for totals, alerts, agents and the last hour."""
         answers = self._desk.answers
-        all_sites, alerts, agents = await asyncio.gather(
-            answers.sites(), answers.active_alerts(), answers.agents()
+        all_sites, alerts, agents, meters = await asyncio.gather(
+            answers.sites(), answers.active_alerts(), answers.agents(), answers.meters()
         )
         sites = self._desk.chosen(all_sites)
         name = self._desk.site_name(all_sites)
@@ -68,7 +76,16 @@ class OverviewPage:
         self._sites.show(sites if len(sites) > 1 else [])
         self._alerts.show(alerts)
         self._agents.show(agents)
+        self._meters.show([meter for meter in meters if name in (None, meter.site)])
+        self._show_floor(name)
         self._draw(*await asyncio.gather(*(self._series(sites, metric) for metric in METRICS)))
+
+    def _show_floor(self, site: str | None) -> None:
+        self._beat += 1
+        if self._floor is None:
+            with self._racks:
+                self._floor = Floor(site)
+        self._floor.show(self._beat)
 
     async def _series(self, sites: Sequence[SiteTotals], metric: str) -> Series | None:
         asked = [self._desk.answers.site_series(site.site, metric, "hour") for site in sites]
@@ -123,7 +140,7 @@ class OverviewPage:
 class _Alerts:
     def __init__(self, desk: Desk) -> None:
         handlers = alert_handlers(desk)
-        with card("Open alerts") as place:
+        with card("Open alerts", comes_first=True):
             self._empty = Empty("Nothing is wrong.", "Alerts appear here the moment they open.")
             self._list = Keyed[AlertRow](
                 columns("stack"),
@@ -131,7 +148,6 @@ class _Alerts:
                 lambda alert: AlertItem(alert, handlers, is_full=False),
             )
             self._more = note("")
-        self._place = place
 
     def show(self, alerts: Sequence[AlertRow]) -> None:
         ordered = sorted(alerts, key=_urgency)

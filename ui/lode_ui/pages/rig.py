@@ -51,6 +51,8 @@ GROUP = "rig"
 class RigPage:
     """One rig by its id."""
 
+    title = "Rig"
+
     def __init__(self, desk: Desk, device_id: int) -> None:
         self._desk = desk
         self._device_id = device_id
@@ -67,7 +69,7 @@ class RigPage:
                 self._choice = Choice("Span of the charts", SPANS, "hour", self._choose)
                 self._charts = _Charts()
             with columns("stack"):
-                with card("Alerts"):
+                with card("Alerts", comes_first=True):
                     self._quiet = Empty("No alert for this rig.")
                     handlers = alert_handlers(desk)
                     self._alerts = Keyed[AlertRow](
@@ -89,6 +91,7 @@ class RigPage:
         self._head.show(rig)
         if rig is None:
             return
+        self.title = rig.name
         self._show_values(rig)
         points, alerts = await asyncio.gather(
             answers.points(self._device_id), answers.alerts_of(self._device_id)

@@ -1,9 +1,7 @@
 // The table of all rigs. The rows come by HTTP: all of them once, then only the changed ones, when the
 // server says that there is something new. Filters, order and scrolling never leave the browser.
-import * as AgGrid from "nicegui-aggrid";
-
 const NARROW = 720;
-let registered = false;
+let AgGrid = null; // fetched once the page is painted: it is a megabyte
 
 export default {
   template: `
@@ -43,9 +41,12 @@ export default {
     const asked = new URLSearchParams(window.location.search);
     for (const field of Object.keys(this.filter)) if (field !== "site") this.filter[field] = asked.get(field) ?? "";
   },
-  mounted() {
-    if (!registered) AgGrid.ModuleRegistry.registerModules([AgGrid.AllCommunityModule]);
-    registered = true;
+  async mounted() {
+    if (!AgGrid) {
+      AgGrid = await import("nicegui-aggrid");
+      AgGrid.ModuleRegistry.registerModules([AgGrid.AllCommunityModule]);
+    }
+    if (!this.$refs.grid) return; // the page is gone already
     this.grid = AgGrid.createGrid(this.$refs.grid, this.options());
     this.sized = new ResizeObserver(() => this.fit());
     this.sized.observe(this.$refs.grid);
@@ -54,8 +55,8 @@ export default {
   },
   beforeUnmount() {
     this.forget?.();
-    this.sized.disconnect();
-    this.grid.destroy();
+    this.sized?.disconnect();
+    this.grid?.destroy();
   },
   watch: {
     beat: "load",
@@ -80,7 +81,7 @@ export default {
   },
   methods: {
     async load() {
-      if (this.loading || document.hidden) return;
+      if (!this.grid || this.loading || document.hidden) return;
       this.loading = true;
       try {
         const query = new URLSearchParams({ boot: this.mark.boot, since: this.mark.since });
@@ -128,7 +129,7 @@ export default {
       this.count();
     },
     count() {
-      this.shown = this.grid.getDisplayedRowCount();
+      this.shown = this.grid?.getDisplayedRowCount() ?? 0;
     },
     narrow() {
       const query = new URLSearchParams(window.location.search);
@@ -136,7 +137,7 @@ export default {
       const text = query.toString();
       window.history.replaceState(window.history.state, "", text ? `?${text}` : window.location.pathname);
       this.needle = this.filter.text.toLowerCase().split(/\s+/).filter(Boolean);
-      this.grid.onFilterChanged();
+      this.grid?.onFilterChanged();
       this.count();
     },
     toggle(state) {
@@ -152,14 +153,18 @@ export default {
     },
     // Ages grow by themselves, but only those in sight are drawn again.
     grow() {
-      if (this.total) this.grid.refreshCells({ columns: ["age"], force: true, suppressFlash: true });
+      if (this.total) this.grid.refreshCells({ columns: ["at"], force: true, suppressFlash: true });
     },
     fit() {
-      const narrow = this.$refs.grid.clientWidth > 0 && this.$refs.grid.clientWidth < NARROW;
-      if (narrow === this.isNarrow) return;
-      this.isNarrow = narrow;
-      const hidden = this.columns.filter((column) => !column.always).map((column) => column.field);
-      this.grid.setColumnsVisible(hidden, !narrow);
+      const width = this.$refs.grid.clientWidth;
+      if (!width) return;
+      const fits = this.columns.filter((column) => column.room <= width).map((column) => column.field);
+      if (fits.join() === this.fits) return;
+      this.fits = fits.join();
+      this.grid.setColumnsVisible(fits, true);
+      this.grid.setColumnsVisible(this.columns.map((column) => column.field).filter((field) => !fits.includes(field)), false);
+      const firm = this.columns.filter((column) => !column.room && !column.flex);
+      this.grid.setColumnWidths(firm.map((column) => ({ key: column.field, newWidth: width < NARROW ? column.min : column.width })));
     },
     options() {
       this.needle = this.filter.text.toLowerCase().split(/\s+/).filter(Boolean);
@@ -223,7 +228,7 @@ export default {
         share: (column) => ({ ...number(column), cellRenderer: (cell) => shareCell(cell.value, shown(cell.value, 0)) }),
         ofwhole: (column) => ({ comparator: nullsLast, valueFormatter: (cell) => (cell.value === null ? "–" : `${cell.value}${cell.data[column.limit] ? ` / ${cell.data[column.limit]}` : ""}`), cellClassRules: { "lode-cell-bad": (cell) => cell.value !== null && cell.value < cell.data[column.limit] } }),
         lasted: () => ({ comparator: nullsLast, valueFormatter: (cell) => (cell.value === null ? "–" : window.lode.duration(cell.value)) }),
-        age: () => ({ colId: "age", field: "at", comparator: (a, b) => -nullsLast(a, b), valueFormatter: (cell) => (cell.value === null ? "never" : window.lode.duration((window.lode.now() - cell.value) / 1000)), cellClassRules: { "lode-cell-old": (cell) => cell.value === null || window.lode.now() - cell.value > 60000 } }),
+        age: () => ({ comparator: (a, b) => -nullsLast(a, b), valueFormatter: (cell) => (cell.value === null ? "never" : window.lode.duration((window.lode.now() - cell.value) / 1000)), cellClassRules: { "lode-cell-old": (cell) => cell.value === null || window.lode.now() - cell.value > 60000 } }),
         alerts: () => ({ comparator: nullsLast, cellRenderer: (cell) => alertsCell(cell.value) }),
       };
     },

@@ -29,7 +29,7 @@ class Column:
     limit: str = ""  # the field that bounds this one
     hint: str = ""
     pinned: str = ""
-    always: bool = False  # also where there is little room
+    room: int = 0  # shown from this width of the table on, in px
 
 
 class FleetGrid(ui.element, component="fleet.js"):

@@ -122,5 +122,7 @@ def _person(setting: Setting) -> None:
         with box("lode-person-name"):
             Words(setting.person, "", "b")
             Words(setting.role, "lode-note")
-        button = Words("Log out", "lode-button", "button")
-        button.props["type"] = "submit"
+        with box("lode-button", "button") as button:
+            shape("exit")
+            Words("Log out")
+        button.props.update({"type": "submit", "aria-label": "Log out", "title": "Log out"})

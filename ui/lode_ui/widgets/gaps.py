@@ -29,10 +29,11 @@ class GapLine:
                 self._batches = Words("")
             with cell(numeric=True, head="Records"):
                 self._records = Words("")
-            with cell(head="Of the time"):
+            with cell(head="Of the time"), box("", "span"):
                 self._from = Age(form="clock", missing=MISSING)
-                Words(" to ")
-                self._to = Age(form="clock", missing=MISSING)
+                with box("", "span") as self._until:
+                    Words(" to ")
+                    self._to = Age(form="clock", missing=MISSING)
             with cell(numeric=True, head="Found"):
                 self._found = Age()
 
@@ -46,6 +47,7 @@ class GapLine:
         self._records.text = MISSING if gap.records is None else f"{gap.records:,}"
         self._from.show(gap.from_ms)
         self._to.show(gap.to_ms)
+        self._until.set_visibility(gap.to_ms is not None)
         self._found.show(gap.found_ms)
 
 

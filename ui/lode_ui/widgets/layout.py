@@ -13,9 +13,12 @@ Kind = Literal["tiles", "wide-narrow", "stack", "toolbar", "readings", "agents",
 
 
 @contextmanager
-def card(heading: str = "", *, aside: str = "", style: str = "") -> Iterator[ui.element]:
-    """Frame what belongs together, under an optional heading with a remark at its right."""
-    with box(f"lode-card {style}".strip(), "section") as made:
+def card(heading: str = "", *, aside: str = "", comes_first: bool = False) -> Iterator[ui.element]:
+    """Frame what belongs together, under an optional heading with a remark at its right.
+
+    `comes_first` puts it on top where a page has room for one column only.
+    """
+    with box("lode-card lode-first" if comes_first else "lode-card", "section") as made:
         if heading:
             with box("lode-card-head"):
                 title(heading)

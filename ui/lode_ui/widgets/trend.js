@@ -1,14 +1,20 @@
 // A chart over time: a line for the mean, a band from lowest to highest, a dashed line for a limit.
 // Where nothing was measured there is a gap, and the axis always ends now.
-import { echarts } from "nicegui-echart";
-
 const HOUR = 3600e3;
 const pad = (number) => String(number).padStart(2, "0");
 
 export default {
-  template: `<div class="lode-trend" role="img" :aria-label="label"><div ref="canvas"></div></div>`,
-  props: { lines: Array, limits: Array, from: Number, to: Number, zero: Boolean, group: String, label: String },
-  mounted() {
+  template: `<div class="lode-trend" role="img" :aria-label="label"><span class="lode-trend-unit">{{ lines[0]?.unit }}</span><div ref="canvas"></div><span v-if="isEmpty" class="lode-trend-empty">{{ empty }}</span></div>`,
+  props: { lines: Array, limits: Array, from: Number, to: Number, zero: Boolean, group: String, label: String, empty: String },
+  computed: {
+    isEmpty() {
+      return this.lines.every((line) => !line.at.length);
+    },
+  },
+  async mounted() {
+    // Fetched only now: the page's numbers are painted before the megabyte that draws its charts.
+    const { echarts } = await import("nicegui-echart");
+    if (!this.$refs.canvas) return; // the page is gone already
     this.chart = echarts.init(this.$refs.canvas, null, { renderer: "canvas" });
     if (this.group) {
       this.chart.group = this.group;
@@ -21,8 +27,8 @@ export default {
   },
   beforeUnmount() {
     window.removeEventListener("lode-theme", this.draw);
-    this.sized.disconnect();
-    this.chart.dispose();
+    this.sized?.disconnect();
+    this.chart?.dispose();
   },
   watch: {
     lines: "draw",
@@ -30,6 +36,7 @@ export default {
   },
   methods: {
     draw() {
+      if (!this.chart || !this.lines.length) return; // without an axis there is nothing to draw on
       const ink = window.lode.style;
       this.chart.setOption(
         {
@@ -75,10 +82,7 @@ export default {
     valueAxis(line, index, ink) {
       return {
         type: "value",
-        name: line.unit,
         position: index ? "right" : "left",
-        nameTextStyle: { color: ink("--muted"), fontSize: 11, align: index ? "right" : "left", padding: [0, 0, 0, index ? 0 : -24] },
-        nameGap: 10,
         min: this.zero ? 0 : undefined,
         max: (range) => this.roof(range, index),
         scale: !this.zero,

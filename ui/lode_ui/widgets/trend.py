@@ -9,6 +9,8 @@ from nicegui import ui
 from lode_hub.queries.nouns import Series, Span
 from lode_ui.figures import Scale
 
+EMPTY = "No readings in this time"
+
 SPAN_S: dict[Span, int] = {"hour": 3600, "day": 86_400, "week": 7 * 86_400}
 
 
@@ -43,7 +45,7 @@ class Trend(ui.element, component="trend.js"):
         self.props.update(
             {"lines": [], "limits": [], "from": 0, "to": 0, "zero": from_zero, "group": group}
         )
-        self.props["label"] = label
+        self.props.update({"label": label, "empty": EMPTY})
 
     def show(
         self, lines: Sequence[Line], span: Span, now_ms: int, limit: Limit | None = None
