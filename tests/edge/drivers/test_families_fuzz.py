@@ -1,7 +1,9 @@
 """Whatever a rig's JSON holds, a family's parser makes figures or nothing of it, never a crash."""
 
+import contextlib
 import json
 import random
+import time
 from pathlib import Path
 
 import pytest
@@ -88,6 +90,27 @@ def test_spoiled_bytes_do_not_crash_a_parser(family, seed):
         except BadAnswer:
             continue
     understand(family, by_command)
+
+
+HUGE = 1 << 20
+LONG = {
+    "cut array": b'{"a":[' + b"1," * (HUGE // 2 - 10),
+    "braces": b'{"a":[' + b"{}" * (HUGE // 2 - 10),
+    "words": b'{"STATS":[{"MM ID0":"' + b"a" * (HUGE - 50) + b'"}]}',
+    "pairs": b'{"STATS":[{"MM ID0":"' + b"a[1 " * (HUGE // 4 - 50) + b'"}]}',
+    "temps": b'{"STATS":[{"Elapsed":1,"chain_acn1":3,"temp_chip1":"' + b"1-" * 500_000 + b'"}]}',
+    "boards": b'{"DEVS":[' + b'{"ID":1},' * (HUGE // 9 - 10) + b"{}]}",
+}
+
+
+@pytest.mark.parametrize("long", LONG)
+def test_a_reply_of_a_megabyte_does_not_hold_up_the_others(long):
+    begin = time.process_time()
+    with contextlib.suppress(BadAnswer):
+        body = decode(LONG[long], "rig").body
+        for family in FAMILIES:
+            understand(family, dict.fromkeys(family.fast, body))
+    assert time.process_time() - begin < 0.5
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)

@@ -66,7 +66,7 @@ def _chains(replies: Replies) -> Row:
 
 def _hottest(stats: Row, many: str, one: str) -> float | None:
     """Give the hottest of `78-50-69-70`; a sensor that is not there reads 0."""
-    parts = str(stats.get(many, "")).replace(" ", "").split("-")
+    parts = text(stats, many).replace(" ", "").split("-")
     temps = [temp for temp in map(as_number, parts) if temp]
     return max(temps, default=None) or number(stats, one) or None
 

@@ -13,6 +13,7 @@ from lode_edge.drivers.asic.reply import Replies, Row, as_number, hashrate_ths, 
 
 _PAIR = re.compile(r"(\w{1,24})\[([^\[\]]*)\]")
 _WALL_POWER = 6  # place in PS
+_TEXT_LIMIT = 64 << 10  # characters; the longest recorded has 9,000
 _MAX_BOARDS = 8
 _MAX_FANS = 8
 
@@ -49,7 +50,7 @@ def pairs(replies: Replies) -> dict[str, str]:
     for row in replies.rows("stats", "STATS"):
         for key, value in row.items():
             if isinstance(value, str) and (key.startswith("MM ID0") or key == "HBinfo"):
-                found.update(_PAIR.findall(value))
+                found.update(_PAIR.findall(value[:_TEXT_LIMIT]))
     return found
 
 

@@ -15,6 +15,7 @@ Row = dict[str, object]
 _DECODER: msgspec.json.Decoder[Row] = msgspec.json.Decoder(dict[str, object])
 _UNSUPPORTED_CODES = {14, 45}  # invalid command, access denied (cgminer API.class)
 _TEXT_LIMIT = 80
+_ROWS_LIMIT = 256  # no rig has more boards, fans or pools
 _NUMBER_LIMIT = 64  # characters; no figure has more
 
 
@@ -90,7 +91,7 @@ def rows(body: Row, key: str) -> list[Row]:
     if isinstance(value, dict):
         return [value]
     if isinstance(value, list):
-        return [row for row in value if isinstance(row, dict)]
+        return [row for row in value[:_ROWS_LIMIT] if isinstance(row, dict)]
     return []
 
 
