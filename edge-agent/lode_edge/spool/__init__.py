@@ -3,7 +3,7 @@
 from lode_edge.spool.errors import BrokenFileError, NoRoomError, SpoolError
 from lode_edge.spool.reader import Reader, Stored
 from lode_edge.spool.recover import Origin
-from lode_edge.spool.room import Limits
+from lode_edge.spool.room import Limits, free_bytes
 from lode_edge.spool.schema import EPOCH_ROOM
 from lode_edge.spool.spool import Spool
 from lode_edge.spool.work import Depth
@@ -19,4 +19,5 @@ __all__ = [
     "Spool",
     "SpoolError",
     "Stored",
+    "free_bytes",
 ]

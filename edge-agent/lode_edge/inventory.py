@@ -1,0 +1,74 @@
+"""What the agent says of itself and of its devices: at birth, and when a device has said more."""
+
+import importlib.metadata
+import socket
+from collections.abc import Mapping
+
+from lode_edge.clock import SYSTEM, Clock
+from lode_edge.drivers.driver import Facts
+from lode_edge.settings import DeviceEntry, Settings
+from lode_wire.records import Birth, Death, Device, DeviceKind, Record
+
+VERSION = importlib.metadata.version("lode-edge")
+
+
+class Inventory:
+    """The agent's devices and what is known of them."""
+
+    def __init__(
+        self, settings: Settings, numbers: Mapping[str, int], boot: str, *, clock: Clock = SYSTEM
+    ) -> None:
+        self._settings, self._boot, self._clock = settings, boot, clock
+        self._config_hash = settings.digest()
+        self._entries = {entry.name: entry for entry in settings.devices}
+        self._numbers, self._facts = numbers, dict[str, Facts]()
+
+    def birth(self) -> list[Record]:
+        """Say that the agent has started, and what it reads."""
+        at_ms = self._clock.now_ms()
+        born = Birth(
+            at_ms=at_ms,
+            boot=self._boot,
+            site=self._settings.agent.site,
+            version=VERSION,
+            config_hash=self._config_hash,
+            hostname=socket.gethostname(),
+            devices=len(self._entries),
+        )
+        return [born, *(self._device(entry, at_ms) for entry in self._entries.values())]
+
+    def death(self, reason: str) -> Death:
+        """Say that the agent stops in good order."""
+        return Death(at_ms=self._clock.now_ms(), boot=self._boot, reason=reason)
+
+    def learned(self, name: str, facts: Facts) -> Device | None:
+        """Take in what a device says it is; give its record when that is news."""
+        if self._facts.get(name) == facts:
+            return None
+        self._facts[name] = facts
+        return self._device(self._entries[name], self._clock.now_ms())
+
+    def _device(self, entry: DeviceEntry, at_ms: int) -> Device:
+        facts = self._facts.get(entry.name, Facts())
+        return Device(
+            at_ms=at_ms,
+            number=self._numbers[entry.name],
+            name=entry.name,
+            kind=DeviceKind[entry.kind.upper()],
+            driver=entry.driver,
+            address=entry.address,
+            rack=entry.rack,
+            interval_s=entry.interval_s,
+            profile=facts.profile or entry.profile,
+            vendor=facts.vendor,
+            model=facts.model,
+            firmware=facts.firmware,
+            serial=facts.serial,
+            mac=facts.mac,
+            rated_hashrate_ths=facts.rated_hashrate_ths,
+            rated_power_w=facts.rated_power_w,
+            rated_boards=facts.rated_boards,
+            rated_fans=facts.rated_fans,
+            chip_temp_max_c=facts.chip_temp_max_c,
+            board_temp_max_c=facts.board_temp_max_c,
+        )
