@@ -26,7 +26,12 @@ PARTS = [ROOT / name for name in ("wire", "firmware-configs", "edge-agent", "mod
 PARTS += [ROOT / "tests" / "sim", ROOT]
 
 # What the full test suite needs from Debian, and the program that shows it is there.
-DEBIAN = {"mosquitto": "mosquitto", "chromium": "chromium", "faketime": "faketime"}
+DEBIAN = {
+    "mosquitto": "mosquitto",
+    "chromium": "chromium",
+    "faketime": "faketime",
+    "postgresql": "pg_ctlcluster",
+}
 
 CHECKS = [["ruff", "format", "--check"], ["ruff", "check"], ["mypy"], ["lint-imports"]]
 

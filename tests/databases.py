@@ -1,11 +1,15 @@
-"""PostgreSQL for the tests: the embedded one, and one that LODE_TEST_DATABASE_URL gives."""
+"""PostgreSQL for the tests: the embedded one, Debian's, and one of LODE_TEST_DATABASE_URL."""
 
 import asyncio
 import itertools
 import os
+import pwd
 import shutil
+import signal
+import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +21,10 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from lode_hub.database import EmbeddedPostgres
 
 GIVEN = os.environ.get("LODE_TEST_DATABASE_URL")
-KINDS = ["embedded", *(["given"] if GIVEN else [])]
+# With --strict everything runs on Debian's (an older major) too, when the machine has it.
+DEBIAN = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))[-1:]
+IS_STRICT = os.environ.get("LODE_TEST_STRICT") == "1"
+KINDS = ["embedded", *(["given"] if GIVEN else []), *(["debian"] if IS_STRICT and DEBIAN else [])]
 _NAMES = (f"lode_test_{os.getpid()}_{number}" for number in itertools.count())
 
 
@@ -31,6 +38,10 @@ def server(kind: str) -> Iterator[tuple[str, str]]:
     # Not below pytest's folder: the server may run as another user, who may not look in there.
     home = Path(tempfile.mkdtemp(prefix="lode-pg-"))
     home.chmod(0o755)
+    if kind == "debian":
+        with _debian(home) as url:
+            yield url, "lode"
+        return
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
@@ -44,6 +55,44 @@ def server(kind: str) -> Iterator[tuple[str, str]]:
         thread.join(10)
         loop.close()
         shutil.rmtree(home, ignore_errors=True)
+
+
+@contextmanager
+def _debian(home: Path) -> Iterator[str]:
+    """Run Debian's PostgreSQL, as an ordinary user, on a socket in a folder of its own."""
+    who = {}
+    if os.geteuid() == 0:
+        account = pwd.getpwnam("postgres")
+        os.chown(home, account.pw_uid, account.pw_gid)
+        who = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+    programs, data = DEBIAN[0].parent, home / "data"
+    make = [programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "--no-sync"]
+    subprocess.run(make, check=True, capture_output=True, cwd=home, **who)
+    run = [programs / "postgres", "-D", data, "-k", home, "-c", "listen_addresses="]
+    with (home / "log").open("w") as log:
+        process = subprocess.Popen(run, cwd=home, stdout=log, stderr=log, **who)
+    url = f"postgresql://postgres@/postgres?host={home}"
+    try:
+        _wait_for(url)
+        with psycopg.connect(url, autocommit=True) as db:
+            db.execute("create role lode login")
+        yield url
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(30)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def _wait_for(url: str) -> None:
+    until = time.monotonic() + 30
+    while True:
+        try:
+            psycopg.connect(url).close()
+            break
+        except psycopg.OperationalError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.05)
 
 
 @contextmanager
