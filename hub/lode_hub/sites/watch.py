@@ -12,7 +12,7 @@ from lode_hub.committed import Finding
 from lode_hub.sites import low_hashrate, over_temperature, silent, unreachable
 from lode_hub.sites.fleet import Fleet
 from lode_hub.sites.rules import Change, Rule, Sight, Trouble
-from lode_hub.sites.tables import Mask, Slots, Table, Times, grown, plain, rounds
+from lode_hub.sites.tables import Mask, Slots, Table, Times, grown, plain, put, rounds
 
 RULES: tuple[Rule, ...] = (unreachable.RULE, over_temperature.RULE, low_hashrate.RULE)
 TROUBLES: tuple[Trouble, ...] = (*(rule.trouble for rule in RULES), silent.TROUBLE)
@@ -54,15 +54,15 @@ class Watch:
 
     def judge_group(self, slots: Slots, rows: Table) -> list[Finding]:
         """Judge readings in any order, any number a rig; a slot of -1 is no rig of ours."""
-        known = slots >= 0
-        self._counters.unknown_device += int((~known).sum())
+        known = np.flatnonzero(slots >= 0)
+        self._counters.unknown_device += len(slots) - len(known)
         findings: list[Finding] = []
-        for here, turn in rounds(slots[known], rows[known]):
+        for here, turn in rounds(slots[known], rows.take(known)):
             fresh = self._is_fresh(here, turn)
             self._counters.late += int((~fresh).sum())
-            wanted = fresh & self._fleet.is_configured[here]
-            if wanted.any():
-                findings += self._judge(here[wanted], turn[wanted])
+            wanted = np.flatnonzero(fresh & self._fleet.is_configured[here])
+            if len(wanted):
+                findings += self._judge(here[wanted], turn.take(wanted))
         return findings
 
     def _is_fresh(self, slots: Slots, rows: Table) -> Mask:
@@ -71,7 +71,7 @@ class Watch:
         A backlog comes beside live readings, and is late. But where only older readings come for
         longer than a rig may be silent, the agent's clock was set back, and time begins anew.
         """
-        last = self._fleet.last[slots]
+        last = self._fleet.last.take(slots)
         limits_ms = silent.limits_ms(self._fleet.facts["interval_s"][slots])
         was_set_back = rows["received_ms"] - last["received_ms"] > limits_ms
         is_older = rows["at_ms"] < last["at_ms"]
@@ -79,15 +79,15 @@ class Watch:
         return mask
 
     def _judge(self, slots: Slots, rows: Table) -> list[Finding]:
-        self._fleet.last[slots] = rows
+        put(self._fleet.last, slots, rows)
         self._counters.judged += len(slots)
-        facts = self._fleet.facts[slots]
+        facts = self._fleet.facts.take(slots)
         findings: list[Finding] = []
         for rule in RULES:
             name, table = rule.trouble.name, self._states[rule.trouble.name]
-            state = table[slots]
+            state = table.take(slots)
             judged = rule.judge(state, rows, facts)
-            table[slots] = state
+            put(table, slots, state)
             unjudged = self._counters.unjudged
             unjudged[name] = unjudged.get(name, 0) + judged.unjudged
             for change in judged.changes:
@@ -155,8 +155,8 @@ class Watch:
             slots.tolist(),
             at_ms.tolist(),
             state["since_ms"][slots].tolist(),
-            plain(fleet.last[slots]),
-            plain(fleet.facts[slots]),
+            plain(fleet.last.take(slots)),
+            plain(fleet.facts.take(slots)),
             of_rack[slots].tolist(),
             troubled[slots].tolist(),
         )

@@ -118,6 +118,10 @@ class Machine(RuleBasedStateMachine):
         for subject, is_on in changes:
             (self.model.appear if is_on else self.model.clear)(subject, self.now)
 
+    @rule(subject=st.sampled_from(SUBJECTS))
+    def flap(self, subject):
+        self.take([(subject, True), (subject, False)] * 2)
+
     @rule(minutes=st.sampled_from([1, 4, 11, 31]))
     def wait(self, minutes):
         self.now += minutes * MINUTE
