@@ -1,0 +1,135 @@
+"""The uplink over real brokers: everything that was spooled is at the hub once, whatever breaks."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from lode_edge.spool import Origin, Spool
+from lode_edge.uplink import Address, Identity, Uplink, Window
+from lode_wire.records import Birth, Device, DeviceKind, RigReading
+from tests.edge.conftest import Broker, rig, wait_for
+from tests.edge.hub_twin import TinyHub
+
+AGENT = "north-1"
+
+
+def birth() -> list[Birth | Device]:
+    return [
+        Birth(
+            at_ms=1, boot="b", site="north", version="1", config_hash="c", hostname="h", devices=1
+        ),
+        Device(at_ms=1, number=1, name="rig-1", kind=DeviceKind.RIG, driver="asic", address="a"),
+    ]
+
+
+@contextmanager
+def uplink(spool: Spool, *urls: str, announce: bool = True) -> Iterator[Uplink]:
+    identity = Identity(agent=AGENT, partition=7, boot="b")
+    made = Uplink(identity, spool, [Address(url=url) for url in urls], Window())
+    if announce:
+        made.announce(spool.announce(birth()).result(10))
+    made.start()
+    try:
+        yield made
+    finally:
+        made.stop(drain_s=0)
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Iterator[Spool]:
+    with Spool(Origin(directory=tmp_path / "data", agent=AGENT)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def hub(broker: Broker) -> Iterator[TinyHub]:
+    made = TinyHub(broker.port, AGENT)
+    yield made
+    made.close()
+
+
+def numbers(hub: TinyHub) -> list[int | None]:
+    with hub.lock:
+        found = hub.ledger.records(RigReading)
+    return [r.accepted_shares for r in found if isinstance(r, RigReading)]
+
+
+def test_everything_arrives_and_the_spool_empties(
+    broker: Broker, hub: TinyHub, spool: Spool
+) -> None:
+    with uplink(spool, broker.url) as link:
+        for number in range(3000):
+            spool.put([rig(number)])
+        wait_for(lambda: len(numbers(hub)) == 3000 and not spool.depth.batches, 20)
+        assert sorted(numbers(hub)) == list(range(3000))
+        wait_for(lambda: link.status.rtt_ms is not None)
+        assert link.status.is_connected
+        assert abs(link.status.clock_offset_ms or 9e9) < 1000
+    with hub.lock:
+        kinds = [type(record) for key in hub.ledger.order for record in hub.ledger.committed[key]]
+        assert kinds[:2] == [Birth, Device]
+        assert hub.topics == {f"lode/v1/07/{AGENT}/state", f"lode/v1/07/{AGENT}/mining_metrics"}
+
+
+def test_nothing_passes_before_the_birth_is_committed(
+    broker: Broker, hub: TinyHub, spool: Spool
+) -> None:
+    spool.put([rig(1)])
+    with uplink(spool, broker.url, announce=False) as link:
+        wait_for(lambda: link.status.is_connected)
+        assert numbers(hub) == []
+        link.announce(spool.announce(birth()).result(10))
+        wait_for(lambda: numbers(hub) == [1])
+
+
+def test_a_receipt_deletes_nothing(broker: Broker, hub: TinyHub, spool: Spool) -> None:
+    hub.is_committing = False
+    spool.put([rig(1)])
+    with uplink(spool, broker.url):
+        wait_for(lambda: hub.topics)  # so the broker has it and has said so
+        time.sleep(0.5)
+        assert spool.depth.records == 3
+        hub.is_committing = True
+        wait_for(lambda: numbers(hub) == [1] and not spool.depth.batches, 15)
+
+
+def test_a_killed_broker_loses_nothing(broker: Broker, hub: TinyHub, spool: Spool) -> None:
+    stop = threading.Event()
+    count = 0
+
+    def read() -> None:
+        nonlocal count
+        while not stop.is_set():
+            spool.put([rig(count)])
+            count += 1
+            time.sleep(0.001)
+
+    reader = threading.Thread(target=read)
+    with uplink(spool, broker.url):
+        reader.start()
+        for _ in range(3):
+            before = len(numbers(hub))
+            wait_for(lambda seen=before: len(numbers(hub)) > seen + 100, 30)  # type: ignore[misc]
+            broker.kill()
+            time.sleep(0.3)
+            broker.start()
+        stop.set()
+        reader.join()
+        wait_for(lambda: len(numbers(hub)) >= count and not spool.depth.batches, 40)
+        assert sorted(numbers(hub), key=int) == list(range(count))  # type: ignore[arg-type]
+
+
+def test_the_next_broker_is_tried(broker: Broker, hub: TinyHub, spool: Spool) -> None:
+    spool.put([rig(1)])
+    with uplink(spool, "mqtt://127.0.0.1:1", broker.url):
+        wait_for(lambda: numbers(hub) == [1], 15)
+
+
+def test_presence_tells_of_coming_and_going(broker: Broker, hub: TinyHub, spool: Spool) -> None:
+    with uplink(spool, broker.url):
+        wait_for(lambda: hub.presences)
+    wait_for(lambda: not hub.presences[-1].is_online)
+    assert hub.presences[0].is_online
