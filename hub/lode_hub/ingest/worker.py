@@ -103,7 +103,7 @@ class Worker:
             store,
             publish=self._publish_presence,
             owns=lambda partition: partition in self._ownership.partitions,
-            cursor=self._pipeline.writer.cursor,
+            cursor=self._pipeline.cursor,
             credit=lambda: self._pipeline.room,
         )
         try:
