@@ -184,7 +184,7 @@ async def test_a_closed_connection_is_refused_at_once_and_made_anew(serve):
         asked = await reader.readexactly(12)
         calls.append(asked)
         if len(calls) > 1:
-            writer.write(frame(asked, b"\x98" + b"\x00" * 152))
+            writer.write(frame(asked, bytes([2 * asked[11]]) + bytes(2 * asked[11])))
             await asyncio.sleep(10)
 
     driver = meter(await serve(talk), timeout_s=5.0)

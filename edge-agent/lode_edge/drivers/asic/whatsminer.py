@@ -54,13 +54,14 @@ def _recognises(version: Row) -> bool:
 def _describe(replies: Replies) -> Identity:
     said = replies.row("get_version", "Msg") or replies.row("version", "Msg")
     details = replies.row("devdetails", "DEVDETAILS")
-    summary = replies.row("summary", "SUMMARY")
-    factory = number(summary, "Factory GHS")
+    # Not from `summary`: what a rig says of its work is for readings alone, each used once.
+    boards = [number(dev, "Factory GHS") for dev in replies.rows("devs", "DEVS")]
+    factory = sum(board or 0.0 for board in boards)
     return Identity(
         vendor="MicroBT",
         model=text(details, "Model"),
         firmware=text(said, "fw_ver"),
-        mac=text(replies.row("get_miner_info", "Msg"), "mac") or text(summary, "MAC"),
+        mac=text(replies.row("get_miner_info", "Msg"), "mac"),
         rated_hashrate_ths=factory / 1e3 if factory else None,
     )
 
@@ -69,7 +70,7 @@ FAMILY = Family(
     name="whatsminer",
     fast=("summary", "devs"),
     idle=("status",),
-    about=("get_version", "devdetails", "get_miner_info", "summary"),
+    about=("get_version", "devdetails", "get_miner_info", "devs"),
     recognises=_recognises,
     read=read,
     describe=_describe,

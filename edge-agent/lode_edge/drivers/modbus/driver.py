@@ -36,6 +36,9 @@ class ModbusDriver:
         fast = [name for name, register in registers.items() if register.poll == "fast"]
         self._fast = plan(self._profile, fast)
         self._whole = plan(self._profile, registers)
+        # One value proves that it answers; its counters are for readings alone, each used once.
+        proof = self._profile.probe.within if self._profile.probe else registers
+        self._proof = plan(self._profile, [next(iter(proof))])[0]
         self._whole_due_s = 0.0
         self._bus: Bus | None = None
 
@@ -45,7 +48,7 @@ class ModbusDriver:
         Raises:
             DriverError: it does not answer.
         """
-        await self._ask(self._fast[0] if self._fast else self._whole[0], self._deadline())
+        await self._ask(self._proof, self._deadline())
         profile = self._profile
         return Facts(vendor=profile.vendor, model=profile.model, profile=profile.name)
 
