@@ -6,6 +6,7 @@ from collections.abc import Awaitable
 import structlog
 from nicegui import ui
 
+from lode_hub.errors import HubError
 from lode_ui.desk import Desk
 from lode_ui.widgets.alerts import Handlers
 
@@ -37,9 +38,11 @@ async def _attempt(desk: Desk, action: Awaitable[object], done: str) -> None:
             await action
     except TimeoutError:
         ui.notify("The hub did not answer in time; look whether it was done, then try again")
-    except Exception as error:  # whatever the hub says, the person must see that nothing was done
-        log.warning("action was refused", reason=type(error).__name__)
+    except HubError as error:
         ui.notify(f"Not done: {error}")
+    except Exception as error:  # what nobody foresaw is for the log, not for the page
+        log.warning("action failed", reason=type(error).__name__)
+        ui.notify("Not done: the hub failed; its log says why")
     else:
         ui.notify(done)
     await desk.answers.stir()

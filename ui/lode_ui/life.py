@@ -11,6 +11,7 @@ from typing import Protocol
 import structlog
 from nicegui import Client, background_tasks
 
+from lode_hub.errors import UnavailableError
 from lode_ui.desk import ALERT_LIMIT, Desk
 from lode_ui.feed import PERIOD_S
 from lode_ui.widgets.frame import Frame, Setting, framed
@@ -90,6 +91,9 @@ class _Life:
             with self._client:
                 self._frame.show(sites, len(waiting), at_least=len(alerts) >= ALERT_LIMIT)
                 await self._body.refresh()
+        except UnavailableError:
+            self._say("its database does not answer")
+            return
         except Exception as error:  # a page outlives every failure of the hub's queries
             self._say(type(error).__name__)
             return

@@ -1,0 +1,206 @@
+"""A hub that is not there: queries, actions and changes over a fleet made up by a seed."""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+
+from lode_hub.errors import ConflictError, UnavailableError
+from lode_hub.queries.nouns import (
+    AgentRow,
+    AlertRow,
+    AlertState,
+    GapRow,
+    MeterRow,
+    PointRow,
+    QuarantineRow,
+    RigRow,
+    Series,
+    SiteTotals,
+    Span,
+)
+from tests.ui import made
+
+HOSTILE = (
+    '<img src=x onerror="window.hacked=1">',
+    '"><script>window.hacked=1</script>',
+    "${window.hacked=1}`${window.hacked=1}",
+    '{{constructor.constructor("window.hacked=1")()}}',
+    "\N{RIGHT-TO-LEFT OVERRIDE}gnihton si siht",
+    "\N{FIRE}\N{ROCKET}" * 8,
+    "x" * 300,
+    "javascript:window.hacked=1",
+    ":onclick=window.hacked=1",
+    "</title><script>window.hacked=1</script>",
+    "\u2028window.hacked=1\u2029'\\\"",
+)
+"""What a device, a rack, an agent or an alert may be called by somebody who means ill."""
+
+
+@dataclass(frozen=True)
+class Someone:
+    name: str = "mira"
+    role: str = "operator"
+
+
+class World:
+    """Everything the pages can ask for; tests change it as they go."""
+
+    def __init__(self, rigs: int = 40, *, is_hostile: bool = False) -> None:
+        self.random = random.Random(7)
+        self.is_hostile = is_hostile
+        self.is_away = False
+        self.delay_s = 0.0
+        self.calls: dict[str, int] = {}
+        self.done: list[tuple[str, int, str]] = []
+        self.changed = asyncio.Event()
+        self.fleet = {number: made.rig(number, self.random) for number in range(1, rigs + 1)}
+        self.open_alerts = {alert.alert_id: alert for alert in made.alerts()} if rigs else {}
+        self.sites_shown = ("north",) if rigs else ()
+        if is_hostile:
+            self._poison()
+
+    def change(self, number: int, **values: object) -> None:
+        """Let a rig read something else, now."""
+        self.fleet[number] = replace(self.fleet[number], at_ms=now_ms(), **values)
+        self.changed.set()
+
+    def _poison(self) -> None:
+        for number, rig in self.fleet.items():
+            evil = [HOSTILE[(number + shift) % len(HOSTILE)] for shift in range(6)]
+            self.fleet[number] = replace(
+                rig,
+                name=evil[0],
+                rack=evil[1],
+                model=evil[2],
+                firmware=evil[3],
+                serial=evil[4],
+                agent=evil[5],
+                quality=(evil[0],),
+            )
+        for number, alert in self.open_alerts.items():
+            evil = [HOSTILE[(number + shift) % len(HOSTILE)] for shift in range(4)]
+            self.open_alerts[number] = replace(
+                alert,
+                subject=evil[0],
+                title=evil[1],
+                likely_cause=evil[2],
+                evidence={**alert.evidence, evil[3]: evil[0], ":x": [evil[1], {evil[2]: evil[3]}]},
+            )
+
+
+class StandInQueries:
+    """Answers from a world, or says that it is away."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def sites(self) -> list[SiteTotals]:
+        await self._asked("sites")
+        rigs = list(self._world.fleet.values())
+        agents = await self.agents()
+        return [
+            made.site(number, name, [rig for rig in rigs if rig.site == name], agents)
+            for number, name in enumerate(self._world.sites_shown, 1)
+        ]
+
+    async def rigs(self, *, limit: int) -> list[RigRow]:
+        await self._asked("rigs")
+        return list(self._world.fleet.values())[:limit]
+
+    async def rig(self, device_id: int) -> RigRow | None:
+        await self._asked("rig")
+        return self._world.fleet.get(device_id)
+
+    async def meters(self) -> list[MeterRow]:
+        await self._asked("meters")
+        return [made.meter()] if self._world.fleet else []
+
+    async def points(self, device_id: int) -> list[PointRow]:
+        await self._asked("points")
+        return made.points(device_id)
+
+    async def series(self, device_id: int, metric: str, span: Span) -> Series:
+        await self._asked("series")
+        base = {"hashrate_ths": 104.0, "power_w": 3068.0, "chip_temp_c": 76.0, "fan_rpm": 5850.0}
+        return made.series(metric, span, base[metric], has_gap=True)
+
+    async def site_series(self, site: str, metric: str, span: Span) -> Series:
+        await self._asked("site_series")
+        assert site in self._world.sites_shown
+        return made.series(metric, span, 1000.0 * len(self._world.fleet))
+
+    async def agents(self) -> list[AgentRow]:
+        await self._asked("agents")
+        name = HOSTILE[0] if self._world.is_hostile else "north-1"
+        return [made.agent(name)] if self._world.fleet else []
+
+    async def gaps(self, *, limit: int) -> list[GapRow]:
+        await self._asked("gaps")
+        return made.gaps()[:limit] if self._world.fleet else []
+
+    async def quarantine(self, *, limit: int) -> list[QuarantineRow]:
+        await self._asked("quarantine")
+        reason = HOSTILE[1] if self._world.is_hostile else "column power_w: 412 values, 500 rows"
+        return [made.refused(reason)][:limit] if self._world.fleet else []
+
+    async def alerts(
+        self, *, states: Sequence[AlertState], device_id: int | None = None, limit: int
+    ) -> list[AlertRow]:
+        await self._asked("alerts")
+        return [
+            alert
+            for alert in self._world.open_alerts.values()
+            if alert.state in states and device_id in (None, alert.device_id)
+        ][:limit]
+
+    async def _asked(self, name: str) -> None:
+        self._world.calls[name] = self._world.calls.get(name, 0) + 1
+        await asyncio.sleep(self._world.delay_s)
+        if self._world.is_away:
+            raise UnavailableError("database: it does not answer; is postgres://u:secret@x up?")
+
+
+class StandInActions:
+    """Does in the world what it is asked, and notes who asked."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def acknowledge(self, alert_id: int, person: Someone) -> None:
+        await self._do("acknowledge", alert_id, person, "acknowledged")
+
+    async def resolve(self, alert_id: int, person: Someone) -> None:
+        await self._do("resolve", alert_id, person, "resolved")
+
+    async def _do(self, act: str, alert_id: int, person: Someone, state: AlertState) -> None:
+        alert = self._world.open_alerts[alert_id]
+        if alert.state == state:
+            raise ConflictError(f"alert {alert_id}: it is {state} already")
+        self._world.done.append((act, alert_id, person.name))
+        at = {"acknowledged": "acknowledged_ms", "resolved": "resolved_ms"}[state]
+        by = {"acknowledged_by": person.name} if state == "acknowledged" else {}
+        self._world.open_alerts[alert_id] = replace(alert, state=state, **{at: now_ms()}, **by)
+
+
+class StandInLive:
+    """Tells of every change of the world."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    @asynccontextmanager
+    async def subscribe(self) -> AsyncIterator[AsyncIterator[object]]:
+        async def changes() -> AsyncIterator[object]:
+            while True:
+                await self._world.changed.wait()
+                self._world.changed.clear()
+                yield object()
+
+        yield changes()
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
