@@ -1,5 +1,6 @@
 """A migrated store, brokers of both kinds, and both clients."""
 
+import os
 import shutil
 import socket
 import tempfile
@@ -55,7 +56,7 @@ async def one_broker() -> AsyncIterator[Broker]:
 async def run_broker(kind: str) -> AsyncIterator[Broker]:
     """Run a broker in a folder that an ordinary account can enter."""
     home = Path(tempfile.mkdtemp(prefix="lode-broker-"))
-    home.chmod(0o755)
+    os.chmod(home, 0o755)  # noqa: PTH101
     program = EmbeddedBroker(home / "broker", kind=kind, port=free_port())  # type: ignore[arg-type]
     await program.start()
     try:

@@ -22,7 +22,7 @@ async def main(client: str, host: str, port: str, password: str, file: str) -> N
     session = Session(client_id="hub-p07", topic="lode/v1/07/+/+")
     ingress = Ingress(session, [address], waiting.append, make=LINKS[client])
     running = asyncio.create_task(ingress.run())
-    with Path(file).open("ab", buffering=0) as committed:
+    with Path(file).open("ab", buffering=0) as committed:  # noqa: ASYNC230
         while not running.done():
             await asyncio.sleep(COMMIT_EVERY_S)
             group, waiting[:] = list(waiting), []
