@@ -139,17 +139,16 @@ class EmbeddedPostgres:
             _make_socket_folder(sockets, program.account)
             _write_access(self.folder, program.account)
             program.start(_command(program.account, sockets))
-        await self._answers(program)
+        await self._ready(program)
         await cluster.prepare(self.admin_url)
 
-    async def _answers(self, program: Program) -> None:
+    async def _ready(self, program: Program) -> None:
         deadline = time.monotonic() + READY_S
-        while not await cluster.answers(self.admin_url):
+        # Asking by connecting would cost a process each time, and a recovery its time.
+        while _status(self.folder) != "ready":
             if await program.ended(0.02):
-                said = program.last_words() or "nothing"
-                raise DatabaseError(
-                    f"database {self.folder}: postgres ended at start, saying: {said}"
-                )
+                said = _last_words(self.folder) or program.last_words()
+                raise DatabaseError(f"database {self.folder}: postgres did not start: {said}")
             if time.monotonic() > deadline:
                 raise DatabaseError(
                     f"database {self.folder}: no answer in {READY_S:.0f} s; see its folder log/"
@@ -263,6 +262,13 @@ def _pid_in(folder: Path) -> int:
         return int((folder / "postmaster.pid").read_text().split("\n", 1)[0])
     except (OSError, ValueError):
         return -1
+
+
+def _status(folder: Path) -> str:
+    """Give what the postmaster says of itself in the last line of its file."""
+    with contextlib.suppress(OSError):
+        return (folder / "postmaster.pid").read_text().rstrip().rpartition("\n")[2].strip()
+    return ""
 
 
 def _last_words(folder: Path) -> str:

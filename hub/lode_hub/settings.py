@@ -228,13 +228,16 @@ def _explain(error: ValidationError, file: Path | None) -> Iterator[str]:
         if one["type"] == "extra_forbidden":
             yield f"{where}: unknown key; {_hint(path[-1], _known(path[:-1]))}"
             continue
-        value = "" if _is_private(path) else f" (is {one['input']!r})"
+        value = f" (is {one['input']!r})" if _may_be_shown(path, one["input"]) else ""
         place = f"in {file} or as" if file else "as"
         yield f"{where}: {one['msg'].lower()}{value}; set it {place} {_variable(path)}"
 
 
-def _is_private(path: tuple[str, ...]) -> bool:
-    return path[-1] in SECRETS or "url" in path[-1] or path[-1] in HubSettings.model_fields
+def _may_be_shown(path: tuple[str, ...], value: object) -> bool:
+    """Tell whether a value is plain and can have no secret in it."""
+    is_private = path[-1] in SECRETS or "url" in path[-1]
+    is_plain = isinstance(value, int | float) or (isinstance(value, str) and value[:1] not in "{[")
+    return is_plain and not is_private
 
 
 def _known(path: tuple[str, ...]) -> set[str]:

@@ -31,6 +31,7 @@ OPEN = frozenset(
 """What needs no session."""
 
 MAX_BODY_BYTES = 1 << 20
+_MOST_DIGITS = 12
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _RECHECK_S = 1.0  # how stale a WebSocket's session may be when a message comes in
@@ -225,7 +226,8 @@ def _bearer(scope: Scope) -> bytes:
 def _is_small(scope: Scope) -> bool:
     length = _header(scope, b"content-length") or b"0"
     is_open_ended = bool(_header(scope, b"transfer-encoding"))
-    return not is_open_ended and length.isdigit() and int(length) <= MAX_BODY_BYTES
+    is_number = length.isdigit() and len(length) < _MOST_DIGITS
+    return not is_open_ended and is_number and int(length) <= MAX_BODY_BYTES
 
 
 def _known(scope: Scope, person: Person) -> Scope:

@@ -20,7 +20,7 @@ from lode_hub.process.account import Account
 HERE = "/proc/self/cwd"
 """What a program calls its own folder."""
 
-_LOG_TAIL = 2000  # characters of a program's last words that an error repeats
+_LAST_LINES = 3  # of what a program has printed, that an error repeats
 
 
 class Program:
@@ -106,9 +106,9 @@ class Program:
                 await left.stop([])
 
     def last_words(self) -> str:
-        """Give the end of what it has printed."""
+        """Give the end of what it has printed, as one line."""
         with contextlib.suppress(OSError):
-            return self._log.read_text(errors="replace")[-_LOG_TAIL:].strip()
+            return "; ".join(self._log.read_text(errors="replace").splitlines()[-_LAST_LINES:])
         return ""
 
     def _watch(self, pid: int) -> None:
