@@ -1,4 +1,4 @@
-"""Orders over a unix socket: one JSON object per line, one JSON object back.
+"""Orders over a unix socket: one JSON object on a line, one JSON object back, the end.
 
 {"do":"fault","fault":"hang","devices":["rig-001"],"share":0,"value":"","for_s":10}
    └► {"ok":true,"lines":[...]}  or  {"ok":false,"error":"what would do"}
@@ -18,7 +18,8 @@ from lode_sim.errors import AbsentError, OrderError
 SITE_SOCKET = "site.sock"
 LINK_SOCKET = "link.sock"
 TIMEOUT_S = 10.0
-_ACCEPT_S = 0.005
+CLIENT_S = 2.0
+ORDER_LIMIT_BYTES = 1_000_000
 
 
 class Order(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
@@ -47,8 +48,8 @@ class Control:
     def __init__(self, path: Path, obey: Callable[[Order], Sequence[str]]) -> None:
         self._path = path
         self._obey = obey
-        self._server: asyncio.Server | None = None
-        self._clients: set[asyncio.StreamWriter] = set()
+        self._listener: socket.socket | None = None
+        self._talks: dict[asyncio.Task[None], socket.socket] = {}
 
     async def start(self) -> None:
         """Listen.
@@ -62,33 +63,50 @@ class Control:
                 raise OrderError(f"{self._path}: another simulator runs here; choose --data-dir")
             self._path.unlink()
         listener = socket.socket(socket.AF_UNIX)
+        listener.setblocking(False)
         with _short(self._path) as path:
             listener.bind(path)
         self._path.chmod(0o600)
-        self._server = await asyncio.start_unix_server(self._serve, sock=listener)
+        listener.listen()
+        self._listener = listener
+        asyncio.get_running_loop().add_reader(listener, self._accept, listener)
 
     async def stop(self) -> None:
         """Stop listening and remove the socket."""
-        if self._server:
-            self._server.close()
-            await asyncio.sleep(_ACCEPT_S)  # what was accepted just now becomes a client by then
-            for client in tuple(self._clients):
-                client.close()
-            await self._server.wait_closed()
-            self._server = None
-        self._path.unlink(missing_ok=True)
+        if self._listener:
+            asyncio.get_running_loop().remove_reader(self._listener)
+            self._listener.close()
+            self._listener = None
+            self._path.unlink(missing_ok=True)
+        talks = list(self._talks)
+        for talk in talks:
+            talk.cancel()
+        await asyncio.gather(*talks, return_exceptions=True)
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._clients.add(writer)
+    def _accept(self, listener: socket.socket) -> None:
         try:
-            while line := await reader.readline():
-                writer.write(msgspec.json.encode(self._answer(line)) + b"\n")
-                await writer.drain()
-        except (OSError, ValueError):  # gone, or a line beyond any limit
-            pass
-        finally:
-            self._clients.discard(writer)
-            writer.close()
+            client, _address = listener.accept()
+        except OSError:  # it is gone already
+            return
+        client.setblocking(False)
+        talk = asyncio.get_running_loop().create_task(self._serve(client))
+        self._talks[talk] = client
+        talk.add_done_callback(lambda done: self._talks.pop(done).close())
+
+    async def _serve(self, client: socket.socket) -> None:
+        with suppress(OSError, TimeoutError):
+            async with asyncio.timeout(CLIENT_S):
+                await self._talk(client)
+
+    async def _talk(self, client: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        line = bytearray()
+        while not line.endswith(b"\n") and len(line) < ORDER_LIMIT_BYTES:
+            received = await loop.sock_recv(client, ORDER_LIMIT_BYTES)
+            if not received:
+                return
+            line += received
+        await loop.sock_sendall(client, msgspec.json.encode(self._answer(bytes(line))) + b"\n")
 
     def _answer(self, line: bytes) -> Answer:
         try:

@@ -9,6 +9,7 @@ from typing import Self
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from lode_sim.drop import Drop
+from lode_sim.port import Port
 
 SUFFIX = ".eml"
 SIZE_LIMIT_BYTES = 10_000_000
@@ -22,7 +23,7 @@ class Mailbox:
         self.host = host
         self.port = port
         self.response = "250 2.0.0 kept"  # set to "451 ..." or "550 ..." to refuse mail
-        self._server: asyncio.Server | None = None
+        self._port: Port | None = None
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -33,16 +34,15 @@ class Mailbox:
 
     async def start(self) -> None:
         """Listen; `port` is then the true one."""
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self._protocol, self.host, self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
+        self._port = Port(self.host, self.port, self._protocol)
+        self._port.open()
+        self.port = self._port.port
 
     async def stop(self) -> None:
         """Stop listening."""
-        if self._server:
-            self._server.close()
-            await self._server.wait_closed()
-            self._server = None
+        if self._port:
+            self._port.close()
+            self._port = None
 
     async def handle_DATA(  # noqa: N802 -- aiosmtpd calls it by this name
         self, _server: SMTP, _session: Session, envelope: Envelope

@@ -4,12 +4,14 @@ open      connections are accepted
 refused   nothing listens: the kernel resets every attempt; open connections are reset
 dropped   attempts are not even refused: the accept queue is full and stays so, and Linux then
           drops each SYN, as a host that has lost its power does
+
+It accepts by itself: asyncio's own server forgets a connection that comes in while it closes.
 """
 
 import asyncio
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 
 BACKLOG = 128
 _ACCEPT_AT_ONCE = 32
@@ -28,7 +30,7 @@ class Port:
         self._loop = asyncio.get_running_loop()
         self._socket: socket.socket | None = None
         self._fillers: list[socket.socket] = []
-        self._accepting: set[asyncio.Task[None]] = set()
+        self._accepting: dict[asyncio.Task[None], socket.socket] = {}
         self._empty = asyncio.Event()
         self._empty.set()
         self.state = "closed"
@@ -65,7 +67,7 @@ class Port:
     def close(self) -> None:
         """Stop listening and end our half of every open connection."""
         self._release("closed")
-        for task in self._accepting:
+        for task in tuple(self._accepting):
             task.cancel()
         for transport in tuple(self.transports):
             finish(transport)
@@ -127,13 +129,15 @@ class Port:
             connection.setblocking(False)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             task = self._loop.create_task(self._begin(connection))
-            self._accepting.add(task)
-            task.add_done_callback(self._accepting.discard)
+            self._accepting[task] = connection
+            task.add_done_callback(self._begun)
 
     async def _begin(self, connection: socket.socket) -> None:
-        try:
-            await self._loop.connect_accepted_socket(self._protocol, connection)
-        except OSError:
+        await self._loop.connect_accepted_socket(self._protocol, connection)
+
+    def _begun(self, task: "asyncio.Task[None]") -> None:
+        connection = self._accepting.pop(task)
+        if task.cancelled() or task.exception():
             connection.close()
 
     def _pause(self) -> None:
@@ -144,6 +148,21 @@ class Port:
     def _resume(self, paused: socket.socket) -> None:
         if self._socket is paused:
             self._loop.add_reader(paused, self._accept)
+
+
+def stream_port(
+    host: str,
+    port: int,
+    serve: Callable[
+        [asyncio.StreamReader, asyncio.StreamWriter], Coroutine[None, None, None] | None
+    ],
+) -> Port:
+    """Make a port whose connections are handed on as a reader and a writer."""
+
+    def protocol() -> asyncio.StreamReaderProtocol:
+        return asyncio.StreamReaderProtocol(asyncio.StreamReader(), serve)
+
+    return Port(host, port, protocol)
 
 
 def finish(transport: asyncio.Transport) -> None:

@@ -12,7 +12,7 @@ from typing import Self
 
 from lode_sim.control import Order
 from lode_sim.errors import OrderError
-from lode_sim.port import reset
+from lode_sim.port import Port, reset, stream_port
 
 CHUNK_BYTES = 65_536
 QUEUE_CHUNKS = 64
@@ -54,7 +54,7 @@ class Proxy:
         self.lost_bytes = 0
         self.random = random.Random(seed)
         self.moved = asyncio.Event()  # set and replaced at each change of mode
-        self._server: asyncio.Server | None = None
+        self._port: Port | None = None
         self._links: set[_Link] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -67,20 +67,19 @@ class Proxy:
 
     async def start(self) -> None:
         """Listen; `port` is then the true one."""
-        self._server = await asyncio.start_server(self._accept, self.host, self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
+        self._port = stream_port(self.host, self.port, self._accept)
+        self._port.open()
+        self.port = self._port.port
 
     async def stop(self) -> None:
         """Stop listening and reset every connection."""
-        if self._server:
-            self._server.close()
+        if self._port:
+            self._port.close()
+            self._port = None
         self._cut()
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._server:
-            await self._server.wait_closed()
-            self._server = None
 
     def set(self, mode: str, value: float | None = None) -> None:
         """Change what the link does, at once and for all connections.

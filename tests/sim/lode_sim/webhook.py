@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Self
 
 from lode_sim.drop import Drop
+from lode_sim.port import Port, stream_port
 
 SUFFIX = ".http"
-HEAD_LIMIT_BYTES = 65_536
 BODY_LIMIT_BYTES = 10_000_000
 TIMEOUT_S = 30.0
 
@@ -23,7 +23,7 @@ class Webhook:
         self.host = host
         self.port = port
         self.status = 204  # what posts are answered with; only those answered 2xx are kept
-        self._server: asyncio.Server | None = None
+        self._port: Port | None = None
         self._writers: set[asyncio.StreamWriter] = set()
 
     async def __aenter__(self) -> Self:
@@ -35,19 +35,17 @@ class Webhook:
 
     async def start(self) -> None:
         """Listen; `port` is then the true one."""
-        self._server = await asyncio.start_server(
-            self._serve, self.host, self.port, limit=HEAD_LIMIT_BYTES
-        )
-        self.port = self._server.sockets[0].getsockname()[1]
+        self._port = stream_port(self.host, self.port, self._serve)
+        self._port.open()
+        self.port = self._port.port
 
     async def stop(self) -> None:
         """Stop listening and end what is open."""
-        if self._server:
-            self._server.close()
-            for writer in tuple(self._writers):
-                writer.close()
-            await self._server.wait_closed()
-            self._server = None
+        if self._port:
+            self._port.close()
+            self._port = None
+        for writer in tuple(self._writers):
+            writer.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
