@@ -1,5 +1,6 @@
 """Reads of rollups as series, looked up bucket by bucket so that the primary key serves them."""
 
+import datetime
 from dataclasses import dataclass
 from typing import LiteralString
 
@@ -42,11 +43,15 @@ class Window:
 # planner leaves all other partitions out.
 _BUCKETS: LiteralString = """
     bucket = any ((select array_agg(
-        date_bin(make_interval(secs => %(bucket_s)s), now(), '2000-01-01Z')
-            - make_interval(secs => i * %(bucket_s)s)) from generate_series(0, %(buckets)s - 1) i
-    )::timestamptz[])
-    and bucket > now() - make_interval(secs => %(bucket_s)s * %(buckets)s) and bucket <= now()
+        date_bin(%(bucket)s, now(), '2000-01-01Z') - i * %(bucket)s)
+        from generate_series(0, %(buckets)s - 1) i)::timestamptz[])
+    and bucket > now() - %(window)s and bucket <= now()
 """
+
+
+def _bounds(window: Window) -> dict[str, object]:
+    bucket = datetime.timedelta(seconds=window.bucket_s)
+    return {"bucket": bucket, "buckets": window.buckets, "window": bucket * window.buckets}
 
 
 async def of_device(conn: Connection, device_id: int, metric: str, window: Window) -> list[Point]:
@@ -58,7 +63,7 @@ async def of_device(conn: Connection, device_id: int, metric: str, window: Windo
     ]
     parts = [_part(table, metric, window, sql.SQL("device_id = %(device_id)s")) for table in tables]
     statement = sql.SQL(" union all ").join(parts) + sql.SQL(" order by 1")
-    values = {"device_id": device_id, "bucket_s": window.bucket_s, "buckets": window.buckets}
+    values = {"device_id": device_id, **_bounds(window)}
     cursor = await conn.execute(statement, values)
     points = await cursor.fetchall()
     return [(at, mean, None, None) for at, mean, *_ in points] if metric == EFFICIENCY else points
@@ -74,7 +79,7 @@ async def of_site(conn: Connection, site: str, metric: str, window: Window) -> l
     statement = sql.SQL("select at_ms, {}, {}, {} from ({}) d group by 1 order by 1").format(
         *_over_site(column), _part(table, column, window, mine)
     )
-    values = {"site": site, "bucket_s": window.bucket_s, "buckets": window.buckets}
+    values = {"site": site, **_bounds(window)}
     cursor = await conn.execute(statement, values)
     return await cursor.fetchall()
 

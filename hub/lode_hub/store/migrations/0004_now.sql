@@ -12,6 +12,11 @@ create function is_silent(
             > make_interval(secs => greatest(3 * coalesce(interval_s, 10), 60))
 $$;
 
+-- Never negative, for clocks differ; null when it never was (which `greatest` alone would hide).
+create function seconds_since(at timestamptz) returns float8 stable language sql as $$
+    select case when at is not null then greatest(extract(epoch from now() - at), 0)::float8 end
+$$;
+
 create view rig_now as
 select d.id as device_id, d.name, a.site_id, coalesce(s.name, '') as site, a.name as agent,
     d.rack, d.vendor, d.model, d.firmware, d.serial, d.mac, d.address, d.profile, d.is_configured,
@@ -24,7 +29,7 @@ select d.id as device_id, d.name, a.site_id, coalesce(s.name, '') as site, a.nam
             'unreachable'])[l.state + 1], 'unknown')
     end as state,
     (extract(epoch from l.at) * 1000)::bigint as at_ms,
-    greatest(extract(epoch from now() - l.at), 0)::float8 as age_s,
+    seconds_since(l.at) as age_s,
     l.hashrate_ths, d.rated_hashrate_ths, l.power_w, d.rated_power_w,
     coalesce((array['none', 'nameplate', 'rig', 'pdu', 'meter'])[l.power_source + 1], 'none')
         as power_source,
@@ -43,7 +48,7 @@ select d.id as device_id, d.name, a.site_id, coalesce(s.name, '') as site, a.nam
     d.model, d.address, d.is_configured,
     coalesce(is_silent(l.received_at, l.at, d.interval_s, a.clock_offset_ms), true) as is_silent,
     (extract(epoch from l.at) * 1000)::bigint as at_ms,
-    greatest(extract(epoch from now() - l.at), 0)::float8 as age_s,
+    seconds_since(l.at) as age_s,
     l.power_w, l.energy_in_kwh, l.voltage_v, l.current_a, l.freq_hz, l.power_factor,
     coalesce(l.quality, 0) as quality
 from device d
@@ -61,7 +66,7 @@ select a.id as agent_id, a.name, a.site_id, s.name as site,
         when now() - a.committed_at > interval '30 seconds' then 'stale'
         else 'live'
     end as state,
-    a.is_online, greatest(extract(epoch from now() - a.committed_at), 0)::float8 as committed_age_s,
+    a.is_online, seconds_since(a.committed_at) as committed_age_s,
     a.version, a.hostname, (extract(epoch from a.started_at) * 1000)::bigint as started_ms,
     a.clock_offset_ms, a.health
 from agent a left join site s on s.id = a.site_id;
