@@ -8,7 +8,6 @@ evict       delete what finds no room, and note the gap
 import contextlib
 import sqlite3
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from lode_edge.clock import Clock
@@ -17,6 +16,7 @@ from lode_edge.spool.errors import NoRoomError, named
 from lode_edge.spool.priority import priority_of
 from lode_edge.spool.room import Limits, Row
 from lode_edge.spool.schema import EPOCH_ROOM
+from lode_edge.spool.work import Totals
 from lode_wire import codec
 from lode_wire.codec import Header, Packed
 from lode_wire.errors import DecodeError
@@ -24,19 +24,7 @@ from lode_wire.records import Gap, GapReason
 
 _CHUNK = 200  # rows deleted at a time, so that the log stays short
 _KEPT_CORRUPT = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """What the batch table holds, kept in step with it."""
-
-    batches: int = 0
-    records: int = 0
-    size_bytes: int = 0
-
-    def plus(self, batches: int, records: int, size_bytes: int) -> "Totals":
-        """Add (or, negative, take away)."""
-        return Totals(self.batches + batches, self.records + records, self.size_bytes + size_bytes)
+_KEPT_PAGES = 1024  # empty, for the next time
 
 
 class SpoolFile:
@@ -59,8 +47,11 @@ class SpoolFile:
         self.totals = Totals(*(number or 0 for number in total))
         clock_s: float = db.execute("select clock_s from life").fetchone()[0]
         self._clock_zero_s = clock.mono_s() - clock_s
-        self._limit_pages = 0
+        self._allowed_pages = 0
         self.measure()
+        room.pin(db)
+        with contextlib.suppress(NoRoomError), self._named():
+            room.take_log(db, self._allowed_pages)
 
     @property
     def clock_s(self) -> float:
@@ -167,24 +158,22 @@ class SpoolFile:
         times = (row[2], row[3]) if row[2] <= row[3] else (None, None)
         self._note(epoch, GapReason.CORRUPT, (seq, seq), times, row[1])
 
-    def make_room(self, *, is_forced: bool = False) -> bool:
-        """Evict until the file is below its limit (forced: at least some); False if none could go.
+    def make_room(self, size_bytes: int) -> bool:
+        """Grow, else evict, until so many bytes find room; False when nothing is left to go.
 
         Raises:
             NoRoomError: the disk takes no writes at all.
             BrokenFileError: the file is damaged.
         """
-        excess: float = room.excess_pages(self._db, self._limit_pages)
-        if is_forced:
-            excess = max(excess, self._limit_pages / 50, 32)
-        while excess > 0:
-            rows = room.victims(self._db, self.spared, _CHUNK)
-            if not rows:
-                return False
-            rows = _enough(rows, excess)
-            self._evict(rows, GapReason.EVICTED)
-            excess -= sum(_pages(row) for row in rows)
-        return True
+        short = room.short_of(self._db, size_bytes)
+        if short and room.page_counts(self._db)[0] < self._allowed_pages:
+            with contextlib.suppress(NoRoomError), self._named():
+                room.grow(self._db, short, self._allowed_pages)
+            short = room.short_of(self._db, size_bytes)
+        if short:
+            # Some more, so that it is not needed at every commit.
+            self._evict_pages(short + self._allowed_pages // 50)
+        return room.short_of(self._db, size_bytes) == 0
 
     def expire(self) -> None:
         """Evict what is older than the age limit by the spool's own clock.
@@ -205,15 +194,8 @@ class SpoolFile:
             NoRoomError: the disk cannot be asked.
             BrokenFileError: the file is damaged.
         """
-        try:
-            self._limit_pages = room.allowed_pages(self._db, self.path.parent, self.limits)
-            self._db.execute(f"pragma max_page_count = {self._limit_pages}")
-        except sqlite3.Error as error:
-            raise named(error, self.path) from error
-        except OSError as error:
-            raise NoRoomError(
-                f"spool {self.path}: {error.strerror}; look after its disk"
-            ) from error
+        with self._named():
+            self._allowed_pages = room.allowed_pages(self._db, self.path.parent, self.limits)
 
     def give_back(self, pages: int = 256) -> None:
         """Return up to so many pages to the disk, when a large part of the file is empty.
@@ -222,20 +204,16 @@ class SpoolFile:
             NoRoomError: the disk takes no writes.
             BrokenFileError: the file is damaged.
         """
-        try:
-            total, free = (
-                self._db.execute(f"pragma {name}").fetchone()[0]
-                for name in ("page_count", "freelist_count")
-            )
-            if free * 2 > total and free > 4 * pages:
+        with self._named():
+            total, free = room.page_counts(self._db)
+            if free * 2 > total and free > _KEPT_PAGES + pages:
                 self._db.execute(f"pragma incremental_vacuum({pages})").fetchall()
-        except sqlite3.Error as error:
-            raise named(error, self.path) from error
+                room.pin(self._db)
 
     def shorten_log(self) -> None:
         """Write the log back and begin it anew, so that the next write needs no new space."""
         with contextlib.suppress(sqlite3.Error):
-            self._db.execute("pragma wal_checkpoint(restart)").fetchall()
+            room.write_log_back(self._db)
 
     def oldest(self) -> tuple[int, int] | None:
         """Give when the oldest batch was observed and stored (Unix ms), if there is one.
@@ -243,11 +221,9 @@ class SpoolFile:
         Raises:
             BrokenFileError: the file is damaged.
         """
-        try:
+        with self._named():
             found = self._db.execute("select from_ms, created_ms from batch order by id limit 1")
             row: tuple[int, int] | None = found.fetchone()
-        except sqlite3.Error as error:
-            raise named(error, self.path) from error
         return row
 
     def numbers(self, names: Sequence[str]) -> dict[str, int]:
@@ -315,6 +291,28 @@ class SpoolFile:
                     self._db.execute("update life set is_clean = 1")
         finally:
             self._db.close()
+
+    @contextlib.contextmanager
+    def _named(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise named(error, self.path) from error
+        except OSError as error:
+            raise NoRoomError(
+                f"spool {self.path}: {error.strerror}; look after its disk"
+            ) from error
+
+    def _evict_pages(self, pages: int) -> int:
+        """Evict until so many pages are free, or nothing is left that may go; give how many."""
+        freed = 0
+        while freed < pages:
+            rows = _enough(room.victims(self._db, self.spared, _CHUNK), pages - freed)
+            if not rows:
+                break
+            self._evict(rows, GapReason.EVICTED)
+            freed += sum(room.pages_of(row.size_bytes) for row in rows)
+        return freed
 
     def _evict(self, rows: Sequence[Row], reason: GapReason) -> None:
         with self.transaction():
@@ -384,15 +382,11 @@ class SpoolFile:
         )
 
 
-def _enough(rows: list[Row], pages: float) -> list[Row]:
+def _enough(rows: list[Row], pages: int) -> list[Row]:
     """Cut the list off where so many pages are free."""
-    taken = 0.0
+    taken = 0
     for place, row in enumerate(rows, start=1):
-        taken += _pages(row)
+        taken += room.pages_of(row.size_bytes)
         if taken >= pages:
             return rows[:place]
     return rows
-
-
-def _pages(row: Row) -> float:
-    return (row.size_bytes + 100) / schema.PAGE_BYTES

@@ -140,7 +140,7 @@ def _copied(
             with file.transaction():
                 file.adopt(rows)
         except NoRoomError:
-            if not file.make_room(is_forced=True):
+            if not file.make_room(sum(len(payload) + 200 for _, _, payload in rows)):
                 break
         else:
             return rows

@@ -1,7 +1,9 @@
 """How large the spool may be, and what goes first when it is.
 
-The limit lies below the free space by a reserve, because on a full disk SQLite can neither delete
-nor write its log back, and the spool could not even drain.
+On a full disk SQLite can neither insert nor delete nor write its log back, so that a spool could
+not even drain. Therefore the file grows only here, in steps, while the disk has more than a reserve
+left: zeros are written out to the file itself, then freed. All else is written to pages, and to a
+log, that the disk has already given.
 """
 
 import os
@@ -10,10 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lode_edge.spool.priority import Priority
-from lode_edge.spool.schema import EPOCH_ROOM, PAGE_BYTES, WAL_BYTES
+from lode_edge.spool.schema import EPOCH_ROOM, PAGE_BYTES, WAL_BYTES, WAL_PAGES
 
 _LEAST_BYTES = 8 << 20  # a spool of this size may use the reserve
-_FULL_RATIO, _EASED_RATIO = 0.96, 0.93  # evict from the one down to the other
+_STEP_PAGES = 512
+_LOG_PAGES = WAL_PAGES * 3 // 2
+_SPARE_PAGES = 48  # left free beside what is to be written: for deletions, gaps and the index
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,15 +67,75 @@ def allowed_pages(db: sqlite3.Connection, directory: Path, limits: Limits) -> in
     return max(pages, allowed // PAGE_BYTES)
 
 
-def excess_pages(db: sqlite3.Connection, limit_pages: int) -> int:
-    """Give how many pages must become free, 0 while there is room."""
+def page_counts(db: sqlite3.Connection) -> tuple[int, int]:
+    """Give the file's pages, and how many of them are free."""
     pages, free = (
         db.execute(f"pragma {name}").fetchone()[0] for name in ("page_count", "freelist_count")
     )
-    used = pages - free
-    if used <= limit_pages * _FULL_RATIO:
-        return 0
-    return int(used - limit_pages * _EASED_RATIO)
+    return pages, free
+
+
+def short_of(db: sqlite3.Connection, size_bytes: int) -> int:
+    """Give how many more pages must be free before so many bytes can be written; 0: none."""
+    _, free = page_counts(db)
+    return max(0, pages_of(size_bytes) + _SPARE_PAGES - free)
+
+
+def grow(db: sqlite3.Connection, pages: int, allowed: int) -> None:
+    """Make the file larger, by so many pages or a step, up to what is allowed.
+
+    Raises:
+        sqlite3.Error: the disk is fuller than it was.
+    """
+    if pages <= 0:
+        return
+    has, _ = page_counts(db)
+    most = min(allowed, has + max(pages, _STEP_PAGES))
+    # Two pages are lost to the row itself and, now and then, to the map of pages.
+    zeros = (most - has - 2) * (PAGE_BYTES - 4)
+    if zeros <= 0:
+        return
+    db.execute(f"pragma max_page_count = {most}")
+    try:
+        db.execute("insert into ballast values (zeroblob(?))", (zeros,))
+        write_log_back(db)
+        db.execute("delete from ballast")
+        write_log_back(db)
+    finally:
+        pin(db)
+
+
+def take_log(db: sqlite3.Connection, allowed: int) -> None:
+    """Have the disk give the log its space now, because there may be none later.
+
+    Raises:
+        sqlite3.Error: it does not.
+    """
+    grow(db, max(0, _LOG_PAGES + _SPARE_PAGES - page_counts(db)[1]), allowed)
+    pages = min(_LOG_PAGES, page_counts(db)[1] - 2)
+    if pages > 0:
+        db.execute("insert into ballast values (zeroblob(?))", (pages * (PAGE_BYTES - 4),))
+        db.execute("delete from ballast")
+        write_log_back(db)
+
+
+def pin(db: sqlite3.Connection) -> None:
+    """Have the file keep its size, whatever is written."""
+    db.execute(f"pragma max_page_count = {page_counts(db)[0]}")
+
+
+def write_log_back(db: sqlite3.Connection) -> None:
+    """Write the log back to the file and begin it anew, in the space it has.
+
+    Raises:
+        sqlite3.Error: the disk does not take it.
+    """
+    db.execute("pragma wal_checkpoint(restart)").fetchall()
+
+
+def pages_of(size_bytes: int) -> int:
+    """Give how many pages a batch of this size takes, its row included."""
+    return size_bytes // PAGE_BYTES + 1
 
 
 def victims(db: sqlite3.Connection, spared: frozenset[int], limit: int) -> list[Row]:

@@ -67,6 +67,9 @@ create table corrupt (
     reason text not null,
     payload blob not null
 );
+create table ballast (
+    zeros blob not null            -- written and deleted to make the file larger
+);
 create table device (
     number integer primary key,
     name text not null unique
@@ -88,6 +91,8 @@ def connect(path: Path) -> sqlite3.Connection:
         db.execute("pragma synchronous = full")
         db.execute(f"pragma wal_autocheckpoint = {WAL_PAGES}")
         db.execute(f"pragma journal_size_limit = {WAL_BYTES}")
+        # Debian's SQLite writes zeros over what is deleted; a full disk has no room for them.
+        db.execute("pragma secure_delete = off")
         db.execute("pragma cache_size = -1024")
     except sqlite3.Error:
         db.close()

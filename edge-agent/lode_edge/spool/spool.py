@@ -215,21 +215,18 @@ class Spool:
         return work
 
     def _commit(self, work: Work) -> None:
-        self._file.make_room()
         if work.is_empty and not (self.is_online and self._file.gaps_waiting()):
             return
+        self._file.make_room(work.size_bytes)
         try:
             self._write(work)
         except NoRoomError:
-            # Begin the log anew, delete what is committed, then evict: each needs less than the
-            # one after it.
-            self._file.shorten_log()
-            self._file.measure()
-            if work.acks:
-                self._write(Work(acks=work.acks))
-            if not self._file.make_room(is_forced=True):
-                raise
-            self._write(work)
+            # Piece by piece, each of which fits into the log that the disk has already given.
+            for piece in work.pieces():
+                self._file.shorten_log()
+                self._file.make_room(piece.size_bytes)
+                self._write(piece)
+                work.drop(piece)
 
     def _write(self, work: Work) -> None:
         now_s, ids = self._clock.mono_s(), list[list[int]]()
