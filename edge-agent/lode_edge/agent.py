@@ -49,13 +49,12 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     uplink.start()
     try:
         async with asyncio.TaskGroup() as tasks:
-            running = [
-                tasks.create_task(poller.run()),
-                tasks.create_task(_report(settings, boot, poller, spool, uplink)),
-            ]
+            tasks.create_task(poller.run())
+            reporting = tasks.create_task(_report(settings, boot, poller, spool, uplink))
             await stop.wait()
-            for task in running:
-                task.cancel()
+            # What is half read is read to its end; no reading takes longer than its timeout.
+            poller.stop()
+            reporting.cancel()
     finally:
         spool.put([inventory.death("stopped")])
         spool.flush()

@@ -5,6 +5,7 @@ heap of (due, device) ─► is its last cycle still running? skip ─► task:
 """
 
 import asyncio
+import contextlib
 import heapq
 import itertools
 import random
@@ -50,7 +51,7 @@ class Counters:
 
 
 class Poller:
-    """Polls devices until it is cancelled.
+    """Polls devices until it is stopped.
 
     Every due cycle gives records: the device's own, or the one that says why there is none.
     `identified` is called with what a device says it is, before its first reading and every hour.
@@ -74,9 +75,14 @@ class Poller:
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._random = random.Random(seed)  # noqa: S311 -- spreads the load, keeps no secret
         self._slots = [_Slot(device) for device in devices]
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """Begin no further cycle; `run` ends when the running ones have."""
+        self._stopping.set()
 
     async def run(self) -> None:
-        """Poll until cancelled; then end what is running and close the drivers.
+        """Poll until stopped, or cancelled in the middle; then close the drivers.
 
         Raises:
             ExceptionGroup: emitting a record failed, which is not the devices' fault.
@@ -97,13 +103,17 @@ class Poller:
             for slot in self._slots
         ]
         heapq.heapify(heap)
-        while True:
-            due = heap[0][0] if heap else loop.time() + 3600.0
-            await asyncio.sleep(max(0.0, due - loop.time()))
+        while not await self._stopped_within(heap[0][0] - loop.time() if heap else 3600.0):
             while heap and heap[0][0] <= loop.time():
                 due, _, slot = heap[0]
                 self._start(slot, due, tasks)
                 heapq.heapreplace(heap, (self._next(slot, due, loop.time()), next(order), slot))
+
+    async def _stopped_within(self, time_s: float) -> bool:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, time_s)):
+                await self._stopping.wait()
+        return self._stopping.is_set()
 
     def _start(self, slot: "_Slot", due: float, tasks: asyncio.TaskGroup) -> None:
         if slot.task is not None and not slot.task.done():

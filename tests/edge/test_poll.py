@@ -267,3 +267,23 @@ class BreakerMachine(RuleBasedStateMachine):
 
 TestBreaker = BreakerMachine.TestCase
 TestBreaker.settings = settings(max_examples=60, stateful_step_count=40)
+
+
+async def test_a_stop_lets_what_is_half_read_end():
+    begun, may_end = asyncio.Event(), asyncio.Event()
+
+    class Slow(Rig):
+        async def read(self, at_ms):
+            begun.set()
+            await may_end.wait()
+            return await super().read(at_ms)
+
+    emitted = []
+    poller = Poller([polled(Slow(1), interval_s=0.1)], emitted.extend, seed=1)
+    running = asyncio.create_task(poller.run())
+    await begun.wait()
+    poller.stop()
+    may_end.set()
+    async with asyncio.timeout(5):
+        await running
+    assert len(emitted) == 1
