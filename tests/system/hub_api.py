@@ -14,7 +14,8 @@ class HubApi:
 
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
-        self._client = httpx.Client(base_url=stack.url, timeout=10)
+        no_leftovers = httpx.Limits(max_keepalive_connections=0)
+        self._client = httpx.Client(base_url=stack.url, timeout=10, limits=no_leftovers)
         self._log_in()
 
     def get(self, path: str, **query: object) -> Any:

@@ -42,7 +42,7 @@ def test_a_hung_rig_is_unreachable_and_the_others_go_on(warm):
     api = HubApi(warm)
     warm.control("fault", "hang", "rig-005")
     wait_for(lambda: "rig-unreachable" in _open_rules(api), 60, "an alert", warm.hub)
-    rigs = {rig["name"]: rig for rig in api.get("rigs", limit=100)["items"]}
+    rigs = {rig["name"]: rig for rig in api.get("rigs", limit=100)}
     assert rigs["rig-005"]["state"] == "unreachable"
     assert rigs["rig-005"]["hashrate_ths"] is None
     others = [rig for name, rig in rigs.items() if name != "rig-005"]

@@ -65,6 +65,6 @@ def test_the_page_survives_a_restart_of_the_hub(page: Page):
 
 def open_rig(page: Page, name: str) -> None:
     """Go to a rig's page by its address, as a bookmark would."""
-    rigs = HubApi(page.stack).get("rigs", limit=100)["items"]
+    rigs = HubApi(page.stack).get("rigs", limit=100)
     number = next(rig["device_id"] for rig in rigs if rig["name"] == name)
     page.goto(f"{page.stack.url}/rigs/{number}")

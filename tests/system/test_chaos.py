@@ -8,7 +8,7 @@ from tests.system.books import assert_balanced, balance
 from tests.system.victims import Chaos, settle
 
 RATE = 2000  # readings a second, at least
-METERS = ("--feeders", "110")
+METERS = ("--meters", "110")
 
 
 @pytest.mark.slow

@@ -1,9 +1,10 @@
-"""The suite would notice: with a fault put in on purpose, readings are lost and the books say so."""
+"""The books would notice: with a fault put in on purpose, readings are lost and they say so."""
 
 import time
 from pathlib import Path
 
 import pytest
+
 from lode_sim.oracle import account
 from tests.system.books import assert_balanced, balance
 from tests.system.hub_api import HubApi

@@ -12,7 +12,7 @@ from tests.system.books import assert_balanced, balance
 from tests.system.hub_api import HubApi
 from tests.system.victims import listener_pid
 
-METERS = ("--feeders", "110")
+METERS = ("--meters", "110")
 OUTAGE_S = 60
 
 
