@@ -47,18 +47,15 @@ def say(*arguments: str) -> subprocess.CompletedProcess:
     return subprocess.run(command, check=False, capture_output=True, text=True, timeout=20)
 
 
-async def test_serve_does_everything_at_once(start, base, tmp_path):
-    data, config = tmp_path / "sim", tmp_path / "agent.toml"
-    process, line = start(
-        *("serve", "--rigs", "12", "--seed", "3", "--base", base, "--data-dir", str(data)),
-        *("--truth", str(tmp_path / "truth.jsonl"), "--meters", "2"),
-        *("--write-agent-config", str(config), "--site", "south", "--agent", "south-1"),
+async def test_serve_writes_a_configuration_for_an_agent(start, base, tmp_path):
+    config = tmp_path / "agent.toml"
+    _process, line = start(
+        *("serve", "--rigs", "12", "--seed", "3", "--base", base, "--meters", "2"),
+        *("--data-dir", str(tmp_path / "sim"), "--write-agent-config", str(config)),
+        *("--site", "south", "--agent", "south-1", "--agent-data-dir", "/x/y"),
         *("--broker-url", "mqtt://a:1", "--broker-url", "mqtt://b:1", "--interval", "0.5"),
-        *("--agent-data-dir", "/x/y", "--with-proxy", "127.0.0.1:9", "--with-mailbox"),
-        *(str(tmp_path / "mail"), "--mailbox-listen", "127.0.0.1:0"),
     )
     assert "12 rigs and 3 meters" in line
-    assert "link on 127.0.0.1:" in line
     settings = tomllib.loads(config.read_text())
     assert settings["agent"] == {"name": "south-1", "site": "south", "data_dir": "/x/y"}
     assert settings["broker"] == {"urls": ["mqtt://a:1", "mqtt://b:1"]}
@@ -77,26 +74,45 @@ async def test_serve_does_everything_at_once(start, base, tmp_path):
     assert meter["address"] == f"{addresses.meter_host(base, 1)}:5020"
     assert (await ask(rig["address"], "summary"))["SUMMARY"]
 
+
+async def test_a_running_site_takes_orders_and_ends_with_its_truth_told(start, base, tmp_path):
+    truth = tmp_path / "truth.jsonl"
+    process, _line = start(
+        *("serve", "--rigs", "12", "--base", base, "--truth", str(truth)),
+        *("--data-dir", str(tmp_path)),
+    )
+
     def order(*arguments: str) -> str:
-        done = CliRunner().invoke(app, [*arguments, "--data-dir", str(data)])
+        done = CliRunner().invoke(app, [*arguments, "--data-dir", str(tmp_path)])
         assert done.exit_code == 0, done.exception
         return done.stdout
 
-    assert order("status").count("\n") == 15
+    assert (await ask(addresses.rig_host(base, 1), "summary"))["SUMMARY"]
+    assert order("status").count("\n") == 13
     assert "3 devices" in order("fault", "hang", "--share", "0.25")
     assert order("status").count("hang") == 3
     order("fault", "garbage", "rig-00*", "--value", "inf", "--for", "60")
     assert "garbage inf" in order("status", "rig-003")
-    assert "13 devices" not in order("mode", "sleep", "rig-001")
+    assert "1 devices: rig-001" in order("mode", "sleep", "rig-001")
     assert "sleep" in order("status", "rig-001")
     order("clear")
     assert "hang" not in order("status")
-    assert "link blackhole" in order("link", "blackhole")
-    assert "link pass" in order("link", "pass")
     process.send_signal(signal.SIGTERM)
     assert process.wait(10) == 0
-    assert not (data / control.SITE_SOCKET).exists()
-    assert (tmp_path / "truth.jsonl").read_text().count("\n") == 1
+    assert not (tmp_path / control.SITE_SOCKET).exists()
+    assert truth.read_text().count("\n") == 1
+
+
+def test_the_plug_of_a_running_link_is_pulled_and_put_back(start, tmp_path):
+    start("proxy", "--to", "127.0.0.1:9", "--data-dir", str(tmp_path))
+    for arguments, words in [
+        (["blackhole"], "link blackhole: 0 connections"),
+        ([], "link blackhole"),
+        (["delay", "0.5"], "link delay 0.5"),
+        (["pass"], "link pass"),
+    ]:
+        done = CliRunner().invoke(app, ["link", *arguments, "--data-dir", str(tmp_path)])
+        assert words in done.stdout, done.exception
 
 
 def test_orders_that_make_no_sense_say_what_would(start, base, tmp_path):

@@ -245,3 +245,13 @@ async def test_a_port_goes_through_all_its_states_again_and_again(base):
     writer.close()
     await writer.wait_closed()
     port.close()
+
+
+async def test_a_site_can_make_faults_of_its_own(simulator):
+    async with simulator("luxos-s19kpro", faults_per_hour=360_000) as running:
+        await until(lambda: any(device.faults for device in running.site.devices))
+
+
+def test_an_unknown_model_is_refused(clock):
+    with pytest.raises(OrderError, match="one of antminer-s19pro"):
+        build(Plan(rigs=1, models=("abacus",)), clock.clocks())

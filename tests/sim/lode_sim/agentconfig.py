@@ -17,8 +17,6 @@ class Agent:
     site: str = "north"
     name: str = "north-1"
     broker_urls: tuple[str, ...] = ("mqtt://127.0.0.1:18420",)
-    broker_username: str = ""
-    broker_password_file: str = ""
     data_dir: str = ""
     interval_s: float = 2.0
     timeout_s: float = 2.0
@@ -42,9 +40,6 @@ def _lines(site: Site, agent: Agent) -> Iterator[str]:
     yield ""
     yield "[broker]"
     yield f"urls = [{', '.join(map(_text, agent.broker_urls))}]"
-    if agent.broker_username:
-        yield f"username = {_text(agent.broker_username)}"
-        yield f"password_file = {_text(agent.broker_password_file)}"
     for rig in site.rigs:
         port = rig.port.port if rig.port else API_PORT
         address = rig.identity.host if port == API_PORT else f"{rig.identity.host}:{port}"

@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -13,11 +14,13 @@ import structlog
 import typer
 
 from lode_sim import addresses, agentconfig, mailbox
+from lode_sim.agentconfig import Agent
 from lode_sim.control import LINK_SOCKET, SITE_SOCKET, Control, Order, send
 from lode_sim.errors import OrderError, SimError
 from lode_sim.faults import Fault
 from lode_sim.mailbox import Mailbox
 from lode_sim.modbus import MODBUS_PORT
+from lode_sim.models import BY_KEY
 from lode_sim.physics import MODES
 from lode_sim.proxy import Mode, Proxy
 from lode_sim.rig import API_PORT
@@ -54,7 +57,7 @@ def serve(
     data_dir: DataDir = DEFAULT_DIR,
     base: Annotated[str, typer.Option(help="The loopback /16, or auto.")] = addresses.DEFAULT_BASE,
     truth: Annotated[Path | None, typer.Option(help="Append what was served to this file.")] = None,
-    model: Annotated[list[str] | None, typer.Option(help="Only these models.")] = None,
+    model: Annotated[list[str] | None, typer.Option(help=f"Only {', '.join(BY_KEY)}.")] = None,
     rack_meters: Annotated[bool, typer.Option(help="An SDM120 for each rack.")] = False,
     meters: Annotated[int, typer.Option(min=0, help="SDM630 meters beside the site's.")] = 0,
     rig_port: Annotated[int, typer.Option(help="TCP port of the rigs.")] = API_PORT,
@@ -64,61 +67,25 @@ def serve(
     site: Annotated[str, typer.Option(help="The agent's site.")] = "north",
     agent: Annotated[str, typer.Option(help="The agent's name.")] = "north-1",
     broker_url: Annotated[list[str] | None, typer.Option(help="Tried in turn.")] = None,
-    broker_username: Annotated[str, typer.Option()] = "",
-    broker_password_file: Annotated[str, typer.Option()] = "",
     interval: Annotated[float, typer.Option(help="Seconds between polls.")] = 2.0,
     agent_data_dir: Annotated[str, typer.Option(help="The agent's data_dir.")] = "",
-    with_proxy: Annotated[str, typer.Option(help="Also run a proxy to HOST:PORT.")] = "",
-    proxy_listen: Listen = "127.0.0.1:0",
-    proxy_port_file: WritePort = None,
-    with_mailbox: Annotated[Path | None, typer.Option(help="Also keep mail here.")] = None,
-    mailbox_listen: Listen = "127.0.0.1:2525",
 ) -> None:
     """Run a whole site until SIGTERM or Ctrl-C."""
-    settings = agentconfig.Agent(
-        site=site,
-        name=agent,
-        broker_urls=tuple(broker_url or agentconfig.Agent().broker_urls),
-        broker_username=broker_username,
-        broker_password_file=broker_password_file,
-        data_dir=agent_data_dir,
-        interval_s=interval,
-    )
+    plan = Plan(rigs=rigs, seed=seed, base=base, rack_meters=rack_meters, meters=meters)
+    plan = replace(plan, models=tuple(model or ()), faults_per_hour=faults_per_hour)
+    settings = Agent(site=site, name=agent, data_dir=agent_data_dir, interval_s=interval)
+    if broker_url:
+        settings = replace(settings, broker_urls=tuple(broker_url))
+    ports = Ports(rigs=rig_port, meters=meter_port)
 
     async def run(stack: AsyncExitStack) -> str:
         where = stack.enter_context(addresses.claim()) if base == "auto" else base
-        plan = Plan(
-            rigs=rigs,
-            seed=seed,
-            base=where,
-            rack_meters=rack_meters,
-            meters=meters,
-            models=tuple(model or ()),
-        )
-        ports = Ports(rigs=rig_port, meters=meter_port)
-        simulator = await stack.enter_async_context(
-            Simulator(
-                plan,
-                data_dir,
-                truth=truth,
-                ports=ports,
-                faults_per_hour=faults_per_hour,
-                grace_s=GRACE_S,
-            )
-        )
-        extras = ""
-        if with_proxy:
-            proxy = await _start_proxy(stack, proxy_listen, with_proxy, data_dir)
-            _write_port(proxy_port_file, proxy.port)
-            extras += f", link on {proxy.host}:{proxy.port}"
-        if with_mailbox:
-            host, port = _host_port(mailbox_listen)
-            box = await stack.enter_async_context(Mailbox(with_mailbox, host=host, port=port))
-            extras += f", mail on {box.host}:{box.port}"
+        placed = replace(plan, base=where)
+        simulator = Simulator(placed, data_dir, truth=truth, ports=ports, grace_s=GRACE_S)
+        await stack.enter_async_context(simulator)
         if write_agent_config:
             agentconfig.write(write_agent_config, simulator.site, settings)
-        count = len(simulator.site.meters)
-        return f"ready: {rigs} rigs and {count} meters at {where}, seed {seed}{extras}"
+        return f"ready: {rigs} rigs and {len(simulator.site.meters)} meters at {where}, seed {seed}"
 
     _run(run)
 
@@ -173,7 +140,11 @@ def proxy(
     """Run a link that `lode-sim link` can spoil."""
 
     async def run(stack: AsyncExitStack) -> str:
-        running = await _start_proxy(stack, listen, to, data_dir)
+        (host, port), (to_host, to_port) = _host_port(listen), _host_port(to)
+        running = await stack.enter_async_context(Proxy(to_host, to_port, host=host, port=port))
+        control = Control(data_dir / LINK_SOCKET, running.obey)
+        await control.start()
+        stack.push_async_callback(control.stop)
         _write_port(write_port, running.port)
         return f"ready: link on {running.host}:{running.port} to {to}"
 
@@ -235,16 +206,6 @@ def webhook(
         return f"ready: posts on http://{sink.host}:{sink.port}/ into {directory}"
 
     _run(run)
-
-
-async def _start_proxy(stack: AsyncExitStack, listen: str, to: str, data_dir: Path) -> Proxy:
-    host, port = _host_port(listen)
-    to_host, to_port = _host_port(to)
-    running = await stack.enter_async_context(Proxy(to_host, to_port, host=host, port=port))
-    control = Control(data_dir / LINK_SOCKET, running.obey)
-    await control.start()
-    stack.push_async_callback(control.stop)
-    return running
 
 
 def _run(start: Callable[[AsyncExitStack], Coroutine[None, None, str]]) -> None:

@@ -51,7 +51,6 @@ class Simulator:
         *,
         truth: Path | None = None,
         ports: Ports | None = None,
-        faults_per_hour: float = 0.0,
         grace_s: float = 0.0,
     ) -> None:
         self.site: Site = build(plan)
@@ -59,7 +58,7 @@ class Simulator:
         self.desk = Desk(self.site.devices)
         self._ports = ports or Ports()
         self._control = Control(data_dir / SITE_SOCKET, self.obey)
-        self._faults_per_hour = faults_per_hour
+        self._faults_per_hour = plan.faults_per_hour
         self._grace_s = grace_s
         self._chaos: asyncio.Task[None] | None = None
         self._random = random.Random(f"share {plan.seed}")

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from lode_sim import addresses
+from lode_sim.errors import OrderError
 from lode_sim.meter import SDM120, SDM630, Meter
 from lode_sim.models import BY_KEY, MODELS, Model
 from lode_sim.physics import DESIGN_INLET_C
@@ -31,6 +32,7 @@ class Plan:
     rack_meters: bool = False  # one SDM120 per rack, beside the site's SDM630
     meters: int = 0  # further SDM630; each over its share of the rigs, or an imagined load
     models: tuple[str, ...] = ()  # keys of lode_sim.models; empty for the usual mix
+    faults_per_hour: float = 0.0  # on the whole site, at random
 
 
 def _now_clocks() -> Clocks:
@@ -96,6 +98,9 @@ class _Ambient:
 
 def _draw_models(plan: Plan, source: random.Random) -> Sequence[Model]:
     """Draw the mix so that even a small site has every firmware: shares first, then shuffled."""
+    unknown = sorted(set(plan.models) - set(BY_KEY))
+    if unknown:
+        raise OrderError(f"model {unknown[0]!r}: unknown; one of {', '.join(BY_KEY)}")
     chosen = [BY_KEY[key] for key in plan.models] if plan.models else list(MODELS)
     whole = sum(model.share for model in chosen)
     drawn = [m for m in chosen for _ in range(max(1, round(plan.rigs * m.share / whole)))]
