@@ -8,7 +8,7 @@ import sys
 import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -68,7 +68,6 @@ class Served:
     settings: dict[str, object]
     process: subprocess.Popen[str] | None = None
     port: int = 0
-    errors: list[str] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -105,6 +104,19 @@ class Served:
 @pytest.fixture
 def launch() -> Iterator[Callable[..., Served]]:
     """Start dashboards that end with the test."""
+    with _launcher() as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def launch_for_module() -> Iterator[Callable[..., Served]]:
+    """Start dashboards that end with the module."""
+    with _launcher() as start:
+        yield start
+
+
+@contextlib.contextmanager
+def _launcher() -> Iterator[Callable[..., Served]]:
     running: list[Served] = []
 
     def start(**settings: object) -> Served:
@@ -128,7 +140,7 @@ def browser():
 
 
 @pytest.fixture
-def look(browser, launch):
+def look(browser):
     """Open a page of a dashboard in a browser; at the end it must not have complained."""
     contexts = []
     complaints: list[str] = []

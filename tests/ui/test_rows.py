@@ -107,6 +107,12 @@ async def test_a_slow_database_is_asked_more_seldom(world, clock):
     assert world.calls["rigs"] == 2
 
 
+async def test_who_comes_too_early_is_told_when_to_come_again(fleet, clock):
+    assert (await fleet.since("", 0))["later_ms"] == 0
+    clock.now += 0.3
+    assert (await fleet.since("", 0))["later_ms"] == 600
+
+
 async def test_the_age_alone_is_no_change(fleet, world, clock):
     seen = await fleet.since("", 0)
     world.fleet = {number: replace(rig, age_s=99.0) for number, rig in world.fleet.items()}

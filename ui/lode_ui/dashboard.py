@@ -14,6 +14,7 @@ from nicegui import Client, ui
 from nicegui import app as pages_app
 from nicegui.json import NiceGUIJSONResponse
 
+from lode_hub.errors import UnavailableError
 from lode_ui import theme
 from lode_ui.desk import Answers, Desk
 from lode_ui.feed import Feed
@@ -110,7 +111,10 @@ def _add_doors(fleet: Fleet) -> None:
 
     @pages_app.get("/_lode/fleet", include_in_schema=False)
     async def rows(boot: str = "", since: int = 0) -> Response:
-        news = await fleet.since(boot, since)
+        try:
+            news = await fleet.since(boot, since)
+        except (UnavailableError, TimeoutError):  # the page says so, and asks again
+            return Response(status_code=HTTPStatus.SERVICE_UNAVAILABLE)
         return NiceGUIJSONResponse(news, headers={"Cache-Control": "no-store"})
 
 

@@ -35,8 +35,12 @@ class Fleet:
         self._reading = asyncio.Lock()
 
     async def since(self, boot: str, beat: int) -> dict[str, object]:
-        """Give what has changed since `beat` of this process, or everything to a stranger."""
-        await self._read()
+        """Give what has changed since `beat` of this process, or everything to a stranger.
+
+        `later_ms` is not 0 when the fleet was not read anew, because that was done a moment ago: so
+        long later there may be more.
+        """
+        later_s = await self._read()
         is_known = boot == self._boot and 0 < beat <= self._beat
         return {
             "boot": self._boot,
@@ -45,18 +49,20 @@ class Fleet:
             "whole": not is_known,
             "rows": self._newer(beat) if is_known else list(self._rows.values()),
             "gone": [key for key, at in self._gone.items() if at > beat] if is_known else [],
+            "later_ms": round(later_s * 1000),
         }
 
-    async def _read(self) -> None:
+    async def _read(self) -> float:
         async with self._reading:
             begin = self._clock()
             if begin < self._rest_until:
-                return
+                return self._rest_until - begin
             async with asyncio.timeout(10):
                 rigs = await self._queries.rigs(limit=LIMIT)
             self._take(rigs)
             took = self._clock() - begin
             self._rest_until = begin + max(0.9, took / SHARE)
+            return 0.0
 
     def _take(self, rigs: Sequence[RigRow]) -> None:
         self._beat += 1

@@ -54,6 +54,7 @@ export default {
     this.load();
   },
   beforeUnmount() {
+    clearTimeout(this.later);
     this.forget?.();
     this.sized?.disconnect();
     this.grid?.destroy();
@@ -100,6 +101,8 @@ export default {
       const mine = (row) => !this.site || row.site === this.site;
       const rows = news.rows.map(read).filter(mine);
       this.mark = { boot: news.boot, since: news.beat };
+      clearTimeout(this.later);
+      if (news.later_ms) this.later = setTimeout(() => this.load(), news.later_ms + 50);
       if (news.whole) {
         this.rows = new Map(rows.map((row) => [row.id, row]));
         this.grid.setGridOption("rowData", rows);
@@ -138,7 +141,11 @@ export default {
       window.history.replaceState(window.history.state, "", text ? `?${text}` : window.location.pathname);
       this.needle = this.filter.text.toLowerCase().split(/\s+/).filter(Boolean);
       this.grid?.onFilterChanged();
+      this.top();
       this.count();
+    },
+    top() {
+      if (this.grid?.getDisplayedRowCount()) this.grid.ensureIndexVisible(0, "top");
     },
     toggle(state) {
       this.filter.state = this.filter.state === state ? "" : state;
@@ -175,6 +182,7 @@ export default {
         getRowId: (params) => String(params.data.id),
         isExternalFilterPresent: () => true,
         doesExternalFilterPass: (node) => this.passes(node.data),
+        onSortChanged: (event) => event.source === "uiColumnSorted" && this.top(),
         onModelUpdated: () => this.count(),
         onRowClicked: (event) => this.open(event),
         onCellKeyDown: (event) => event.event.key === "Enter" && this.open(event),

@@ -25,6 +25,7 @@ export default {
     this.load();
   },
   beforeUnmount() {
+    clearTimeout(this.later);
     this.sized.disconnect();
     window.removeEventListener("lode-theme", this.draw);
   },
@@ -46,6 +47,8 @@ export default {
     take(news) {
       if (news.whole) this.rows.clear();
       this.mark = { boot: news.boot, since: news.beat };
+      clearTimeout(this.later);
+      if (news.later_ms) this.later = setTimeout(() => this.load(), news.later_ms + 50);
       for (const values of news.rows) {
         const row = Object.fromEntries(news.fields.map((field, index) => [field, values[index]]));
         if (!this.site || row.site === this.site) this.rows.set(row.id, row);
