@@ -8,6 +8,7 @@ from typing import Self
 
 import psycopg
 import psycopg_pool
+from psycopg import AsyncConnection
 
 from lode_hub.errors import DatabaseError
 from lode_hub.store import copy, migrate, timescale
@@ -61,16 +62,13 @@ class Store:
         )
         store = cls(pool)
         try:
+            store.has_timescale = await _probe(url)
             await pool.open(wait=True, timeout=2 * _CONNECT_TIMEOUT_S)
-            await store._probe()
         except (psycopg.Error, psycopg_pool.PoolTimeout) as error:
             await pool.close()
             raise DatabaseError(
-                f"database: no connection: {error}; is it running, and is database.url right?"
+                f"database: no connection: {str(error).strip()}; does it run, is its url right?"
             ) from error
-        except DatabaseError:
-            await pool.close()
-            raise
         return store
 
     async def migrate(self) -> None:
@@ -87,14 +85,16 @@ class Store:
         """Close every connection."""
         await self.pool.close()
 
-    async def _probe(self) -> None:
-        async with self.pool.connection() as conn:
-            version = conn.info.server_version // 10000
-            if version < MINIMUM_VERSION:
-                raise DatabaseError(
-                    f"database: PostgreSQL {version}, expected {MINIMUM_VERSION} or newer"
-                )
-            self.has_timescale = await timescale.is_used(conn)
+
+async def _probe(url: str) -> bool:
+    connecting = AsyncConnection.connect(url, autocommit=True, connect_timeout=_CONNECT_TIMEOUT_S)
+    async with await connecting as conn:
+        version = conn.info.server_version // 10000
+        if version < MINIMUM_VERSION:
+            raise DatabaseError(
+                f"database: PostgreSQL {version}, expected {MINIMUM_VERSION} or newer; update it"
+            )
+        return await timescale.is_used(conn)
 
 
 async def _configure(conn: Connection) -> None:
