@@ -14,8 +14,8 @@ import structlog
 from lode_hub.committed import Committed, Finding
 from lode_hub.sites import agents
 from lode_hub.sites.fleet import Fleet
-from lode_hub.sites.tables import readings
-from lode_hub.sites.watch import TROUBLES, Counters, Watch
+from lode_hub.sites.tables import Mask, readings
+from lode_hub.sites.watch import RENEW_MS, TROUBLES, Counters, Watch
 from lode_hub.store import Store, alerts, inventory
 from lode_hub.store.connection import Connection
 
@@ -24,6 +24,8 @@ REFRESH_MS = 2_000
 
 STOOD_STILL_MS = 10_000
 """A tick that is later than this says that the hub itself stood still and heard nobody."""
+
+NAMES = (agents.NAME, *(trouble.name for trouble in TROUBLES))
 
 _log = structlog.get_logger(__name__)
 
@@ -56,23 +58,31 @@ class Sites:
         self._facts_version = (-1, -1)
         self._refreshed_ms = 0
         self._ticked_ms = 0
+        self._renewed_ms = 0
+        self._unknown: set[tuple[str, str]] = set()
+        self._is_restored = False
 
     async def restore(self) -> None:
         """Rebuild all state from the database, at start and after a change of partitions."""
         async with self._lock:
-            self._clear()
-            self._agents.start(int(self._clock() * 1000))
-            async with self._store.pool.connection() as conn:
-                await self._load(conn)
-                self._fleet.restore(await inventory.last_readings(conn))
-                names = [agents.NAME, *(trouble.name for trouble in TROUBLES)]
-                for rule, subject, since_ms in await alerts.unresolved(conn, names):
-                    self._resume(rule, subject, since_ms)
-            _log.info("sites restored", rigs=len(self._fleet), agents=len(self._agents.by_id))
+            await self._restore()
+
+    async def _restore(self) -> None:
+        self._clear()
+        self._agents.start(int(self._clock() * 1000))
+        async with self._store.pool.connection() as conn:
+            await self._load(conn)
+            self._fleet.restore(await inventory.last_readings(conn))
+            for rule, subject, since_ms in await alerts.unresolved(conn, NAMES):
+                self._resume(rule, subject, since_ms)
+        self._is_restored = True
+        _log.info("sites restored", rigs=len(self._fleet), agents=len(self._agents.by_id))
 
     async def consume(self, committed: Sequence[Committed]) -> Sequence[Finding]:
         """Take a committed group, and say what it shows."""
         async with self._lock:
+            if not self._is_restored:
+                await self._restore()
             for group in committed:
                 self._agents.hear(group.agent_id, group.received_ms)
             groups = [group for group in committed if group.kind == "rig" and len(group.at_ms)]
@@ -89,30 +99,70 @@ class Sites:
     async def tick(self, now_ms: int) -> Sequence[Finding]:
         """Say what the passing of time shows; called every second."""
         async with self._lock:
+            if not self._is_restored:
+                await self._restore()
             if self._ticked_ms and now_ms - self._ticked_ms > STOOD_STILL_MS:
                 _log.warning("hub stood still", seconds=(now_ms - self._ticked_ms) / 1000)
                 self._agents.start(now_ms)
             self._ticked_ms = now_ms
             if now_ms - self._refreshed_ms >= REFRESH_MS:
-                self._refreshed_ms = now_ms
                 await self._refresh()
-            stale = self._agents.judge(now_ms, self._is_ours, self._fleet.rigs_of)
-            gone = self._watch.drop_unconfigured(now_ms)
-            return [*stale, *gone, *self._judge_silence(now_ms), *self._watch.renew(now_ms)]
+                self._refreshed_ms = now_ms
+            findings = self._agents.judge(now_ms, self._is_ours, self._fleet.rigs_of)
+            is_ours = self._ours()
+            findings += self._watch.drop_unconfigured(now_ms, is_ours=is_ours)
+            findings += self._judge_silence(now_ms, is_ours)
+            if now_ms - self._renewed_ms >= RENEW_MS:
+                await self._adopt()
+                self._renewed_ms = now_ms
+                findings += self._watch.renew(now_ms, is_ours=is_ours)
+            return findings
 
-    def _judge_silence(self, now_ms: int) -> list[Finding]:
+    def _judge_silence(self, now_ms: int, is_ours: Mask) -> list[Finding]:
         fleet = self._fleet
         found = [self._agents.by_id.get(agent_id) for agent_id in fleet.agents]
         # One row more, so that a fleet without agents is no special case.
         times = np.array([(a.heard_ms, a.back_ms) if a else (0, 0) for a in found] + [(0, 0)])
-        ours = np.array([a is not None and self._is_ours(a.row.partition) for a in found] + [False])
         agent_ms, back_ms = times[fleet.agent_places].T
         return self._watch.judge_silence(
             np.maximum(fleet.last["received_ms"][: len(fleet)], back_ms),
             agent_ms,
             now_ms,
-            is_watched=fleet.is_configured & ours[fleet.agent_places],
+            is_watched=fleet.is_configured & is_ours,
         )
+
+    def _ours(self) -> Mask:
+        """Tell which rigs are of agents in our partitions."""
+        found = [self._agents.by_id.get(agent_id) for agent_id in self._fleet.agents]
+        ours = [agent is not None and self._is_ours(agent.row.partition) for agent in found]
+        mask: Mask = np.array([*ours, False])[self._fleet.agent_places]
+        return mask
+
+    async def _adopt(self) -> None:
+        """Take over alerts that are open though their trouble is unknown here, to end them.
+
+        Such are left when findings of before a restart are taken after it. One that is unknown
+        twice in a row, a minute apart, is no finding on its way.
+        """
+        async with self._store.pool.connection() as conn:
+            found = await alerts.unresolved(conn, NAMES)
+        unknown = {
+            (rule, subject): since_ms
+            for rule, subject, since_ms in found
+            if not self._knows(rule, subject)
+        }
+        adopted = unknown.keys() & self._unknown
+        for key in adopted:
+            self._resume(*key, unknown[key])
+        self._unknown = unknown.keys() - adopted
+
+    def _knows(self, rule: str, subject: str) -> bool:
+        number = _number(subject)
+        if rule == agents.NAME:
+            agent = self._agents.by_id.get(number)
+            return agent is None or agent.is_stale
+        slot = int(self._fleet.slots(np.array([number]))[0])
+        return slot < 0 or self._watch.is_active(rule, slot)
 
     def _is_ours(self, partition: int) -> bool:
         return self._partitions is None or partition in self._partitions()
@@ -135,7 +185,7 @@ class Sites:
         self.counters.rigs_without_rating = lacks_rating
 
     def _resume(self, rule: str, subject: str, since_ms: int) -> None:
-        number = int(subject.partition(":")[2])
+        number = _number(subject)
         if rule == agents.NAME:
             if number in self._agents.by_id:
                 self._agents.resume(number, since_ms)
@@ -143,3 +193,7 @@ class Sites:
         slot = int(self._fleet.slots(np.array([number]))[0])
         if slot >= 0:
             self._watch.restore(rule, slot, since_ms)
+
+
+def _number(subject: str) -> int:
+    return int(subject.partition(":")[2])

