@@ -20,6 +20,7 @@ from fastapi import FastAPI
 
 from lode_hub import api, notify
 from lode_hub.access import Access
+from lode_hub.access.guard import Guard
 from lode_hub.actions import Actions
 from lode_hub.api.watch import PartState
 from lode_hub.broker import EmbeddedBroker
@@ -78,7 +79,7 @@ class Hub:
         settings = self._settings
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         async with AsyncExitStack() as ends:
-            listening = ends.enter_context(_listening(settings.host, settings.port))
+            door = ends.enter_context(listening(settings.host, settings.port))
             url = await ends.enter_async_context(self._database())
             store = await ends.enter_async_context(opened(url, settings.database.pool_max))
             await store.migrate()
@@ -91,7 +92,7 @@ class Hub:
             self._start_parts(store, live, access)
             server = self._doors(store, live, access)
             _log.info("hub started", url=settings.public_url)
-            await _serve(server, listening)
+            await _serve(server, door)
 
     @asynccontextmanager
     async def _database(self) -> AsyncIterator[str]:
@@ -150,7 +151,7 @@ class Hub:
             access=access,
             parts=self.states,
             is_secure=settings.public_url.startswith("https:"),
-            mounts=[partial(m, queries=queries, actions=actions, live=live) for m in _dashboards()],
+            mounts=[partial(m, queries=queries, actions=actions, live=live) for m in dashboards()],
         )
         guarded = api.guarded(
             app,
@@ -158,17 +159,7 @@ class Hub:
             public_url=settings.public_url,
             metrics_token=secret(None, settings.access.metrics_token_file),
         )
-        return Server(
-            uvicorn.Config(
-                guarded,
-                access_log=False,
-                log_config=None,
-                server_header=False,
-                timeout_graceful_shutdown=3,
-                ws="websockets-sansio",
-                ws_max_size=1 << 20,
-            )
-        )
+        return server_of(guarded)
 
     def states(self) -> Mapping[str, PartState]:
         """Tell how each part is now."""
@@ -194,6 +185,21 @@ class Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Capture none."""
         yield
+
+
+def server_of(guarded: Guard) -> Server:
+    """Make the web server, not yet serving."""
+    return Server(
+        uvicorn.Config(
+            guarded,
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            timeout_graceful_shutdown=3,
+            ws="websockets-sansio",
+            ws_max_size=1 << 20,
+        )
+    )
 
 
 async def run_worker(settings: HubSettings, name: str) -> None:
@@ -253,12 +259,18 @@ def channels_of(settings: NotifySettings) -> Iterator[notify.Channel]:
         )
 
 
-def _dashboards() -> Iterator[Mount]:
+def dashboards() -> Iterator[Mount]:
+    """Find the dashboards that are installed."""
     for entry in importlib.metadata.entry_points(group=DASHBOARDS):
         yield entry.load()
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def listening(host: str, port: int) -> socket.socket:
+    """Listen for people and machines.
+
+    Raises:
+        HubError: the port is taken, or not ours.
+    """
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server((host, port), family=family, backlog=2048)
@@ -268,9 +280,9 @@ def _listening(host: str, port: int) -> socket.socket:
         ) from None
 
 
-async def _serve(server: Server, listening: socket.socket) -> None:
+async def _serve(server: Server, door: socket.socket) -> None:
     """Serve until cancelled, and then let requests end first."""
-    serving = asyncio.create_task(server.serve([listening]), name="doors")
+    serving = asyncio.create_task(server.serve([door]), name="doors")
     try:
         await asyncio.shield(serving)
     except asyncio.CancelledError:
