@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from lode_wire.records import MeterReading, RigReading, State
 from tests.conftest import PLACES
+
+from lode_wire.records import MeterReading, RigReading, State
 
 
 @dataclass

@@ -5,11 +5,12 @@ import time
 from collections import defaultdict
 from dataclasses import dataclass, field
 
+from paho.mqtt import client as paho
+from paho.mqtt.enums import CallbackAPIVersion
+
 from lode_wire import codec, messages, topics
 from lode_wire.messages import Ack
 from lode_wire.records import Gap, GapReason, Record
-from paho.mqtt import client as paho
-from paho.mqtt.enums import CallbackAPIVersion
 
 
 @dataclass

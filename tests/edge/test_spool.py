@@ -16,12 +16,13 @@ from lode_edge.spool import (
     BrokenFileError,
     Limits,
     Origin,
+    Reader,
     Spool,
     SpoolError,
 )
 from lode_wire import codec
 from lode_wire.messages import Ack
-from lode_wire.records import Death, Gap, GapReason, MeterReading, Record, RigReading
+from lode_wire.records import Death, Gap, GapReason, MeterReading, PointReading, Record, RigReading
 
 DAY_S = 86400.0
 
@@ -109,9 +110,11 @@ def test_devices_keep_their_numbers(tmp_path: Path) -> None:
 
 
 def test_a_spool_has_one_user_and_one_owner(tmp_path: Path) -> None:
-    with Spool(origin(tmp_path)):
-        with pytest.raises(SpoolError, match="another agent is using it; stop that one"):
-            Spool(origin(tmp_path))
+    with (
+        Spool(origin(tmp_path)),
+        pytest.raises(SpoolError, match="another agent is using it; stop that one"),
+    ):
+        Spool(origin(tmp_path))
     with pytest.raises(SpoolError, match="belongs to agent a, not b; use another data_dir"):
         Spool(Origin(directory=tmp_path, agent="b"))
 
@@ -149,8 +152,6 @@ def test_evicts_telemetry_before_counters_before_events(tmp_path: Path) -> None:
 
 
 def _bulk(number: int) -> Record:
-    from lode_wire.records import PointReading
-
     return PointReading(at_ms=number, device=1, point=os.urandom(12_000).hex(), value=1.0, unit="W")
 
 
@@ -241,8 +242,6 @@ def test_a_clean_stop_leaves_no_gap_and_a_kill_leaves_one(tmp_path: Path) -> Non
 
 def test_a_damaged_reader_is_an_error_of_its_own(tmp_path: Path) -> None:
     (tmp_path / "x.db").write_bytes(b"no database" * 1000)
-    from lode_edge.spool import Reader
-
     with pytest.raises(BrokenFileError, match="set aside"):
         Reader(tmp_path / "x.db").get(1)
 
@@ -333,7 +332,7 @@ def test_every_record_of_a_full_disk_is_kept_or_counted(tiny_disk: Path) -> None
 
 def test_a_spool_begins_as_soon_as_there_is_room(tiny_disk: Path) -> None:
     ballast = fill(tiny_disk)
-    with pytest.raises(SpoolError, match="free space on its disk|No space left"):
+    with pytest.raises(SpoolError, match="free space on its disk"):
         Spool(origin(tiny_disk))
     ballast.unlink()
     with Spool(origin(tiny_disk)) as spool:

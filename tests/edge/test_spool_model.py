@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 import hypothesis.strategies as st
+import pytest
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from tests.edge.conftest import meter, rig
@@ -16,6 +17,7 @@ from lode_edge.spool.packing import packed
 from lode_edge.spool.recover import open_file
 from lode_wire import codec
 from lode_wire.codec import Packed
+from lode_wire.errors import EncodeError
 from lode_wire.records import Gap, GapReason
 
 
@@ -118,16 +120,15 @@ class SpoolModel(RuleBasedStateMachine):
     @rule()
     def fail_midway(self) -> None:
         before = self.file.last_seq, self.file.totals
-        try:
-            with self.file.transaction():
-                self.append_one()
-                raise KeyError
-        except KeyError:
-            pass
+        with pytest.raises(EncodeError):
+            self.append_impossible()
         assert (self.file.last_seq, self.file.totals) == before
 
-    def append_one(self) -> None:
-        self.file.append([codec.pack([rig(1, 5)])])
+    def append_impossible(self) -> None:
+        whole = codec.pack([rig(1, 5)])
+        huge = Packed("rig", 1, 5, 5, bytes(codec.MAX_PAYLOAD_BYTES))
+        with self.file.transaction():
+            self.file.append([whole, huge])
 
     @rule(is_clean=st.booleans())
     def reopen(self, is_clean: bool) -> None:
@@ -177,8 +178,14 @@ def test_gaps_merge_only_with_exact_neighbours(tmp_path: Path) -> None:
 
     def gap(first: int, last: int, reason: GapReason = GapReason.EVICTED) -> Gap:
         return Gap(
-            at_ms=1, epoch="e", reason=reason, from_seq=first, to_seq=last,
-            from_ms=first, to_ms=last, records=last - first + 1,
+            at_ms=1,
+            epoch="e",
+            reason=reason,
+            from_seq=first,
+            to_seq=last,
+            from_ms=first,
+            to_ms=last,
+            records=last - first + 1,
         )
 
     with file.transaction():

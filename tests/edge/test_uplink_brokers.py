@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from tests.edge.conftest import Broker, rig, wait_for
+from tests.edge.hub_twin import TinyHub
+
 from lode_edge.spool import Origin, Spool
 from lode_edge.uplink import Address, Identity, Uplink, Window
 from lode_wire.records import Birth, Device, DeviceKind, RigReading
-from tests.edge.conftest import Broker, rig, wait_for
-from tests.edge.hub_twin import TinyHub
 
 AGENT = "north-1"
 
