@@ -78,6 +78,7 @@ def site(number: int, name: str, rigs: Sequence[RigRow], agents: Sequence[AgentR
     """Add up rigs."""
     hashrate = sum(rig.hashrate_ths or 0 for rig in rigs)
     power = sum(rig.power_w or 0 for rig in rigs)
+    covered = sum(rig.hashrate_ths or 0 for rig in rigs if rig.power_w is not None)
     by_state: dict[RigState, int] = {}
     for each in rigs:
         by_state[each.state] = by_state.get(each.state, 0) + 1
@@ -89,7 +90,7 @@ def site(number: int, name: str, rigs: Sequence[RigRow], agents: Sequence[AgentR
         hashrate_ths=hashrate or None,
         rig_power_w=power or None,
         meter_power_w=power * 1.05 or None,
-        efficiency_jth=power / hashrate if hashrate else None,
+        efficiency_jth=power / covered if covered else None,
         open_alerts=sum(rig.open_alerts for rig in rigs),
         newest_ms=max((rig.at_ms or 0 for rig in rigs), default=None),
         agents=len(agents),

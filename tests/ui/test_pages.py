@@ -76,6 +76,17 @@ async def test_overview_says_what_is_wrong_and_shows_the_totals(visit):
         assert user._client.title == "Overview · Lode"
 
 
+async def test_power_that_is_only_said_in_part_is_called_so(visit):
+    world = World(rigs=40)
+    for number in range(1, 21):
+        world.change(number, power_w=None)
+    async with visit(world) as user:
+        await user.open("/")
+        assert "by meter; rigs say" in texts(user)
+        assert "of the hashrate" in texts(user)
+        assert "overhead" not in texts(user)
+
+
 async def test_overview_follows_the_fleet(visit):
     world = World(rigs=40)
     async with visit(world) as user:

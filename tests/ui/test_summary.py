@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from lode_hub.queries.nouns import Series, SiteTotals
-from lode_ui.summary import added, total, verdict
+from lode_ui.summary import added, joined, total, verdict
 from tests.ui import made
 
 DICE = random.Random(1)
@@ -31,15 +31,18 @@ def test_nothing_known_is_none_and_never_zero():
     assert totals.rig_power_w is None
     assert totals.efficiency_jth is None
     assert totals.overhead_ratio is None
+    assert totals.covered_ratio is None
     assert total([]).newest_ms is None
 
 
 def test_efficiency_of_many_is_power_by_hashrate():
     sites = [
-        site(hashrate_ths=100.0, rig_power_w=3000.0),
-        site(hashrate_ths=300.0, rig_power_w=6000.0),
+        site(hashrate_ths=100.0, rig_power_w=3000.0, efficiency_jth=30.0),
+        site(hashrate_ths=300.0, rig_power_w=6000.0, efficiency_jth=20.0),
+        site(hashrate_ths=500.0, rig_power_w=None, efficiency_jth=None),
     ]
     assert total(sites).efficiency_jth == pytest.approx(22.5)
+    assert total(sites).covered_ratio == pytest.approx(400 / 900)
 
 
 def test_overhead_is_what_the_rigs_do_not_draw():
@@ -63,6 +66,20 @@ def test_overhead_is_what_the_rigs_do_not_draw():
 def test_the_verdict_names_the_worst_first(changes, open_alerts, critical, tone, text):
     said = verdict(total([site(**changes)]), open_alerts, critical)
     assert (said.tone, said.text.replace("\N{NO-BREAK SPACE}", " ")) == (tone, text)
+
+
+def test_efficiencies_are_joined_by_the_power_they_go_with():
+    at = {"device_id": 0, "bucket_s": 60, "at_ms": [0, 60], "low": [None] * 2, "high": [None] * 2}
+    power = [
+        Series(metric="power_w", mean=[3000.0, 3000.0], **at),
+        Series(metric="power_w", mean=[6000.0, None], **at),
+    ]
+    efficiency = [
+        Series(metric="efficiency_jth", mean=[30.0, 30.0], **at),
+        Series(metric="efficiency_jth", mean=[20.0, None], **at),
+    ]
+    assert joined(power, efficiency).mean == pytest.approx([22.5, 30.0])
+    assert joined([], []) is None
 
 
 def test_series_are_added_where_all_have_a_bucket():

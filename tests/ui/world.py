@@ -130,7 +130,8 @@ class StandInQueries:
     async def site_series(self, site: str, metric: str, span: Span) -> Series:
         await self._asked("site_series")
         assert site in self._world.sites_shown
-        return made.series(metric, span, 1000.0 * len(self._world.fleet))
+        base = 29.5 if metric == "efficiency_jth" else 1000.0 * len(self._world.fleet)
+        return made.series(metric, span, base)
 
     async def agents(self) -> list[AgentRow]:
         await self._asked("agents")

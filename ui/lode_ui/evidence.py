@@ -8,6 +8,7 @@ from lode_ui import figures
 from lode_ui.figures import MISSING, Figure
 
 LONGEST = 160
+YEAR_2000_MS = 946_684_800_000
 YEAR_10000_MS = 253_402_300_800_000
 
 _BY_SUFFIX: tuple[tuple[str, Callable[[float], Figure]], ...] = (
@@ -51,15 +52,17 @@ def _value(key: str, value: object) -> str:
         return _cut(_measured(key, value))
     if isinstance(value, str):
         return _cut(value)
+    if isinstance(value, list | tuple) and all(isinstance(each, str) for each in value):
+        return _cut(", ".join(value).replace("_", " ")) or MISSING
     return _cut(json.dumps(value, ensure_ascii=False, default=str))
 
 
 def _measured(key: str, value: float) -> str:
-    if key.endswith("at_ms") and 0 <= value < YEAR_10000_MS:
+    if key.endswith("_ms") and YEAR_2000_MS <= value < YEAR_10000_MS:
         return f"{datetime.fromtimestamp(value / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
     if key.endswith("_s"):
         return figures.duration(value)
-    if key.endswith("_ms") and not key.endswith("at_ms"):
+    if key.endswith("_ms"):
         return str(figures.milliseconds(value))
     for suffix, shown in _BY_SUFFIX:
         if f"_{key}".endswith(suffix):

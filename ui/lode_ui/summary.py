@@ -1,7 +1,7 @@
 """Sites added up: what the overview says of all that is chosen."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lode_hub.queries.nouns import RigState, Series, SiteTotals
 from lode_ui.figures import plural
@@ -17,7 +17,7 @@ class Totals:
     hashrate_ths: float | None
     rig_power_w: float | None
     meter_power_w: float | None
-    efficiency_jth: float | None
+    efficiency_jth: float | None  # over the rigs that say what they draw
     newest_ms: int | None
     agents: int
     stale_agents: int
@@ -28,6 +28,13 @@ class Totals:
         if not self.meter_power_w or self.rig_power_w is None:
             return None
         return 1 - self.rig_power_w / self.meter_power_w
+
+    @property
+    def covered_ratio(self) -> float | None:
+        """Say which share of the hashrate comes from rigs that say what they draw."""
+        if not self.efficiency_jth or not self.hashrate_ths or self.rig_power_w is None:
+            return None
+        return min(1.0, self.rig_power_w / self.efficiency_jth / self.hashrate_ths)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +50,6 @@ def total(sites: Sequence[SiteTotals]) -> Totals:
     """Add up sites."""
     hashrate = _sum(site.hashrate_ths for site in sites)
     power = _sum(site.rig_power_w for site in sites)
-    if len(sites) == 1:
-        efficiency = sites[0].efficiency_jth
-    else:
-        efficiency = power / hashrate if hashrate and power is not None else None
     return Totals(
         rigs=sum(site.rigs for site in sites),
         by_state={
@@ -55,7 +58,7 @@ def total(sites: Sequence[SiteTotals]) -> Totals:
         hashrate_ths=hashrate,
         rig_power_w=power,
         meter_power_w=_sum(site.meter_power_w for site in sites),
-        efficiency_jth=efficiency,
+        efficiency_jth=_efficiency([(site.rig_power_w, site.efficiency_jth) for site in sites]),
         newest_ms=max((site.newest_ms for site in sites if site.newest_ms), default=None),
         agents=sum(site.agents for site in sites),
         stale_agents=sum(site.stale_agents for site in sites),
@@ -106,6 +109,31 @@ def added(series: Sequence[Series]) -> Series | None:
         low=_added(series, shared, lambda each: each.low),
         high=_added(series, shared, lambda each: each.high),
     )
+
+
+def joined(power: Sequence[Series], efficiency: Sequence[Series]) -> Series | None:
+    """Join the efficiencies of sites by the power they go with."""
+    shape = added(efficiency)
+    if shape is None:
+        return None
+    parts = [
+        (_by_time(watts), _by_time(each)) for watts, each in zip(power, efficiency, strict=True)
+    ]
+    mean = [
+        _efficiency([(watts.get(at), each.get(at)) for watts, each in parts]) for at in shape.at_ms
+    ]
+    return replace(shape, mean=mean)
+
+
+def _efficiency(parts: Iterable[tuple[float | None, float | None]]) -> float | None:
+    # Power by efficiency is the hashrate that this power makes: that of the rigs that say theirs.
+    known = [(watts, jth) for watts, jth in parts if watts and jth]
+    hashrate = sum(watts / jth for watts, jth in known)
+    return sum(watts for watts, _ in known) / hashrate if hashrate else None
+
+
+def _by_time(series: Series) -> dict[int, float | None]:
+    return dict(zip(series.at_ms, series.mean, strict=True))
 
 
 def _added(

@@ -7,9 +7,10 @@ from lode_hub.queries.nouns import AgentRow, AlertRow, Series, SiteTotals
 from lode_ui import figures
 from lode_ui.acts import alert_handlers
 from lode_ui.desk import Desk
+from lode_ui.figures import Figure
 from lode_ui.life import now_ms
 from lode_ui.states import RIG, RIG_ORDER, SEVERITY_ORDER
-from lode_ui.summary import Totals, added, total, verdict
+from lode_ui.summary import Totals, added, joined, total, verdict
 from lode_ui.widgets.agents import AgentLine
 from lode_ui.widgets.alerts import AlertItem
 from lode_ui.widgets.floor import Floor
@@ -24,8 +25,9 @@ from lode_ui.widgets.tile import Tile
 from lode_ui.widgets.trend import Line, Trend
 
 SHOWN_ALERTS = 8
+WHOLE = 0.98  # of the hashrate: below this, what rigs say they draw is not all they draw
 GROUP = "overview"
-METRICS = ("hashrate_ths", "power_w", "meter_power_w")
+METRICS = ("hashrate_ths", "power_w", "meter_power_w", "efficiency_jth")
 
 
 class OverviewPage:
@@ -58,9 +60,9 @@ class OverviewPage:
                     self._drawn = Trend("Power of the last hour", group=GROUP)
                 self._sites = SiteTable()
                 self._meters = MeterTable()
-                self._agents = _Agents()
             with columns("stack"):
                 self._alerts = _Alerts(desk)
+                self._agents = _Agents()
 
     async def refresh(self) -> None:
         """Ask for totals, alerts, agents and the last hour."""
@@ -78,7 +80,10 @@ class OverviewPage:
         self._agents.show(agents)
         self._meters.show([meter for meter in meters if name in (None, meter.site)])
         self._show_floor(name)
-        self._draw(*await asyncio.gather(*(self._series(sites, metric) for metric in METRICS)))
+        by_metric = await asyncio.gather(*(self._series(sites, metric) for metric in METRICS))
+        hashrate, power, meter, efficiency = by_metric
+        self._draw(added(hashrate), added(power), added(meter))
+        self._spark(added(hashrate), added(meter) or added(power), joined(power, efficiency))
 
     def _show_floor(self, site: str | None) -> None:
         self._beat += 1
@@ -87,9 +92,9 @@ class OverviewPage:
                 self._floor = Floor(site)
         self._floor.show(self._beat)
 
-    async def _series(self, sites: Sequence[SiteTotals], metric: str) -> Series | None:
+    async def _series(self, sites: Sequence[SiteTotals], metric: str) -> Sequence[Series]:
         asked = [self._desk.answers.site_series(site.site, metric, "hour") for site in sites]
-        return added(await asyncio.gather(*asked))
+        return await asyncio.gather(*asked)
 
     def _show_totals(self, totals: Totals, alerts: Sequence[AlertRow], *, has_any: bool) -> None:
         for part in (self._tiles, self._states, self._columns):
@@ -99,8 +104,11 @@ class OverviewPage:
         critical = sum(alert.severity == "critical" for alert in waiting)
         self._headline.show(verdict(totals, len(waiting), critical), totals.newest_ms)
         self._hashrate.show(figures.hashrate(totals.hashrate_ths), _per_rig(totals))
-        self._power.show(figures.power(totals.rig_power_w), _metered(totals))
-        self._efficiency.show(figures.efficiency(totals.efficiency_jth), "rig power by hashrate")
+        self._power.show(*_power(totals))
+        remark = (
+            "by what the rigs say they draw" if totals.efficiency_jth else "no rig reports power"
+        )
+        self._efficiency.show(figures.efficiency(totals.efficiency_jth), remark)
         mining = totals.by_state["mining"]
         share = figures.percent(mining / totals.rigs if totals.rigs else None)
         self._mining.show(figures.count(mining, f"of {totals.rigs:,}"), f"{share} of all rigs")
@@ -121,20 +129,10 @@ class OverviewPage:
             dashed = Line(name="Meters", series=meter, scale=scale, color="--muted", is_dashed=True)
             lines.append(dashed)
         self._drawn.show(lines, "hour", now_ms())
-        self._spark(hashrate, power)
 
-    def _spark(self, hashrate: Series | None, power: Series | None) -> None:
-        if not hashrate or not power:
-            return
-        self._hashrate.draw(_stepped(hashrate))
-        self._power.draw(_stepped(power))
-        by_time = dict(zip(hashrate.at_ms, hashrate.mean, strict=True))
-        self._efficiency.draw(
-            [
-                watts / ths if watts is not None and (ths := by_time.get(at)) else None
-                for at, watts in zip(power.at_ms, power.mean, strict=True)
-            ]
-        )
+    def _spark(self, *past: Series | None) -> None:
+        for tile, series in zip((self._hashrate, self._power, self._efficiency), past, strict=True):
+            tile.draw(_stepped(series))
 
 
 class _Alerts:
@@ -188,17 +186,24 @@ def _per_rig(totals: Totals) -> str:
     return f"{figures.hashrate(totals.hashrate_ths / mining)} per mining rig"
 
 
-def _metered(totals: Totals) -> str:
+def _power(totals: Totals) -> tuple[Figure, str]:
+    """Show the meters' power where there is one, for rigs may say too little or nothing."""
     if totals.meter_power_w is None:
-        return "no meter reports"
-    meter = f"meter {figures.power(totals.meter_power_w)}"
-    ratio = totals.overhead_ratio
-    return f"{meter}, {figures.percent(ratio)} overhead" if ratio and ratio > 0 else meter
+        is_known = totals.rig_power_w is not None
+        return figures.power(totals.rig_power_w), "as the rigs say" if is_known else "nobody says"
+    shown = figures.power(totals.meter_power_w)
+    if totals.rig_power_w is None:
+        return shown, "by meter; no rig says"
+    told = f"by meter; rigs say {figures.power(totals.rig_power_w)}"
+    overhead, covered = totals.overhead_ratio, totals.covered_ratio
+    if covered is not None and covered < WHOLE:
+        return shown, f"{told} for {figures.percent(covered, 0)} of the hashrate"
+    return shown, f"{told}, overhead {figures.percent(overhead)}" if overhead else told
 
 
-def _stepped(series: Series) -> list[float | None]:
+def _stepped(series: Series | None) -> list[float | None]:
     """Give one value a bucket, None where the bucket is missing."""
-    if not series.at_ms:
+    if series is None or not series.at_ms:
         return []
     known = dict(zip(series.at_ms, series.mean, strict=True))
     step = series.bucket_s * 1000

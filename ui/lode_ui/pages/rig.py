@@ -186,7 +186,7 @@ def _of_rated(value: float | None, rated: float | None) -> str:
 
 
 def _power_remark(rig: RigRow) -> str:
-    source = f"{rig.power_source}" if rig.power_source not in ("", "unknown") else ""
+    source = "" if rig.power_w is None or rig.power_source == "unknown" else rig.power_source
     rated = f"rated {figures.power(rig.rated_power_w)}" if rig.rated_power_w else ""
     return ", ".join(part for part in (source, rated) if part)
 

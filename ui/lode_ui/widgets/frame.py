@@ -45,6 +45,7 @@ class Frame:
                 box("lode-mark", "span")
                 Words("Lode", "lode-brand-word")
             self._tabs(setting)
+            self._only = Words("", "lode-only-site")
             self._choice = ui.element("select").classes("lode-input lode-site")
             self._choice.props["aria-label"] = "Site"
             self._choice.on("change", js_handler=CHOOSE_SITE)
@@ -66,6 +67,7 @@ class Frame:
 
     def _offer(self) -> None:
         self._choice.set_visibility(len(self._offered) > 1)
+        self._only.text = self._offered[0][1] if len(self._offered) == 1 else ""
         self._choice.clear()
         with self._choice:
             for site_id, name in [(0, "All sites"), *self._offered]:

@@ -8,7 +8,7 @@ export default {
   props: { lines: Array, limits: Array, from: Number, to: Number, zero: Boolean, group: String, label: String, empty: String },
   computed: {
     isEmpty() {
-      return this.lines.every((line) => !line.at.length);
+      return this.lines.every((line) => line.mean.every((value) => value === null));
     },
   },
   async mounted() {
