@@ -21,9 +21,10 @@ def test_the_books_notice_a_faulty_part(launch, mutant):
     HubApi(stack).wait_for_readings(200)
     chaos = Chaos(stack, seed=1)
     # What is acknowledged but not committed dies with the hub; what the broker alone has, with it.
-    chaos.kill_postmaster()
-    time.sleep(0.7)
+    chaos.freeze_database()
+    time.sleep(2.0)
     stack.hub.kill()
+    chaos.thaw_database()
     time.sleep(1.5)
     chaos.kill_broker()
     stack.hub.start()

@@ -58,6 +58,20 @@ class Chaos:
         """Kill the database's postmaster; the hub brings it back."""
         _kill(postmaster_pid(self.stack.home))
 
+    def freeze_database(self) -> None:
+        """Stop every process of the database where it stands, as a hung disk would."""
+        for process in self._database():
+            process.suspend()
+
+    def thaw_database(self) -> None:
+        """Let the database go on."""
+        for process in self._database():
+            process.resume()
+
+    def _database(self) -> list[psutil.Process]:
+        postmaster = psutil.Process(postmaster_pid(self.stack.home))
+        return [postmaster, *postmaster.children(recursive=True)]
+
     def kill_broker(self) -> None:
         """Kill the broker; the hub brings it back."""
         _kill(listener_pid(self.stack.broker_port))

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import psycopg
 
+_POLL_MS = 2_000  # a reading's time is when its poll began; the reply came at most this much later
+
 Key = tuple[str, str, str]  # kind, device, the number that marks the reply
 
 
@@ -104,4 +106,4 @@ def _gaps(db: psycopg.Connection[tuple[object, ...]]) -> list[tuple[str, float, 
 
 
 def _is_explained(at_ms: int, gaps: list[tuple[str, float, float]]) -> bool:
-    return any(begin <= at_ms <= end for _, begin, end in gaps)
+    return any(begin <= at_ms <= end + _POLL_MS for _, begin, end in gaps)

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import httpx
+
 from lode_hub.database import EmbeddedPostgres
 
 BIN = Path(sys.executable).parent

@@ -2,15 +2,21 @@
 
 import sys
 
-if any(argument.endswith("lode-hub") for argument in sys.orig_argv):
-    from lode_hub.ingest import pipeline
+if any("lode-hub" in argument or "lode_hub" in argument for argument in sys.orig_argv):
+    from lode_hub.ingest import lane, pipeline
     from lode_wire import messages, topics
 
-    written = pipeline.Pipeline._write
+    made, written, told = pipeline.Pipeline.__init__, lane.Lane._write, []
+
+    def remember(self, *arguments, **named):
+        """Keep the way to the agents."""
+        told.append(named["publish"])
+        made(self, *arguments, **named)
 
     async def hasty(self, group):
         """Say that all of a group is committed, and only then commit it."""
         for one in group:
+            one.incoming.ack()
             if one.header is not None:
                 ack = messages.Ack(
                     agent=one.header.agent,
@@ -18,10 +24,11 @@ if any(argument.endswith("lode-hub") for argument in sys.orig_argv):
                     mark=0,
                     sack=((one.header.seq, one.header.seq),),
                     credit=64,
-                    hub_ms=pipeline._now_ms(),
+                    hub_ms=one.incoming.received_ms,
                 )
                 topic = topics.ack(one.header.agent)
-                self._publish(one.incoming.partition, topic, messages.encode(ack))
+                told[-1](one.incoming.partition, topic, messages.encode(ack))
         return await written(self, group)
 
-    pipeline.Pipeline._write = hasty
+    pipeline.Pipeline.__init__ = remember
+    lane.Lane._write = hasty
