@@ -61,12 +61,14 @@ class Chaos:
     def freeze_database(self) -> None:
         """Stop every process of the database where it stands, as a hung disk would."""
         for process in self._database():
-            process.suspend()
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.suspend()
 
     def thaw_database(self) -> None:
         """Let the database go on."""
         for process in self._database():
-            process.resume()
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.resume()
 
     def _database(self) -> list[psutil.Process]:
         postmaster = psutil.Process(postmaster_pid(self.stack.home))
