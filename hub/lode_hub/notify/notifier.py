@@ -70,9 +70,11 @@ class Notifier:
             except Exception:
                 _log.exception("notifier step failed", step=name)
                 await asyncio.sleep(self._routing.poll_s)
+            _end_if_cancelled()
 
     async def _listen(self) -> None:
         async for has_changed in outbox.alert_changes(self._store, self._routing.poll_s):
+            _end_if_cancelled()
             if has_changed:
                 self._changed.set()
 
@@ -226,6 +228,14 @@ class Notifier:
         routing = self._routing
         pause_s = min(routing.first_retry_s * 2.0 ** min(attempts - 1, 30), routing.last_retry_s)
         return pause_s * (1 + self._chance() / 4)
+
+
+def _end_if_cancelled() -> None:
+    # Python 3.11's wait_for, which psycopg and aiosmtplib wait with, swallows a cancellation that
+    # comes together with the answer (github.com/python/cpython/issues/86296).
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 async def _first(event: asyncio.Event, wait_s: float) -> None:

@@ -1,6 +1,7 @@
 """From an alert to the mailbox and the webhook, through trouble."""
 
 import asyncio
+import contextlib
 import json
 import sys
 import textwrap
@@ -64,12 +65,25 @@ async def test_an_alert_becomes_a_mail_that_says_it_all(store, rigs, smtp, mails
     assert "<h3>rig-001 is too hot" in mail.get_body(("html",)).get_content()
 
 
-async def test_a_mail_leaves_within_a_second_and_a_half(store, rigs, smtp, mails):
+async def test_with_the_usual_settings_a_mail_leaves_soon(store, rigs, smtp, mails):
     async with notifying(store, smtp, routing=Routing()):
-        begin = time.monotonic()
         await alerts.take(store, [hot(rigs[0])], T0)
-        await until(lambda: mails.mails)
-    assert time.monotonic() - begin < 1.5
+        await until(lambda: mails.mails, 3.0)
+
+
+async def test_a_cancellation_that_was_swallowed_ends_it_all_the_same(store, smtp):
+    class Deaf(Notifier):
+        """Loses a cancellation in a step, as wait_for of Python 3.11 may."""
+
+        async def _send_due(self, _):
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+
+    task = asyncio.create_task(Deaf(store, [smtp], QUICK).run())
+    await until(lambda: rows(store, "select 1 from pg_stat_activity where query ~ '^listen'"))
+    task.cancel()
+    done, _ = await asyncio.wait({task}, timeout=5)
+    assert done
 
 
 async def test_forty_rigs_that_overheat_together_are_one_mail(store, rigs, smtp, mails):
