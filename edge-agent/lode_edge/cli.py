@@ -10,7 +10,8 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from types import ModuleType
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -50,6 +51,8 @@ def run(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
 ) -> None:
     """Read the devices and forward what they say, until SIGTERM or Ctrl-C."""
+    # structlog loads rich where it finds it: 6 MB for tracebacks that no service draws.
+    sys.modules.setdefault("rich", cast(ModuleType, None))
     from lode_edge import agent, logs, settings
 
     logs.set_up(is_verbose=verbose)
