@@ -27,6 +27,8 @@ from lode_hub.store.connection import Connection
 FAILED_RULE = "notify-failed"
 FAILED_VERSION = 1
 PRUNE_S = 3600.0
+SETTLED_S = 30.0
+"""A step that ran so long before it failed had recovered from what was before."""
 
 _log = structlog.get_logger(__name__)
 
@@ -64,11 +66,17 @@ class Notifier:
                 tasks.create_task(self._forever(channel.name, send))
 
     async def _forever(self, name: str, step: Callable[[], Awaitable[None]]) -> None:
+        is_failing = False
         while True:
+            begun = time.monotonic()
             try:
                 await step()
+                is_failing = False
             except Exception:
-                _log.exception("notifier step failed", step=name)
+                # Said once for as long as it goes on, such as while the database is away.
+                if not is_failing or time.monotonic() - begun > SETTLED_S:
+                    _log.exception("notifier step failed", step=name)
+                is_failing = True
                 await asyncio.sleep(self._routing.poll_s)
             _end_if_cancelled()
 

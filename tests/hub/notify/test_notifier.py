@@ -7,6 +7,7 @@ import sys
 import textwrap
 import time
 
+import psycopg
 import pytest
 from aiosmtpd.smtp import SMTP
 from psycopg.rows import dict_row
@@ -273,6 +274,25 @@ async def test_many_messages_about_the_same_are_slowed_down(store, rigs, hook, h
         await alerts.take(store, [hot(rigs[2])], T0)
         with pytest.raises(AssertionError, match="not within"):
             await until(lambda: len(hooks.posts) == 3, 0.5)
+
+
+async def test_a_database_that_drops_everybody_is_waited_for(store, postgres, rigs, smtp, mails):
+    async with notifying(store, smtp):
+        await alerts.take(store, [hot(rigs[0])], T0)
+        await until(lambda: mails.mails)
+        async with await psycopg.AsyncConnection.connect(postgres, autocommit=True) as other:
+            everybody = "select pg_terminate_backend(pid) from pg_stat_activity"
+            await other.execute(
+                f"{everybody} where pid <> pg_backend_pid() and datname = current_database()"
+            )
+            await other.execute("select pg_sleep(0.3)")
+        await until(lambda: taken_at_last(store, hot(rigs[1])))
+        await until(lambda: len(mails.mails) == 2)
+
+
+async def taken_at_last(store, finding):
+    with contextlib.suppress(psycopg.OperationalError):
+        return await alerts.take(store, [finding], T0)
 
 
 KILLED = """
