@@ -10,14 +10,12 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
-import psycopg
-import psycopg_pool
 import structlog
 
 from lode_hub.ingest import metrics
 from lode_hub.ingest.check import Checked, Fit, Unfit
 from lode_hub.ingest.writer import StaleError, Writer, Written
-from lode_hub.store import Store
+from lode_hub.store import Store, trouble
 
 FULL_GROUP_RECORDS = 5_000
 LONGEST_GROUP_RECORDS = 50_000
@@ -25,10 +23,10 @@ GROUP_WAIT_S = 0.1
 COMMIT_LIMIT_S = 60.0
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 3.0
-_DATA_STATES = ("22", "23")  # SQLSTATE classes: data exception, integrity violation
 _log = structlog.get_logger(__name__)
 
 Done = Callable[[Written, Sequence[Checked]], Awaitable[None]]
+Parts = list[tuple[Written, Sequence[Checked]]]
 
 
 class Lane:
@@ -70,7 +68,7 @@ class Lane:
             self._changed.notify_all()
         return group
 
-    async def _write(self, group: Sequence[Checked]) -> list[tuple[Written, Sequence[Checked]]]:
+    async def _write(self, group: Sequence[Checked]) -> Parts:
         pause_s = _FIRST_PAUSE_S
         has_failed = False
         while True:
@@ -81,24 +79,31 @@ class Lane:
             except Exception as error:  # the supervisor of the writer: retry, or find the culprit
                 metrics.TRANSACTIONS.labels("failed").inc()
                 self.writer.forget()
-                if not _is_of_the_data(error):
-                    _log.warning("commit failed", batches=len(group), reason=_say(error))
-                    await asyncio.sleep(pause_s)
-                    pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
-                elif not has_failed:
-                    has_failed = True  # what was remembered may have been wrong: once more
-                elif len(group) > 1:
-                    half = len(group) // 2
-                    return [*await self._write(group[:half]), *await self._write(group[half:])]
-                else:
-                    _log.warning(
-                        "batch quarantined", topic=group[0].incoming.topic, reason=_say(error)
-                    )
-                    group, has_failed = [_poison(group[0], error)], False
+                if _is_to_be_parted(group, error, has_failed=has_failed):
+                    return await self._part(group, error)
+                has_failed = True
+                _log.warning("commit failed", batches=len(group), reason=_say(error))
+                await asyncio.sleep(pause_s)
+                pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
             else:
                 metrics.TRANSACTIONS.labels("committed").inc()
                 metrics.COMMIT_S.observe(time.monotonic() - begun)
                 return [(written, group)]
+
+    async def _part(self, group: Sequence[Checked], error: Exception) -> Parts:
+        if len(group) > 1:
+            half = len(group) // 2
+            return [*await self._write(group[:half]), *await self._write(group[half:])]
+        _log.warning("batch quarantined", topic=group[0].incoming.topic, reason=_say(error))
+        return await self._write([_poison(group[0], error)])
+
+
+def _is_to_be_parted(group: Sequence[Checked], error: Exception, *, has_failed: bool) -> bool:
+    if isinstance(error, TimeoutError):
+        return len(group) > 1
+    # The first time, what the writer remembered may have been wrong, such as a dropped partition.
+    is_poison = has_failed and _is_of_the_data(error)
+    return is_poison and (len(group) > 1 or isinstance(group[0], Fit))
 
 
 def _records(checked: Checked) -> int:
@@ -106,12 +111,7 @@ def _records(checked: Checked) -> int:
 
 
 def _is_of_the_data(error: Exception) -> bool:
-    if isinstance(error, StaleError | OSError | TimeoutError | psycopg_pool.PoolTimeout):
-        return False
-    if isinstance(error, psycopg.Error):
-        is_sqlstate = (error.sqlstate or "").startswith(_DATA_STATES)
-        return is_sqlstate or isinstance(error, psycopg.DataError)
-    return True
+    return not isinstance(error, StaleError) and trouble.is_of_the_data(error)
 
 
 def _poison(one: Checked, error: Exception) -> Unfit:

@@ -8,11 +8,9 @@ import math
 import time
 from collections.abc import Callable, Iterable
 
-import psycopg
-import psycopg_pool
 import structlog
 
-from lode_hub.store import Connection, Store, leases
+from lode_hub.store import Connection, Store, leases, trouble
 from lode_wire.topics import PARTITIONS
 
 TICK_S = 1.0
@@ -57,7 +55,7 @@ class Ownership:
             try:
                 async with asyncio.timeout(_LIMIT_S), self._store.pool.connection() as conn:
                     await self._turn(conn)
-            except (psycopg.Error, psycopg_pool.PoolTimeout, TimeoutError) as error:
+            except trouble.AWAY as error:
                 # Nobody can take them either while the database is away; connections may stay.
                 _log.info("leases not renewed", reason=str(error) or type(error).__name__)
             await asyncio.sleep(TICK_S)
@@ -70,7 +68,7 @@ class Ownership:
         try:
             async with asyncio.timeout(_LIMIT_S), self._store.pool.connection() as conn:
                 await leases.release(conn, self._worker, map(lease_of, gone))
-        except (psycopg.Error, psycopg_pool.PoolTimeout, TimeoutError):
+        except trouble.AWAY:
             _log.info("leases not given back; they expire", leases=len(gone))
 
     async def _turn(self, conn: Connection) -> None:

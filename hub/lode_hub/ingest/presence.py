@@ -10,13 +10,11 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import psycopg
-import psycopg_pool
 import structlog
 
 from lode_hub.ingest.acks import ack
 from lode_hub.ingest.ingress import Delivery
-from lode_hub.store import Store, agents, ledger
+from lode_hub.store import Store, agents, ledger, trouble
 from lode_hub.store.cursor import Cursor
 from lode_wire import messages, topics
 from lode_wire.errors import DecodeError
@@ -141,7 +139,7 @@ class Presences:
         try:
             async with asyncio.timeout(_LOOK_S), self._store.pool.connection() as conn:
                 return await ledger.look(conn, presence.agent, presence.epoch)
-        except (psycopg.Error, psycopg_pool.PoolTimeout, TimeoutError):
+        except trouble.AWAY:
             return None  # the echo still tells the agent that we are here
 
     async def _write(self) -> None:
@@ -155,7 +153,7 @@ class Presences:
             try:
                 async with asyncio.timeout(10 * _LOOK_S), self._store.pool.connection() as conn:
                     await agents.seen(conn, seen)
-            except (psycopg.Error, psycopg_pool.PoolTimeout, TimeoutError) as error:
+            except trouble.AWAY as error:
                 self._unwritten |= set(agents_)
                 _log.info("presence not written", agents=len(seen), reason=str(error))
 

@@ -34,7 +34,7 @@ HOUSEKEEPING = "housekeeping"
 
 _WATCH_S = 10.0
 _RETRY_S = 2.0
-_MAX_SESSIONS = 6  # database connections: ingest, leases, presence, housekeeping, and some air
+_MAX_SESSIONS = 8  # database connections: two lanes, leases, presence, housekeeping, and air
 _log = structlog.get_logger(__name__)
 
 
@@ -201,7 +201,11 @@ class Worker:
         while True:
             await self._owned_changed.wait()
             self._owned_changed.clear()
-            await self._on_owned(self._ownership.partitions)
+            try:
+                await self._on_owned(self._ownership.partitions)
+            except Exception:
+                self._owned_changed.set()  # whoever did not hear it is told again
+                raise
 
     def _count(self, written: Written) -> None:
         now_ms = time.time_ns() // 1_000_000

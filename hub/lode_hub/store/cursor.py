@@ -33,6 +33,7 @@ class Settled:
     changed: list[Hole] = field(default_factory=list)  # filled, or shortened by a void
     filled: set[int] = field(default_factory=set)  # gap ids of those in `changed` that are full
     dropped: list[int] = field(default_factory=list)  # gap ids: voided as a whole
+    is_changed: bool = False  # at all; else there is nothing to write
 
 
 class Cursor:
@@ -54,6 +55,7 @@ class Cursor:
         if mark:
             self._seen.add(1, mark)
         self._before = dict(self._above())
+        self._mark_before = mark
         self._dropped: list[int] = []
 
     @property
@@ -106,8 +108,9 @@ class Cursor:
         after = dict(self._above())
         settled.ahead = [(a, b) for a, b in after.items() if self._before.get(a) != b]
         settled.ahead_gone = [a for a in self._before if a not in after]
-        self._before = after
         self._settle_holes(settled)
+        settled.is_changed = self.mark != self._mark_before or after != self._before
+        self._before, self._mark_before = after, self.mark
         return settled
 
     def _settle_holes(self, settled: Settled) -> None:

@@ -61,9 +61,10 @@ async def look(conn: Connection, agent: str, epoch: str) -> Cursor | None:
 
 async def save(conn: Connection, cursors: Iterable[Cursor]) -> None:
     """Write changed cursors, their ranges ahead and their gap rows."""
-    settled = [(cursor, cursor.settle()) for cursor in cursors]
+    every = [(cursor, cursor.settle()) for cursor in cursors]
+    settled = [(cursor, changes) for cursor, changes in every if changes.is_changed]
     if not settled:
-        return
+        return  # nothing but repetitions
     ids = [cursor.source_id for cursor, _ in settled]
     marks = [cursor.mark for cursor, _ in settled]
     await conn.execute(

@@ -177,6 +177,7 @@ async def test_publishes(broker, make_link):
             await until(lambda: listener.heard == [("lode/v1/ack/north-1", b"mark")], "heard")
 
 
+@pytest.mark.slow
 async def test_every_message_comes_again_until_acknowledged_over_kill_9(broker, make_link):
     client = next(name for name, link in LINKS.items() if link is make_link)
     sent = [f"message-{i}".encode() for i in range(1500)]
