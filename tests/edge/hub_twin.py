@@ -24,6 +24,8 @@ class Ledger:
     gaps: list[Gap] = field(default_factory=list)
     doubled: int = 0  # deliveries of what was committed before
     order: list[tuple[str, int]] = field(default_factory=list)
+    above: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
+    marks: dict[str, int] = field(default_factory=lambda: defaultdict(int))
 
     def take(self, payload: bytes) -> str:
         """Commit a batch unless it is there already; give its epoch."""
@@ -37,6 +39,7 @@ class Ledger:
         self.committed[key] = batch.records()
         self.order.append(key)
         self.seqs[header.epoch].add(header.seq)
+        self.above[header.epoch].add(header.seq)
         for record in self.committed[key]:
             if isinstance(record, Gap):
                 self.gaps.append(record)
@@ -46,15 +49,17 @@ class Ledger:
 
     def ack(self, epoch: str, *, credit: int = 256, echo_ms: int | None = None) -> Ack:
         """Say what is committed of an epoch."""
-        known, mark = self.seqs[epoch] | self.gapped[epoch], 0
-        while mark + 1 in known:
+        seqs, gapped, mark = self.seqs[epoch], self.gapped[epoch], self.marks[epoch]
+        while mark + 1 in seqs or mark + 1 in gapped:
             mark += 1
-        above = sorted(seq for seq in self.seqs[epoch] if seq > mark)
+        self.marks[epoch] = mark
+        self.above[epoch] = {seq for seq in self.above[epoch] if seq > mark}
+        above = sorted(self.above[epoch])
         return Ack(
             agent=self.agent,
             epoch=epoch,
             mark=mark,
-            sack=tuple((seq, seq) for seq in above[:64]),
+            sack=_ranges(above),
             credit=credit,
             hub_ms=time.time_ns() // 1_000_000,
             echo_ms=echo_ms,
@@ -71,6 +76,16 @@ class Ledger:
     def reasons(self) -> set[GapReason]:
         """Say why records are missing."""
         return {gap.reason for gap in self.gaps}
+
+
+def _ranges(seqs: list[int]) -> tuple[tuple[int, int], ...]:
+    found: list[tuple[int, int]] = []
+    for seq in seqs:
+        if found and seq == found[-1][1] + 1:
+            found[-1] = (found[-1][0], seq)
+        else:
+            found.append((seq, seq))
+    return (*found[:32], *found[32:][-32:])
 
 
 class TinyHub:

@@ -134,3 +134,39 @@ def test_presence_tells_of_coming_and_going(broker: Broker, hub: TinyHub, spool:
         wait_for(lambda: hub.presences)
     wait_for(lambda: not hub.presences[-1].is_online)
     assert hub.presences[0].is_online
+
+
+def test_new_readings_stay_fresh_while_a_backlog_drains(
+    broker: Broker, hub: TinyHub, spool: Spool
+) -> None:
+    batches, per_batch, live_s = 600, 200, 0.05
+    for _number in range(batches):
+        spool.put([rig(-1, at_ms=1) for _ in range(per_batch)])
+        spool.flush().result(10)
+    arrived: dict[int, float] = {}
+    take = hub.ledger.take
+
+    def timed(payload: bytes) -> str:
+        epoch = take(payload)
+        for record in hub.ledger.committed[hub.ledger.order[-1]]:
+            if isinstance(record, RigReading) and record.accepted_shares != -1:
+                arrived.setdefault(int(record.accepted_shares or 0), time.monotonic())
+        time.sleep(0.005)  # so that the backlog takes a while
+        return epoch
+
+    hub.ledger.take = timed  # type: ignore[method-assign]
+    made: dict[int, float] = {}
+    with uplink(spool, broker.url) as link:
+        wait_for(lambda: link.status.is_connected)
+        begin = time.monotonic()
+        while spool.depth.batches > 20 and time.monotonic() < begin + 60:
+            made[len(made) + 1] = time.monotonic()
+            spool.put([rig(len(made))])
+            time.sleep(live_s)
+        drained_s = time.monotonic() - begin
+        wait_for(lambda: len(arrived) == len(made), 20)
+    late = max(arrived[number] - made[number] for number in made)
+    assert len(made) > 20
+    assert late < 2.0
+    # Readings of the backlog against new ones, in the same time.
+    assert batches * per_batch / drained_s > 5 / live_s

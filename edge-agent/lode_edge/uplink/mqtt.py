@@ -134,7 +134,7 @@ class Mqtt:
             )
             self._is_dialled = True
         except (OSError, ValueError) as error:
-            self._events.append(Closed(f"{address.url}: {error}"))
+            self._events.append(Closed(f"no connection: {error}"))
 
     def _wait(self, own: Any, timeout_s: float) -> None:  # noqa: ANN401 -- plain or TLS socket
         # Not `select`: with a thousand rigs file numbers exceed what that can take.

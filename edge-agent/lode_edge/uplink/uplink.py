@@ -66,6 +66,7 @@ class Uplink:
         self._transport: Transport | None = None
         self._broker = ""
         self._was_stuck = False
+        self._told: dict[str, str] = {}  # why each broker's connection ended, as last logged
         self._to_announce: tuple[int, ...] | None = None
         self._stopping = threading.Event()
         self._drain_until_s = 0.0
@@ -115,7 +116,7 @@ class Uplink:
             try:
                 closed = self._connection(address)
                 is_again = self._tries_other_version(address, closed)
-                log.info("uplink closed", broker=address.url, reason=closed.reason)
+                self._tell_closed(address, closed)
             except Exception:
                 log.exception("uplink failed", broker=address.url)
             failures = 0 if self._sender.has_heard_hub else failures + 1
@@ -164,6 +165,8 @@ class Uplink:
                 sender.step()
             if sender.closed not in (None, "connecting"):
                 return Closed(sender.closed)
+            if sender.has_heard_hub and not self._spool.is_online:
+                log.info("uplink opened", broker=self._broker)
             self._spool.is_online = sender.has_heard_hub
             self._tell_stuck()
             if self._stopping.is_set() and self._is_drained():
@@ -175,6 +178,12 @@ class Uplink:
         announced, self._to_announce = self._to_announce, None
         if announced is not None:
             self._sender.announce(announced)
+
+    def _tell_closed(self, address: Address, closed: Closed) -> None:
+        # A broker that stays away is told of once, not at every attempt.
+        tell = log.debug if self._told.get(address.url) == closed.reason else log.info
+        tell("uplink closed", broker=address.url, reason=closed.reason)
+        self._told[address.url] = "" if self._sender.has_heard_hub else closed.reason
 
     def _tell_stuck(self) -> None:
         is_stuck = self._sender.window.is_stuck(self._clock.mono_s())

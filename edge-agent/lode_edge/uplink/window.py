@@ -174,6 +174,8 @@ class Window:
         self._bytes_limit = self._max_bytes
         self._pending.clear()
         self._bytes = 0
+        if not self.is_stuck(now_s):  # while there was no connection, nothing could be confirmed
+            self._unconfirmed_since_s = None
         self._clear(now_s, allowed=_FIRST)
 
     def is_stuck(self, now_s: float) -> bool:
