@@ -147,7 +147,8 @@ def test_hostile_names_do_nothing(look, hostile, path):
     expect(state(page)).to_contain_text(LIVE)
     if path == "/fleet":
         page.wait_for_selector(".ag-row")
-        page.locator(".ag-row").first.hover()
+        page.locator(".ag-row [col-id=model]").first.hover()
+        page.wait_for_selector(".ag-tooltip")
         page.locator(".lode-toolbar select").first.select_option(index=1)
     if path == "/":
         page.locator(".lode-floor canvas").hover(position={"x": 10, "y": 26})

@@ -31,9 +31,12 @@ from lode_ui.rows import Fleet
 RECONNECT_S = 10.0
 """A page whose browser is away longer than this is forgotten; it loads afresh when it is back."""
 
+HISTORY = 200
+"""So many messages a page may miss in that time and still be brought up to date without loading."""
+
 
 def mount(app: FastAPI, *, queries: Queries, actions: Actions, live: Live) -> None:
-    """Mount the pages at `/`; call it after every other route, for it takes all that is left.
+    """Mount the pages at `/`, once in a process, after every other route: they take what is left.
 
     The application must be guarded: a request that gets here carries a person in its state.
     """
@@ -52,6 +55,7 @@ def mount(app: FastAPI, *, queries: Queries, actions: Actions, live: Live) -> No
         dark=None,
         tailwind=False,
         reconnect_timeout=RECONNECT_S,
+        message_history_length=HISTORY,
         binding_refresh_interval=None,
         show_welcome_message=False,
     )

@@ -76,7 +76,7 @@ class Feed:
         """Give the answer to `key`, from another page's question when that is fresh enough.
 
         An answer is fresh for `period_s`, and after that as long as nothing has changed, for
-        QUIET_S at most. A failure is shared like an answer, so that a dead database is asked once
+        a little less than QUIET_S at most. A failure is shared like an answer, so that a dead database is asked once
         a period and not once a page.
         """
         entry = self._entries.get(key)
@@ -100,7 +100,8 @@ class Feed:
         if age_s < period_s:
             return True
         failed = entry.task.cancelled() or entry.task.exception() is not None
-        return not failed and entry.beat == self.beat and age_s < QUIET_S
+        is_current = entry.beat == self.beat and age_s < QUIET_S - PERIOD_S
+        return is_current and not failed
 
     def _keep(self, key: Hashable, entry: _Entry) -> None:
         self._entries[key] = entry

@@ -19,6 +19,9 @@ from lode_ui.widgets.frame import Frame, Setting, framed
 FIRST_S = 1.0
 """So long a page waits for its first answers before it is painted without them."""
 
+AGAIN_S = 2.0
+"""While the hub cannot answer, a page tries again this often."""
+
 TROUBLE = (
     "The hub cannot read its data ({reason}) and keeps trying."
     " If this lasts, run `lode-hub check` and look into the hub's log."
@@ -77,10 +80,11 @@ class _Life:
         await self._client.connected()
         beat = 0
         while not self._client.is_deleted:
-            beat = await self._desk.answers.next_beat(beat)
+            if not self._trouble:  # else no change may ever come, so just try again
+                beat = await self._desk.answers.next_beat(beat)
             if self._client.has_socket_connection:
                 await self.refresh()
-            await asyncio.sleep(PERIOD_S)
+            await asyncio.sleep(AGAIN_S if self._trouble else PERIOD_S)
 
     async def refresh(self) -> None:
         """Fill frame and body; whatever goes wrong is said on the page, and tried again."""

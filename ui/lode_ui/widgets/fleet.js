@@ -229,8 +229,8 @@ export default {
       const collator = new Intl.Collator("en", { numeric: true });
       return {
         number,
-        text: () => ({ comparator: (a, b) => collator.compare(a ?? "", b ?? ""), tooltipField: undefined, valueFormatter: (cell) => cell.value || "–" }),
-        name: () => ({ comparator: (a, b) => collator.compare(a ?? "", b ?? ""), cellRenderer: (cell) => this.nameCell(cell) }),
+        text: (column) => ({ comparator: (a, b) => collator.compare(a ?? "", b ?? ""), tooltipField: column.field, valueFormatter: (cell) => cell.value || "–" }),
+        name: (column) => ({ tooltipField: column.field, comparator: (a, b) => collator.compare(a ?? "", b ?? ""), cellRenderer: (cell) => this.nameCell(cell) }),
         state: () => ({ comparator: (a, b) => this.rank(a) - this.rank(b), cellRenderer: (cell) => stateCell(this.looks[cell.value] ?? this.looks.unknown, cell.value) }),
         heat: (column) => ({ ...number(column), cellClassRules: { "lode-cell-bad": (cell) => heat(cell, column) === "bad", "lode-cell-warn": (cell) => heat(cell, column) === "warn" } }),
         share: (column) => ({ ...number(column), cellRenderer: (cell) => shareCell(cell.value, shown(cell.value, 0)) }),
