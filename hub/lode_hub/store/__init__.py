@@ -44,22 +44,7 @@ class Store:
         Raises:
             DatabaseError: it cannot be reached, or is older than MINIMUM_VERSION.
         """
-        pool: Pool = psycopg_pool.AsyncConnectionPool(
-            url,
-            kwargs={
-                "autocommit": True,
-                "application_name": name,
-                "connect_timeout": _CONNECT_TIMEOUT_S,
-                "options": " ".join(f"-c {key}={value}" for key, value in (settings or {}).items()),
-            },
-            min_size=min_size,
-            max_size=max_size,
-            configure=_configure,
-            # A pool that backs off for minutes would outsleep a database that is back in seconds.
-            reconnect_timeout=3.0,
-            timeout=10.0,
-            open=False,
-        )
+        pool = _pool(url, min_size, max_size, name, settings or {})
         store = cls(pool)
         try:
             store.has_timescale = await _probe(url)
@@ -84,6 +69,25 @@ class Store:
     async def close(self) -> None:
         """Close every connection."""
         await self.pool.close()
+
+
+def _pool(url: str, min_size: int, max_size: int, name: str, settings: Mapping[str, str]) -> Pool:
+    return psycopg_pool.AsyncConnectionPool(
+        url,
+        kwargs={
+            "autocommit": True,
+            "application_name": name,
+            "connect_timeout": _CONNECT_TIMEOUT_S,
+            "options": " ".join(f"-c {key}={value}" for key, value in settings.items()),
+        },
+        min_size=min_size,
+        max_size=max_size,
+        configure=_configure,
+        # A pool that backs off for minutes would outsleep a database that is back in seconds.
+        reconnect_timeout=3.0,
+        timeout=10.0,
+        open=False,
+    )
 
 
 async def _probe(url: str) -> bool:

@@ -12,7 +12,6 @@ import pytest
 
 from lode_hub.errors import SettingsError
 from lode_hub.ingest.worker import Worker, WorkerSettings
-from lode_hub.store import Store
 from lode_wire import messages, topics
 from lode_wire.messages import Presence
 from tests.hub.ingest.agents import Agent, devices, readings
@@ -136,6 +135,18 @@ async def test_a_name_too_long_is_refused():
         Worker(WorkerSettings(database_url="", name="x" * 49, brokers=[]))
 
 
+@contextlib.asynccontextmanager
+async def working(store, broker, **callbacks):
+    settings = WorkerSettings(database_url=store.pool.conninfo, name="w1", brokers=[broker.hub])
+    task = asyncio.create_task(Worker(settings, **callbacks).run())
+    try:
+        yield task
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
 async def test_from_the_agent_to_the_domains(store, one_broker):
     committed, owned = [], []
 
@@ -145,112 +156,114 @@ async def test_from_the_agent_to_the_domains(store, one_broker):
     async def on_owned(partitions):
         owned.append(partitions)
 
-    settings = WorkerSettings(database_url=store.pool.conninfo, name="w1", brokers=[one_broker.hub])
-    working = asyncio.create_task(
-        Worker(settings, on_committed=on_committed, on_owned=on_owned).run()
-    )
     edges = [Edge(one_broker, "north"), Edge(one_broker, "south")]
     begin(edges)
     for turn in range(20):
         feed(edges, turn)
-    presence = Presence(
-        agent=edges[0].agent.name, partition=edges[0].agent.partition, is_online=True,
-        boot="b", epoch="e1", sent_ms=time.time_ns() // 1_000_000,
-    )  # fmt: skip
-    await drive(edges, lambda: all(edge.is_done for edge in edges), 40)
+    async with working(store, one_broker, on_committed=on_committed, on_owned=on_owned):
+        await drive(
+            edges,
+            lambda: (
+                all(edge.is_done for edge in edges) and sum(len(c.at_ms) for c in committed) == 400
+            ),
+            40,
+        )
     await check_all_stored_once(store, edges)
-    assert owned[-1] == frozenset(range(64))
-    assert sum(len(one.at_ms) for one in committed) == 400
-
-    edges[0].speaker.say(topics.presence(presence.agent), messages.encode(presence), retain=True)
-    await drive(edges, lambda: bool(edges[0].echoes), 10)
-    echo = edges[0].echoes[0]
-    assert (echo.echo_ms, echo.mark) == (presence.sent_ms, 22)
-
-    async def is_online():
-        found = await ask(store, "select is_online from agent where name = %s", presence.agent)
-        return found == [(True,)]
-
-    await eventually(is_online, "presence written")
-    working.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await working
+    assert frozenset(range(64)) in owned
     assert await owners(store) == {}, "leases are given back"
     for edge in edges:
         edge.speaker.stop()
+
+
+async def test_presence_is_answered_and_written(store, one_broker):
+    edge = Edge(one_broker, "north")
+    presence = Presence(
+        agent=edge.agent.name, partition=edge.agent.partition, is_online=True,
+        boot="b", epoch="e1", sent_ms=time.time_ns() // 1_000_000,
+    )  # fmt: skip
+
+    async def is_online():
+        return await ask(store, "select is_online from agent") == [(True,)]
+
+    begin([edge])
+    async with working(store, one_broker):
+        await drive([edge], lambda: edge.is_done, 20)
+        topic = topics.presence(presence.agent)
+        edge.speaker.say(topic, messages.encode(presence), retain=True)
+        await drive([edge], lambda: bool(edge.echoes), 10)
+        await eventually(is_online, "presence written")
+    assert (edge.echoes[0].echo_ms, edge.echoes[0].mark) == (presence.sent_ms, 2)
+    edge.speaker.stop()
+
+
+class Drill:
+    """Feeds agents for a time while a worker is stopped, let go on, and killed."""
+
+    def __init__(self, edges, victim, begin_at):
+        self.edges = edges
+        self.turns = 0
+        self.end_at = begin_at + 30
+        self.steps = [
+            (begin_at, lambda: victim.send_signal(signal.SIGSTOP)),
+            (begin_at + 14, lambda: victim.send_signal(signal.SIGCONT)),
+            (begin_at + 18, victim.kill),
+        ]
+
+    def turn(self):
+        now = time.monotonic()
+        if now < self.end_at and all(len(edge.spool) - edge.mark < 200 for edge in self.edges):
+            feed(self.edges, self.turns)
+            self.turns += 1
+        if self.steps and now > self.steps[0][0]:
+            self.steps.pop(0)[1]()
+
+    @property
+    def is_over(self):
+        return time.monotonic() > self.end_at and all(edge.is_done for edge in self.edges)
 
 
 @pytest.mark.slow
 async def test_two_workers_one_stopped_one_killed(store, broker):
     """A zombie owner, then a dead one: taken over within 10 s, nothing lost or doubled."""
     database = store.pool.conninfo
-    sites = ["north", "south", "east", "west"]
+
+    async def owned(**expected):
+        async def is_so():
+            return await owners(store) == expected
+
+        await eventually(is_so, f"owners {expected}")
+
     with contextlib.ExitStack() as stack:
         first = stack.enter_context(worker("first", database, broker))
-
-        async def all_owned_by_first():
-            return await owners(store) == {"first": 64}
-
-        await eventually(all_owned_by_first, "first owns all")
+        await owned(first=64)
         stack.enter_context(worker("second", database, broker))
-
-        async def shared():
-            return await owners(store) == {"first": 32, "second": 32}
-
-        await eventually(shared, "a fair share each")
-        edges = [Edge(broker, site) for site in sites]
+        await owned(first=32, second=32)
+        edges = [Edge(broker, site) for site in ("north", "south", "east", "west")]
         begin(edges)
-        turns = 0
-        stopped_at = time.monotonic() + 2.0
-        resumed_at, killed_at, end_at = stopped_at + 14, stopped_at + 18, stopped_at + 30
-        steps = [
-            (stopped_at, lambda: first.send_signal(signal.SIGSTOP)),
-            (resumed_at, lambda: first.send_signal(signal.SIGCONT)),
-            (killed_at, first.kill),
-        ]
-
-        def each_turn():
-            nonlocal turns
-            if time.monotonic() < end_at and all(len(e.spool) - e.mark < 200 for e in edges):
-                feed(edges, turns)
-                turns += 1
-            if steps and time.monotonic() > steps[0][0]:
-                steps.pop(0)[1]()
-
-        await drive(
-            edges,
-            lambda: time.monotonic() > end_at and all(edge.is_done for edge in edges),
-            80,
-            each_turn,
-        )
+        drill = Drill(edges, first, time.monotonic() + 2.0)
+        await drive(edges, lambda: drill.is_over, 80, drill.turn)
         await check_all_stored_once(store, edges)
         assert max(edge.longest_silence_s for edge in edges) < 10.0
-        assert await owners(store) == {"second": 64}
+        await owned(second=64)
         for edge in edges:
             edge.speaker.stop()
 
 
 async def test_a_worker_outlives_its_database_and_its_broker(store, one_broker):
-    settings = WorkerSettings(database_url=store.pool.conninfo, name="w1", brokers=[one_broker.hub])
-    working = asyncio.create_task(Worker(settings).run())
-    edges = [Edge(one_broker, "north")]
-    begin(edges)
-    feed(edges, 0)
-    await drive(edges, lambda: edges[0].is_done, 30)
-    other = await Store.open(store.pool.conninfo)
-    for turn in range(1, 4):
-        async with other.pool.connection() as conn:
-            await conn.execute(
+    edge = Edge(one_broker, "north")
+    begin([edge])
+    feed([edge], 0)
+    async with working(store, one_broker):
+        await drive([edge], lambda: edge.is_done, 30)
+        for turn in range(1, 4):
+            await ask(
+                store,
                 "select pg_terminate_backend(pid) from pg_stat_activity "
-                "where application_name like 'lode-ingest/%'"
+                "where application_name like 'lode-ingest/%%' and datname = current_database()",
             )
-        await one_broker.program.stop()
-        await one_broker.program.start()
-        feed(edges, turn)
-        await drive(edges, lambda: edges[0].is_done, 40)
-    await check_all_stored_once(store, edges)
-    await other.close()
-    working.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await working
-    edges[0].speaker.stop()
+            await one_broker.program.stop()
+            await one_broker.program.start()
+            feed([edge], turn)
+            await drive([edge], lambda: edge.is_done, 40)
+    await check_all_stored_once(store, [edge])
+    edge.speaker.stop()
