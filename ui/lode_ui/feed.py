@@ -75,9 +75,9 @@ class Feed:
     ) -> T:
         """Give the answer to `key`, from another page's question when that is fresh enough.
 
-        An answer is fresh for `period_s`, and after that as long as nothing has changed, for
-        a little less than QUIET_S at most. A failure is shared like an answer, so that a dead database is asked once
-        a period and not once a page.
+        An answer is fresh for `period_s`, and after that as long as nothing has changed, for a
+        little less than QUIET_S at most. A failure is shared like an answer, so that a dead
+        database is asked once a period and not once a page.
         """
         entry = self._entries.get(key)
         if entry is None or not self._is_fresh(entry, period_s):

@@ -128,7 +128,8 @@ function plan(racks, size, width) {
   const labels = [];
   let [x, y, tallest] = [0, 0, 0];
   for (const rack of racks) {
-    const across = Math.max(1, Math.min(Math.floor(width / step), Math.ceil(Math.sqrt(rack.rows.length * 2))));
+    const rows = Math.max(1, Math.round(Math.sqrt(rack.rows.length / 2)));
+    const across = Math.max(1, Math.min(Math.floor(width / step), Math.ceil(rack.rows.length / rows)));
     const wide = Math.max(across * step - gap, isNamed ? 34 : 0);
     const high = Math.ceil(rack.rows.length / across) * step + (isNamed ? 16 : 0);
     if (x > 0 && x + wide > width) [x, y, tallest] = [0, y + tallest + between - gap, 0];
