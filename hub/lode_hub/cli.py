@@ -38,9 +38,12 @@ def main() -> None:
     """Run the command line; a trouble is told in one line, with status 1, or 2 for settings."""
     try:
         app()
-    except HubError as error:
+    except SettingsError as error:
         print(f"lode-hub: {error}", file=sys.stderr)
-        sys.exit(2 if isinstance(error, SettingsError) else 1)
+        sys.exit(2)
+    except HubError as error:
+        print(f"lode-hub: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(1)
 
 
 @app.command()
@@ -57,7 +60,7 @@ def serve(
     """Run the hub: ingest, detection, alerts, dashboard and API."""
     given: dict[str, Any] = _given(data_dir=data_dir, port=port, host=host)
     if embedded:
-        given |= {"database": {"url": ""}, "broker": {"url": ""}}
+        given |= {"database": {"url": ""}, "broker": {"urls": ()}}
     settings = _settings(config, given)
     _run(Hub(settings, _show_password, _worker_command(config, settings)).run())
 

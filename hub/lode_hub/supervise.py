@@ -25,6 +25,7 @@ class Part:
     task: asyncio.Task[None] | None = None
     restarts: int = 0
     trouble: str = ""  # why it does not run now; empty while it does
+    is_wanted: bool = True
 
 
 class Supervisor:
@@ -43,6 +44,7 @@ class Supervisor:
         for part in reversed(self.parts.values()):
             if part.task is None:
                 continue
+            part.is_wanted = False  # even if it swallows its cancellation
             part.task.cancel()
             _, pending = await asyncio.wait({part.task}, timeout=within_s)
             if pending:
@@ -52,7 +54,7 @@ class Supervisor:
 
 async def _keep(part: Part) -> None:
     failures = 0
-    while True:
+    while part.is_wanted:
         begun = time.monotonic()
         try:
             await part.run()

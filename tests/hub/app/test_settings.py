@@ -8,6 +8,7 @@ from pydantic import SecretStr
 
 from lode_hub.errors import SettingsError
 from lode_hub.settings import HubSettings, load, secret, shown
+from lode_hub.worker import brokers_of
 
 
 @pytest.fixture(autouse=True)
@@ -60,6 +61,8 @@ def test_a_channel_fits_into_one_variable(monkeypatch: pytest.MonkeyPatch) -> No
             r"set notify\.smtp\.password_file, or LODE_HUB_NOTIFY__SMTP__PASSWORD in the env"),
         ('[database]\nurl = "postgresql://u:hush@h/d"', r"database\.url: a secret in .*"
             r"database\.password_file"),
+        ('[broker]\nurls = ["mqtt://a", "mqtt://u:hush@b"]', r"broker\.urls: a secret in .*"
+            r"broker\.password_file"),
         ("= 1", "no TOML: .*mend it there"),
     ],
 )  # fmt: skip
@@ -89,6 +92,18 @@ def test_a_wrong_variable_is_named(
     assert "hush" not in str(caught.value)
 
 
+@pytest.mark.parametrize("said", ["mqtt://a:1, mqtt://b", '["mqtt://a:1", "mqtt://b"]'])
+def test_several_brokers_fit_into_one_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    monkeypatch.setenv("LODE_HUB_BROKER__URLS", said)
+    settings = load()
+    assert settings.broker.urls == ("mqtt://a:1", "mqtt://b")
+    first, second = brokers_of(settings.broker, tmp_path)
+    assert (first.host, first.port, first.username) == ("a", 1, "hub")
+    assert (second.host, second.port) == ("b", 1883)
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"none.toml: No such file.*; check --config"):
         load(tmp_path / "none.toml")
@@ -107,6 +122,7 @@ def test_secrets_are_joined_in_use_and_masked_when_shown(
 
     monkeypatch.setenv("LODE_HUB_DATABASE__URL", "postgresql://lode:hush@db/x")
     monkeypatch.setenv("LODE_HUB_BROKER__PASSWORD", "hush")
+    monkeypatch.setenv("LODE_HUB_BROKER__URLS", "mqtt://u:hush@h")
     settings = load()
     assert settings.database.full_url == "postgresql://lode:hush@db/x"
     assert "hush" not in str(shown(settings))
