@@ -31,7 +31,7 @@ from lode_hub.queries import Queries
 from lode_hub.settings import HubSettings, NotifySettings, secret
 from lode_hub.store import Store
 from lode_hub.supervise import Supervisor
-from lode_hub.worker import Ingesting, broker_of, own_broker
+from lode_hub.worker import Ingesting, brokers_of, own_broker
 
 DASHBOARDS = "lode.dashboards"
 """The entry-point group of what is mounted beside the API; see Mount."""
@@ -108,7 +108,7 @@ class Hub:
 
     @asynccontextmanager
     async def _running_broker(self) -> AsyncIterator[None]:
-        if self._settings.broker.url:
+        if self._settings.broker.urls:
             yield
             return
         self._broker = own_broker(self._settings.broker, self._settings.data_dir)
@@ -120,11 +120,11 @@ class Hub:
 
     def _start_ingest(self, store: Store, url: str) -> None:
         settings = self._settings
-        broker = broker_of(settings.broker, settings.data_dir)
+        brokers = brokers_of(settings.broker, settings.data_dir)
         # The same over a restart, so that this machine's partitions are its own again at once.
         name = f"{socket.gethostname()[:32]}-{settings.port}"
         if settings.ingest.workers == 0:
-            Ingesting(store, url, name, broker, settings.ingest).start(self._parts)
+            Ingesting(store, url, name, brokers, settings.ingest).start(self._parts)
         for number in range(1, settings.ingest.workers + 1):
             command = [*self._worker_command, f"{name}-w{number}"]
             self._parts.start(f"worker {number}", partial(_run_process, command))
@@ -213,8 +213,8 @@ async def run_worker(settings: HubSettings, name: str) -> None:
         store = await ends.enter_async_context(opened(url, settings.database.pool_max))
         parts = Supervisor()
         ends.push_async_callback(parts.stop)
-        broker = broker_of(settings.broker, settings.data_dir)
-        Ingesting(store, url, name, broker, settings.ingest).start(parts)
+        brokers = brokers_of(settings.broker, settings.data_dir)
+        Ingesting(store, url, name, brokers, settings.ingest).start(parts)
         await asyncio.Event().wait()
 
 

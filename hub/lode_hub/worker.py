@@ -5,6 +5,7 @@ In the hub's own process, or in processes of their own that share the partitions
 
 import dataclasses
 import ssl
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -27,14 +28,19 @@ class Ingesting:
     """A worker and its domains, as parts of a process."""
 
     def __init__(
-        self, store: Store, url: str, name: str, broker: Address, settings: IngestSettings
+        self,
+        store: Store,
+        url: str,
+        name: str,
+        brokers: Sequence[Address],
+        settings: IngestSettings,
     ) -> None:
         self._owned: frozenset[int] = frozenset()
         sites = Sites(store, partitions=lambda: self._owned)
         self._domains = Domains([sites], partial(alerts.take, store))
         self._worker = Worker(
             WorkerSettings(
-                database_url=url, name=name, brokers=[broker], make_link=LINKS[settings.client]
+                database_url=url, name=name, brokers=brokers, make_link=LINKS[settings.client]
             ),
             on_committed=self._domains.consume,
             on_findings=self._domains.find,
@@ -51,24 +57,13 @@ class Ingesting:
         await self._domains.restore(partitions)
 
 
-def broker_of(settings: BrokerSettings, data_dir: Path) -> Address:
-    """Give the broker's address with the hub's login: the given one, or our own."""
-    if settings.url:
-        address = Address.of(
-            settings.url, password=secret(settings.password, settings.password_file)
-        )
-        return dataclasses.replace(
-            address,
-            username=address.username or settings.username,
-            tls=_tls(settings.ca_file) if address.tls else None,
-        )
+def brokers_of(settings: BrokerSettings, data_dir: Path) -> list[Address]:
+    """Give the brokers' addresses with the hub's login: the given ones, or our own's."""
+    if settings.urls:
+        return [_given(url, settings) for url in settings.urls]
     own = own_broker(settings, data_dir)
-    return Address(
-        host=own.host,
-        port=own.port,
-        username="hub",
-        password=own.hub_password_file.read_text().strip(),
-    )
+    password = own.hub_password_file.read_text().strip()
+    return [Address(host=own.host, port=own.port, username="hub", password=password)]
 
 
 def own_broker(settings: BrokerSettings, data_dir: Path) -> EmbeddedBroker:
@@ -79,6 +74,15 @@ def own_broker(settings: BrokerSettings, data_dir: Path) -> EmbeddedBroker:
         host=settings.host,
         port=settings.port,
         program=settings.program,
+    )
+
+
+def _given(url: str, settings: BrokerSettings) -> Address:
+    address = Address.of(url, password=secret(settings.password, settings.password_file))
+    return dataclasses.replace(
+        address,
+        username=address.username or settings.username,
+        tls=_tls(settings.ca_file) if address.tls else None,
     )
 
 

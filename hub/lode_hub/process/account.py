@@ -36,7 +36,7 @@ def me() -> Account:
     except KeyError:
         raise HubError(
             f"account: user id {os.geteuid()} has no name in /etc/passwd; "
-            "run the hub as a named user, or give it a database.url and a broker.url"
+            "run the hub as a named user, or give it a database.url and a broker.urls"
         ) from None
 
 
