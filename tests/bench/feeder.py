@@ -1,0 +1,121 @@
+"""An agent without devices: the real spool and uplink, fed with premade readings.
+
+announce ─► "ready" ─► go ─► poll after poll ─► "done"
+"""
+
+import gc
+import json
+import logging
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from lode_edge.spool import Origin, Spool
+from lode_edge.uplink import Address, Identity, Uplink, Window
+from lode_wire import topics
+from lode_wire.records import Birth, Device, DeviceKind, Record, RigReading
+from tests.bench.stage import Feed
+from tests.bench.wire_bench import readings
+
+DIFFERENT = 8  # polls with values of their own, in turn
+
+
+def main() -> None:
+    """Feed as told."""
+    feed = Feed(**json.loads(sys.argv[1]))
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    origin = Origin(directory=Path(feed.folder), agent=feed.agent)
+    names = [f"rig-{number:05}" for number in range(1, feed.rigs + 1)]
+    with Spool(origin, devices=names, queue_records=max(20_000, 2 * feed.rigs)) as spool:
+        uplink = _uplink(feed, spool)
+        announced = spool.announce(_facts(feed, spool, names))
+        announced.add_done_callback(lambda batches: uplink.announce(batches.result()))
+        polls = list(_polls(feed, [spool.numbers[name] for name in names]))
+        gc.freeze()
+        gc.disable()
+        if not feed.connects_late:
+            uplink.start()
+        print("ready", flush=True)
+        _feed(feed, spool, polls)
+        if feed.connects_late:
+            uplink.start()
+        print("done", flush=True)
+        sys.stdin.readline()
+
+
+def _uplink(feed: Feed, spool: Spool) -> Uplink:
+    partition = topics.partition_of(feed.site)
+    identity = Identity(agent=feed.agent, partition=partition, boot="bench")
+    address = Address(url=feed.url, username="agent", password_file=Path(feed.password_file))
+    return Uplink(identity, spool, [address], Window())
+
+
+def _facts(feed: Feed, spool: Spool, names: Sequence[str]) -> list[Record]:
+    now_ms = time.time_ns() // 1_000_000
+    birth = Birth(
+        at_ms=now_ms, boot="bench", site=feed.site, version="0", config_hash="", hostname="bench",
+        devices=feed.rigs,
+    )  # fmt: skip
+    devices = [
+        Device(
+            at_ms=now_ms, number=spool.numbers[name], name=name, kind=DeviceKind.RIG,
+            driver="asic", address="10.0.0.1", rack=f"r{place // 50}", interval_s=feed.interval_s,
+            rated_hashrate_ths=110.0, rated_power_w=3250.0, rated_boards=3, rated_fans=4,
+            chip_temp_max_c=95.0, board_temp_max_c=80.0,
+        )
+        for place, name in enumerate(names)
+    ]  # fmt: skip
+    return [birth, *devices]
+
+
+def _polls(feed: Feed, numbers: Sequence[int]) -> Iterator[list[RigReading]]:
+    bases = [readings(feed.rigs, seed=seed) for seed in range(DIFFERENT)]
+    step_ms = round(feed.interval_s * 1000)
+    for turn in range(feed.polls):
+        at_ms = feed.first_ms + turn * step_ms
+        # As a poller spreads them: each rig has its place in the interval.
+        yield [
+            msgspec.structs.replace(reading, rig=number, at_ms=at_ms + place * step_ms // feed.rigs)
+            for place, (reading, number) in enumerate(
+                zip(bases[turn % DIFFERENT], numbers, strict=True)
+            )
+        ]
+
+
+def _feed(feed: Feed, spool: Spool, polls: Sequence[list[RigReading]]) -> None:
+    changed = threading.Event()
+    spool.on_commit.append(changed.set)
+    sys.stdin.readline()
+    due_s = time.monotonic()
+    for poll in polls:
+        if feed.every_s:
+            due_s += feed.every_s
+            _live(spool, poll, due_s, feed.every_s)
+            continue
+        while spool.depth.batches >= feed.depth and not feed.connects_late:
+            changed.clear()
+            changed.wait(0.2)
+        spool.put(poll)
+        spool.flush().result(60)
+
+
+def _live(spool: Spool, poll: Sequence[RigReading], due_s: float, every_s: float) -> None:
+    """Spread a poll over its time, every reading observed at the instant it is handed over."""
+    for place, reading in enumerate(poll):
+        wait_s = due_s + place * every_s / len(poll) - time.monotonic()
+        if wait_s > 0:
+            time.sleep(wait_s)
+        now_ms = time.time_ns() // 1_000_000
+        spool.put([msgspec.structs.replace(reading, at_ms=now_ms)])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,178 @@
+"""What the benchmarks stand on: the real hub as a process, agents that feed it, and watchers.
+
+feeders (spool, uplink) ─► broker ─► hub (ledger, COPY, rollups, detectors) ─► database
+                                                                  watcher ◄─ last states ─┘
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import psycopg
+
+from lode_sim.stack import Stack, free_port, wait_for
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@contextmanager
+def stack(**options: Any) -> Iterator[Stack]:
+    """Describe a whole system in a folder of its own; nothing of it is left at the end."""
+    home = Path(tempfile.mkdtemp(prefix="lode-bench-"))
+    found = Stack(home=home, http_port=free_port(), broker_port=free_port(), **options)
+    found.hub_stdout = (home / "hub.out").open("w")
+    try:
+        yield found
+    finally:
+        found.kill()
+        found.hub_stdout.close()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@contextmanager
+def hub_alone(**options: Any) -> Iterator[Stack]:
+    """Run the hub with its own database and broker, and no site."""
+    with stack(**options) as found:
+        found.hub.start()
+        wait_for(found.is_healthy, 90, "the hub to be healthy", found.hub)
+        yield found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Feed:
+    """What a feeder is told; a poll is a reading of each of its rigs."""
+
+    agent: str
+    site: str
+    url: str
+    password_file: str
+    folder: str
+    rigs: int
+    polls: int
+    interval_s: float = 10.0
+    first_ms: int = 0  # of the first poll; 0: every poll is made when it is sent, and then live
+    every_s: float = 0.0  # between two polls, by the clock; 0: as fast as the spool empties
+    depth: int = 64  # batches in the spool, above which it waits
+    connects_late: bool = False  # first spools all it has without a broker
+
+
+class Feeder:
+    """A process with the agent's own spool and uplink, and premade readings."""
+
+    def __init__(self, feed: Feed) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.bench.feeder", json.dumps(asdict(feed))],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def ready(self) -> str:
+        """Wait for the next word of the feeder."""
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline().strip()
+        assert line, "the feeder ended unasked"
+        return line
+
+    def go(self) -> None:
+        """Let it begin with its next part."""
+        assert self._process.stdin is not None
+        self._process.stdin.write("go\n")
+        self._process.stdin.flush()
+
+    def stop(self) -> None:
+        """End it at once."""
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
+
+
+@contextmanager
+def feeders(found: Stack, feeds: Sequence[Feed]) -> Iterator[list[Feeder]]:
+    """Start feeders and wait until the hub knows their rigs; end them at the end."""
+    started = [Feeder(feed) for feed in feeds]
+    try:
+        for feeder in started:
+            assert feeder.ready() == "ready"
+        wanted = sum(feed.rigs for feed in feeds)
+        with psycopg.connect(found.database_url(), autocommit=True) as db:
+            wait_for(lambda: count(db, "device_number") >= wanted, 60, "the devices", found.hub)
+        yield started
+    finally:
+        for feeder in started:
+            feeder.stop()
+
+
+def feed(found: Stack, number: int, **options: Any) -> Feed:
+    """Describe a feeder at a site of its own."""
+    return Feed(
+        agent=f"agent-{number}",
+        site=f"site-{number}",
+        url=f"mqtt://127.0.0.1:{found.broker_port}",
+        password_file=str(found.home / "hub" / "broker" / "agent.password"),
+        folder=str(found.home / f"agent-{number}"),
+        **options,
+    )
+
+
+def count(db: psycopg.Connection[Any], table: str) -> int:
+    """Count what is committed."""
+    row = db.execute(f"select count(*) from {table}").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+class Ages(threading.Thread):
+    """Watches how old readings are when they are first seen in the database."""
+
+    def __init__(self, url: str, agent: str, *, every_s: float = 0.02) -> None:
+        super().__init__(daemon=True)
+        self._url, self._agent, self._every_s = url, agent, every_s
+        self._over = threading.Event()
+        self.seen: list[tuple[float, float]] = []  # when (monotonic), and how old in s
+
+    def run(self) -> None:
+        last: dict[int, int] = {}
+        with psycopg.connect(self._url, autocommit=True) as db:
+            db.prepare_threshold = 0
+            while not self._over.wait(self._every_s):
+                # The instant of the snapshot, not of the answer: the query itself takes a while.
+                now_s, now_ms = time.monotonic(), time.time() * 1000
+                for device, at_ms in db.execute(_LAST, (self._agent,)).fetchall():
+                    if last.get(device, 0) < at_ms:
+                        if device in last:
+                            self.seen.append((now_s, (now_ms - at_ms) / 1000))
+                        last[device] = at_ms
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self.join(10)
+
+    def percentile(self, percent: float, from_s: float = 0.0, to_s: float = np.inf) -> float:
+        """Give a percentile of the ages, in s, of what was seen between two instants."""
+        ages = [age_s for seen_s, age_s in self.seen if from_s <= seen_s <= to_s]
+        assert ages, "nothing was seen"
+        return float(np.percentile(ages, percent))
+
+
+_LAST = (
+    "select l.device_id, (extract(epoch from l.at) * 1000)::bigint from rig_last l "
+    "join device d on d.id = l.device_id join agent a on a.id = d.agent_id where a.name = %s"
+)
