@@ -3,8 +3,11 @@
 import asyncio
 import json
 import signal
+import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -40,6 +43,26 @@ def lode_edge(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
+@contextmanager
+def running_agent(told: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Run an agent that ends with the test, whatever the test finds."""
+    with subprocess.Popen(
+        [COMMAND, "run", "--config", str(told)], stderr=subprocess.DEVNULL
+    ) as agent:
+        try:
+            yield agent
+        finally:
+            agent.kill()
+
+
+def kept(data: Path) -> int:
+    """Count the batches of a spool that may not be there yet."""
+    try:
+        return len(payloads(data))
+    except sqlite3.Error:
+        return 0
+
+
 def test_runs_with_the_broker_down_and_keeps_everything(tmp_path: Path) -> None:
     told = config(tmp_path)
     ran = lode_edge("run", "--config", told, "--for", "2")
@@ -66,7 +89,7 @@ def test_sigterm_stops_in_good_order(tmp_path: Path) -> None:
 
 def _stop_in_order(tmp_path: Path, broker: Broker) -> None:
     hub = TinyHub(broker.port, "north-1")
-    with subprocess.Popen([COMMAND, "run", "--config", str(config(tmp_path, broker.url))]) as agent:
+    with running_agent(config(tmp_path, broker.url)) as agent:
         wait_for(lambda: hub.ledger.records(RigReading), 20)
         agent.send_signal(signal.SIGTERM)
         assert agent.wait(20) == 0
@@ -83,14 +106,10 @@ def _stop_in_order(tmp_path: Path, broker: Broker) -> None:
 
 def test_spool_shows_depth_while_the_agent_runs(tmp_path: Path) -> None:
     told = config(tmp_path)
-    with subprocess.Popen(
-        [COMMAND, "run", "--config", str(told)], stderr=subprocess.DEVNULL
-    ) as agent:
-        data = tmp_path / "data" / "spool.db"
-        wait_for(lambda: data.exists() and len(payloads(data.parent)) > 3, 20)
+    with running_agent(told):
+        wait_for(lambda: kept(tmp_path / "data") > 3, 20)
         shown = lode_edge("spool", "--config", told)
         found = json.loads(lode_edge("spool", "--config", told, "--json").stdout)
-        agent.kill()
     assert shown.returncode == 0
     assert "epoch" in shown.stdout
     assert "birth" in shown.stdout

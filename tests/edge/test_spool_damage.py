@@ -233,3 +233,29 @@ def test_single_flipped_bits_anywhere_are_survived(tmp_path: Path) -> None:
             whole += 1
         assert whole >= 9, (turn, place, base // EPOCH_ROOM)  # of 10 + 1; the flip may cost one
         shutil.rmtree(home)
+
+
+def test_a_log_that_lost_its_end_gives_no_number_twice(tmp_path: Path) -> None:
+    live, copy = tmp_path / "live", tmp_path / "killed"
+    with opened(live) as spool:
+        for number in range(20):
+            spool.put([rig(number)])
+            spool.flush().result(5)
+        sent = {codec.peek(payload).seq for payload in payloads(live)}
+        shutil.copytree(live, copy)
+    log = copy / "spool.db-wal"
+    with log.open("r+b") as file:  # SQLite takes the log only up to the first damaged page
+        file.seek(32 + 4 * 4120 + 100)
+        byte = file.read(1)[0]
+        file.seek(32 + 4 * 4120 + 100)
+        file.write(bytes([byte ^ 1]))
+    with opened(copy) as spool:
+        before = {codec.peek(payload).seq for payload in payloads(copy)}
+        assert before < sent
+        spool.put([rig(99)])
+        spool.flush().result(5)
+        told = gaps_told(spool, copy)
+        given = {codec.peek(payload).seq for payload in payloads(copy)} - before
+    assert not given & sent
+    gapped = {s for g in told for s in range(g.from_seq or 0, (g.to_seq or -1) + 1)}
+    assert sent - before <= gapped

@@ -143,6 +143,10 @@ class SpoolModel(RuleBasedStateMachine):
             self.home = copy
         self.file = self.opened()
         assert self.file.epoch == self.epoch
+        if not is_clean:  # numbers that a damaged log could have taken back are not given again
+            self.gone |= set(range(self.last + 1, self.file.last_seq + 1))
+            assert self.file.last_seq > self.last + 1000
+            self.last = self.file.last_seq
 
     @invariant()
     def holds_what_the_list_holds(self) -> None:

@@ -25,6 +25,7 @@ from lode_wire.records import Gap, GapReason
 _CHUNK = 200  # rows deleted at a time, so that the log stays short
 _KEPT_CORRUPT = 100
 _KEPT_PAGES = 1024  # empty, for the next time
+_SKIPPED = 4096  # numbers, after a kill: more than there are batches in a log
 
 
 class SpoolFile:
@@ -266,6 +267,9 @@ class SpoolFile:
     def begin_life(self, lag_ms: int | None) -> None:
         """Mark the file as in use; when its last user was killed, note what that may have cost.
 
+        Numbers are skipped then, because a damaged log may have taken back batches that the hub
+        has already got, and a number given twice would be a record lost without a word.
+
         Records may have been observed `lag_ms` before they could have been committed. None: it is
         the process itself that goes on, and nothing was lost.
 
@@ -280,7 +284,10 @@ class SpoolFile:
         with self.transaction():
             if not is_clean and lag_ms is not None:
                 times = (min(committed_ms, now_ms) - lag_ms, max(committed_ms, now_ms))
-                self._note(self.epoch, GapReason.UNCLEAN_STOP, (None, None), times, None)
+                skipped = (self.last_seq + 1, self.last_seq + _SKIPPED)
+                self._note(self.epoch, GapReason.UNCLEAN_STOP, skipped, times, None)
+                self.last_seq += _SKIPPED
+                self._update_epoch(self.ordinal, last_seq=self.last_seq)
             self._db.execute("update life set is_clean = 0")
 
     def close(self, *, is_clean: bool) -> None:
