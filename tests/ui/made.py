@@ -54,24 +54,30 @@ def rig(number: int, dice: random.Random, **values: object) -> RigRow:
         "rated_power_w": 3068.0,
         "power_source": "measured",
         "efficiency_jth": 29.5 if is_read else None,
-        "board_temp_c": 61.0 if is_read else None,
-        "chip_temp_c": 75.0 + dice.uniform(-3, 3) if is_read else None,
+        **(_measured(state, dice) if is_read else dict.fromkeys(_measured(state, dice))),
         "chip_temp_max_c": 90.0,
         "board_temp_max_c": 80.0,
-        "inlet_temp_c": 23.5 if is_read else None,
-        "fan_rpm": 5880.0 if is_read else None,
-        "fans_alive": 4 if is_read else None,
         "rated_fans": 4,
-        "boards_alive": 2 if state == "faulted" else 3 if is_read else None,
         "rated_boards": 3,
-        "chips_alive": 378 if is_read else None,
-        "accepted_shares": 182_331 if is_read else None,
-        "rejected_shares": 211 if is_read else None,
-        "uptime_s": 93_600 if is_read else None,
         "quality": () if is_read else ("timed_out",),
         "open_alerts": 0 if state == "mining" else 1,
     }
     return RigRow(**{**shown, **values})
+
+
+def _measured(state: RigState, dice: random.Random) -> dict[str, object]:
+    return {
+        "board_temp_c": 61.0,
+        "chip_temp_c": 75.0 + dice.uniform(-3, 3),
+        "inlet_temp_c": 23.5,
+        "fan_rpm": 5880.0,
+        "fans_alive": 4,
+        "boards_alive": 2 if state == "faulted" else 3,
+        "chips_alive": 378,
+        "accepted_shares": 182_331,
+        "rejected_shares": 211,
+        "uptime_s": 93_600,
+    }
 
 
 def site(number: int, name: str, rigs: Sequence[RigRow], agents: Sequence[AgentRow]) -> SiteTotals:
