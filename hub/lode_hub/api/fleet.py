@@ -28,6 +28,7 @@ def routes(queries: Queries) -> APIRouter:
     router = APIRouter(tags=["fleet"], responses=answers())
     _add_sites(router, queries)
     _add_rigs(router, queries)
+    _add_rig(router, queries)
     return router
 
 
@@ -82,6 +83,8 @@ def _add_rigs(router: APIRouter, queries: Queries) -> None:
         response.headers[TOTAL] = str(total)
         return items
 
+
+def _add_rig(router: APIRouter, queries: Queries) -> None:
     @router.get("/rigs/{device_id}", summary="One rig", responses=_NOT_FOUND)
     async def rig(device_id: DeviceId) -> RigRow:
         found = await queries.rig(device_id)

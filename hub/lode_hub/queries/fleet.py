@@ -19,7 +19,8 @@ def site(row: Row) -> SiteTotals:
 
 def rig(row: Row) -> RigRow:
     """Make a rig."""
-    return RigRow(**{name: row[name] for name in _RIG_FIELDS}, quality=flags(row["quality"]))
+    row["quality"] = flags(row["quality"])
+    return RigRow(**row)
 
 
 def pulse(row: tuple[Any, ...]) -> RigPulse:
@@ -56,6 +57,3 @@ def series(device_id: int, metric: str, bucket_s: int, points: Sequence[Point]) 
 def flags(quality: int) -> tuple[str, ...]:
     """Name the bits of a reading's quality; none is good."""
     return tuple(str(flag.name).lower() for flag in Quality if flag and flag & quality)
-
-
-_RIG_FIELDS = tuple(name for name in RigRow.__slots__ if name != "quality")

@@ -35,11 +35,23 @@ async def rigs(
     """List rigs; `chosen` is what `choose` gives, `sort` one of RIG_SORTS."""
     order = sql.SQL("{} desc" if is_descending else "{}").format(sql.Identifier(sort))
     values = {**chosen, "limit": limit, "offset": offset}
-    return await _rows(conn, sql.SQL(_RIGS).format(order), values)
+    return await _rows(conn, sql.SQL(_RIGS).format(_COLUMNS, order), values)
 
+
+_COLUMNS = sql.SQL(", ").join(
+    sql.Identifier(name)
+    for name in (
+        *("device_id", "name", "site", "agent", "rack", "vendor", "model", "firmware", "serial"),
+        *("mac", "address", "profile", "state", "at_ms", "age_s"),
+        *("hashrate_ths", "rated_hashrate_ths", "power_w", "rated_power_w", "power_source"),
+        *("efficiency_jth", "board_temp_c", "chip_temp_c", "chip_temp_max_c", "board_temp_max_c"),
+        *("inlet_temp_c", "fan_rpm", "fans_alive", "rated_fans", "boards_alive", "rated_boards"),
+        *("chips_alive", "accepted_shares", "rejected_shares", "uptime_s", "quality"),
+    )
+)
 
 _RIGS = """
-    select r.*, coalesce(n.n, 0)::int as open_alerts
+    select {}, coalesce(n.n, 0)::int as open_alerts
     from rig_now r
         left join (
             select device_id, count(*) as n from alert
@@ -79,12 +91,12 @@ def choose(site: str | None, states: Sequence[str] | None, search: str | None) -
 
 async def rig(conn: Connection, device_id: int) -> Row | None:
     """Give one rig, also one that is no longer configured."""
-    rows = await _rows(conn, sql.SQL(_RIG), {"device_id": device_id})
+    rows = await _rows(conn, sql.SQL(_RIG).format(_COLUMNS), {"device_id": device_id})
     return rows[0] if rows else None
 
 
 _RIG = """
-    select r.*, (select count(*) from alert a
+    select {}, (select count(*) from alert a
         where a.device_id = r.device_id and a.state <> 'resolved')::int as open_alerts
     from rig_now r where r.device_id = %(device_id)s
 """
