@@ -34,12 +34,15 @@ class Account:
         return not self.lost and not self.doubled and self.stored > 0
 
 
-def account(truth: Path, database_url: str, *, since_ms: int = 0) -> Account:
-    """Compare the site's truth with the database, from a time on (Unix ms)."""
+def account(truth: Path, database_url: str, *, since_ms: int = 0, agent: str = "") -> Account:
+    """Compare a site's truth with the database, from a time on (Unix ms).
+
+    Where several sites report, `agent` says whose readings are looked at.
+    """
     served = _served(truth, since_ms)
     with psycopg.connect(database_url, autocommit=True) as db:
-        stored = _stored(db, since_ms)
-        gaps = _gaps(db)
+        stored = _stored(db, since_ms, agent)
+        gaps = _gaps(db, agent)
         rows = _count(db, since_ms)
     missing = [key for key in served if key not in stored]
     lost = [key for key in missing if not _is_explained(served[key], gaps)]
@@ -69,13 +72,15 @@ def _served(truth: Path, since_ms: int) -> dict[Key, int]:
 
 _STORED = """
     select 'rig', d.name, r.accepted_shares::float8, count(*)
-    from rig_reading r join device d on d.id = r.device_id
+    from rig_reading r join device d on d.id = r.device_id join agent a on a.id = d.agent_id
     where r.at >= to_timestamp(%(since)s / 1000.0) and r.accepted_shares is not null
+        and %(agent)s in ('', a.name)
     group by 1, 2, 3
     union all
     select 'meter', d.name, r.energy_in_kwh, count(*)
-    from meter_reading r join device d on d.id = r.device_id
+    from meter_reading r join device d on d.id = r.device_id join agent a on a.id = d.agent_id
     where r.at >= to_timestamp(%(since)s / 1000.0) and r.energy_in_kwh is not null
+        and %(agent)s in ('', a.name)
     group by 1, 2, 3
 """
 
@@ -87,12 +92,16 @@ _COUNT = """
 
 _GAPS = """
     select reason, extract(epoch from from_at) * 1000, extract(epoch from to_at) * 1000
-    from gap where reason <> 'missing' and from_at is not null and to_at is not null
+    from gap g join source s on s.id = g.source_id join agent a on a.id = s.agent_id
+    where reason <> 'missing' and from_at is not null and to_at is not null
+        and %(agent)s in ('', a.name)
 """
 
 
-def _stored(db: psycopg.Connection[tuple[object, ...]], since_ms: int) -> dict[Key, int]:
-    rows = db.execute(_STORED, {"since": since_ms})
+def _stored(
+    db: psycopg.Connection[tuple[object, ...]], since_ms: int, agent: str
+) -> dict[Key, int]:
+    rows = db.execute(_STORED, {"since": since_ms, "agent": agent})
     return {(str(k), str(d), repr(float(str(m)))): int(str(n)) for k, d, m, n in rows}
 
 
@@ -101,8 +110,9 @@ def _count(db: psycopg.Connection[tuple[object, ...]], since_ms: int) -> int:
     return int(str(row[0])) if row else 0
 
 
-def _gaps(db: psycopg.Connection[tuple[object, ...]]) -> list[tuple[str, float, float]]:
-    return [(str(r), float(str(a)), float(str(b))) for r, a, b in db.execute(_GAPS)]
+def _gaps(db: psycopg.Connection[tuple[object, ...]], agent: str) -> list[tuple[str, float, float]]:
+    rows = db.execute(_GAPS, {"agent": agent})
+    return [(str(r), float(str(a)), float(str(b))) for r, a, b in rows]
 
 
 def _is_explained(at_ms: int, gaps: list[tuple[str, float, float]]) -> bool:

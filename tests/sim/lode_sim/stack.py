@@ -113,6 +113,7 @@ class Stack:
     hub_stdout: IO[str] | int | None = None
     edge_data: Path | None = None
     starts_edge: bool = True
+    has_own_broker: bool = True  # else `hub_env` and `edge_env` say where one is
 
     def __post_init__(self) -> None:
         """Name the folders and describe the parts; nothing is started yet."""
@@ -217,10 +218,8 @@ class Stack:
         ]
 
     def _hub_arguments(self) -> list[str]:
-        return [
-            *("--embedded", "--data-dir", str(self.home / "hub")),
-            *("--port", str(self.http_port)),
-        ]
+        own = ["--embedded"] if self.has_own_broker else []
+        return [*own, *("--data-dir", str(self.home / "hub")), *("--port", str(self.http_port))]
 
     def _edge_settings(self) -> dict[str, str]:
         password = self.home / "hub" / "broker" / "agent.password"

@@ -1,0 +1,59 @@
+"""Zero lost, zero doubled, over kill -9 of each node of a broker cluster."""
+
+import time
+
+import pytest
+
+from tests.system.books import assert_balanced
+from tests.system.fleet import Fleet, assert_books_notice
+from tests.system.nats_cluster import Cluster
+
+SITES = ("south", "east")
+KILLS = 6
+DOWN_S = 2.0
+BACK_S = 60.0
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    found = Cluster(tmp_path / "cluster")
+    found.start()
+    yield found
+    found.kill()
+
+
+@pytest.mark.slow
+def test_every_node_may_be_killed_in_turn(launch, cluster, record_property):
+    stack = launch(
+        base="127.91.0.0",
+        rigs=20,
+        interval_s=0.5,
+        site_options=("--meters", "40"),
+        has_own_broker=False,
+        hub_env=cluster.settings("HUB", "hub"),
+        edge_env=cluster.settings("EDGE", "agent"),
+    )
+    fleet = Fleet(stack, *SITES)
+    fleet.wait_until_all_move(BACK_S)
+    waits_s = [kill_one(fleet, cluster, turn) for turn in range(KILLS)]
+    accounts = fleet.balance(timeout_s=60)
+    served = sum(result.served for result in accounts.values())
+    stored = max(result.stored for result in accounts.values())
+    said = f"{KILLS} kills; fresh commits of all agents within {max(waits_s):.1f} s; "
+    said += f"{served} replies served, {stored} readings stored"
+    record_property("figures", said)
+    print(said)
+    for result in accounts.values():
+        assert_balanced(result, served=500)
+    assert_books_notice(fleet)
+
+
+def kill_one(fleet, cluster, turn):
+    """Kill a node under load; all agents' batches are committed while it is down, and after."""
+    node = cluster.nodes[turn % len(cluster.nodes)]
+    node.part.kill()
+    took_s = fleet.wait_until_all_move(BACK_S)
+    time.sleep(DOWN_S)
+    node.restart()
+    fleet.wait_until_all_move(BACK_S)
+    return took_s
