@@ -37,6 +37,7 @@ DASHBOARDS = "lode.dashboards"
 """The entry-point group of what is mounted beside the API; see Mount."""
 
 _STOP_S = 5.0
+_WORKER_POOL = 4  # connections for its domains; ingest has its own
 
 _log = structlog.get_logger(__name__)
 
@@ -210,7 +211,7 @@ async def run_worker(settings: HubSettings, name: str) -> None:
     """
     url = settings.database.full_url or own_database(settings).url
     async with AsyncExitStack() as ends:
-        store = await ends.enter_async_context(opened(url, settings.database.pool_max))
+        store = await ends.enter_async_context(opened(url, _WORKER_POOL))
         parts = Supervisor()
         ends.push_async_callback(parts.stop)
         brokers = brokers_of(settings.broker, settings.data_dir)
