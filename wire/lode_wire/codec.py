@@ -25,7 +25,7 @@ MAX_PAYLOAD_BYTES = 4 << 20
 MAX_DECODED_BYTES = 64 << 20
 MAX_RECORDS = 1_000_000
 
-_PREAMBLE = struct.Struct("<4sBxHI")
+_PREAMBLE = struct.Struct("<4sBBHI")
 _MAGIC = b"LODE"
 _LEVEL = 3  # zstd: the knee of size against time on telemetry
 
@@ -117,7 +117,7 @@ def frame(packed: Packed, *, agent: str, epoch: str, seq: int) -> bytes:
     if _PREAMBLE.size + len(content) > MAX_PAYLOAD_BYTES:
         raise EncodeError(f"payload: {len(content)} bytes, more than {MAX_PAYLOAD_BYTES}")
     crc = google_crc32c.value(content)
-    return _PREAMBLE.pack(_MAGIC, VERSION, len(header), crc) + content
+    return _PREAMBLE.pack(_MAGIC, VERSION, 0, len(header), crc) + content
 
 
 def peek(payload: bytes) -> Header:
@@ -155,9 +155,9 @@ def _open(payload: bytes) -> tuple[Header, memoryview]:
         raise DecodeError(
             f"payload: {len(payload)} bytes, expected {_PREAMBLE.size + 1} to {MAX_PAYLOAD_BYTES}"
         )
-    magic, version, length, crc = _PREAMBLE.unpack_from(payload)
-    if magic != _MAGIC:
-        raise DecodeError(f"payload: begins with {magic!r}, expected {_MAGIC!r}")
+    magic, version, zero, length, crc = _PREAMBLE.unpack_from(payload)
+    if magic != _MAGIC or zero:
+        raise DecodeError(f"payload: begins with {payload[:6]!r}, expected {_MAGIC!r}, version, 0")
     if version != VERSION:
         raise DecodeError(f"payload: version {version}, expected {VERSION}; update the hub")
     content = payload[_PREAMBLE.size :]
