@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
 from tests.system.hub_api import HubApi, first_password
+from tests.system.victims import settle
 
 DOCS = Path(__file__).resolve().parent.parent.parent / "docs"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync"]
@@ -56,6 +57,7 @@ def test_the_page_survives_a_restart_of_the_hub(page: Page):
     expect(page.get_by_text("TH/s").or_(page.get_by_text("PH/s")).first).to_be_visible()
     page.stack.hub.stop()
     page.stack.hub.start()
+    settle(page.stack)
     api = HubApi(page.stack)
     api.wait_for_readings(api.readings() + 100)
     open_rig(page, "rig-004")
