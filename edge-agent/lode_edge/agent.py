@@ -36,11 +36,20 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         EdgeError: the agent cannot start: a device's settings or the spool's directory are wrong.
         ExceptionGroup: a part failed, which none should.
     """
-    boot = secrets.token_hex(8)
     spool = await _opened(settings, stop)
     if spool is None:
         return
+    try:
+        await _live(settings, spool, stop)
+    finally:
+        await asyncio.to_thread(spool.close)
+        log.info("agent stopped", waiting=spool.depth.batches)
+
+
+async def _live(settings: Settings, spool: Spool, stop: asyncio.Event) -> None:
+    boot = secrets.token_hex(8)
     inventory = Inventory(settings, spool.numbers, boot)
+    monitor = Monitor(boot, settings.agent.data_dir)
     uplink = _uplink(settings, spool, boot)
     poller = _poller(settings, spool, inventory)
     log.info("agent started", agent=settings.agent.name, version=VERSION, epoch=spool.depth.epoch)
@@ -50,17 +59,20 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(poller.run())
-            reporting = tasks.create_task(_report(settings, boot, poller, spool, uplink))
+            beside = [
+                tasks.create_task(_report(monitor, poller, spool, uplink)),
+                tasks.create_task(_remember(inventory)),
+            ]
             await stop.wait()
             # What is half read is read to its end; no reading takes longer than its timeout.
             poller.stop()
-            reporting.cancel()
+            for task in beside:
+                task.cancel()
     finally:
+        inventory.save()
         spool.put([inventory.death("stopped")])
         spool.flush()
         await asyncio.to_thread(uplink.stop, drain_s=_DRAIN_S)
-        await asyncio.to_thread(spool.close)
-        log.info("agent stopped", waiting=spool.depth.batches)
 
 
 async def _opened(settings: Settings, stop: asyncio.Event) -> Spool | None:
@@ -136,10 +148,13 @@ def _announce(spool: Spool, uplink: Uplink, inventory: Inventory) -> None:
     spool.announce(inventory.birth()).add_done_callback(committed)
 
 
-async def _report(
-    settings: Settings, boot: str, poller: Poller, spool: Spool, uplink: Uplink
-) -> None:
-    monitor = Monitor(boot, settings.agent.data_dir)
+async def _report(monitor: Monitor, poller: Poller, spool: Spool, uplink: Uplink) -> None:
     while True:
         spool.put([monitor.record(poller.counters, spool.depth, uplink.status)])
         await asyncio.sleep(EVERY_S)
+
+
+async def _remember(inventory: Inventory) -> None:
+    while True:
+        await asyncio.sleep(EVERY_S)
+        await asyncio.to_thread(inventory.save)

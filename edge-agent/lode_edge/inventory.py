@@ -1,8 +1,11 @@
 """What the agent says of itself and of its devices: at birth, and when a device has said more."""
 
+import contextlib
 import importlib.metadata
 import socket
 from collections.abc import Mapping
+
+import msgspec
 
 from lode_edge.clock import SYSTEM, Clock
 from lode_edge.drivers.driver import Facts
@@ -13,7 +16,11 @@ VERSION = importlib.metadata.version("lode-edge")
 
 
 class Inventory:
-    """The agent's devices and what is known of them."""
+    """The agent's devices and what is known of them.
+
+    What devices have said of themselves is remembered in a file, so that the birth of the next
+    boot says it, too. Losing that file costs nothing but a second telling.
+    """
 
     def __init__(
         self, settings: Settings, numbers: Mapping[str, int], boot: str, *, clock: Clock = SYSTEM
@@ -21,7 +28,10 @@ class Inventory:
         self._settings, self._boot, self._clock = settings, boot, clock
         self._config_hash = settings.digest()
         self._entries = {entry.name: entry for entry in settings.devices}
-        self._numbers, self._facts = numbers, dict[str, Facts]()
+        self._numbers = numbers
+        self._path = settings.agent.data_dir / "facts.json"
+        self._facts = self._remembered()
+        self._is_saved = True
 
     def birth(self) -> list[Record]:
         """Say that the agent has started, and what it reads."""
@@ -43,13 +53,32 @@ class Inventory:
 
     def learned(self, name: str, facts: Facts) -> Device | None:
         """Take in what a device says it is; give its record when that is news."""
-        if self._facts.get(name) == facts:
+        entry = self._entries[name]
+        if self._facts.get(_key(entry)) == facts:
             return None
-        self._facts[name] = facts
-        return self._device(self._entries[name], self._clock.now_ms())
+        self._facts[_key(entry)] = facts
+        self._is_saved = False
+        return self._device(entry, self._clock.now_ms())
+
+    def save(self) -> None:
+        """Remember what is new; a disk that does not take it is asked again."""
+        if self._is_saved:
+            return
+        fresh = self._path.with_suffix(".new")
+        with contextlib.suppress(OSError):
+            fresh.write_bytes(msgspec.json.encode(self._facts))
+            fresh.replace(self._path)
+            self._is_saved = True
+
+    def _remembered(self) -> dict[str, Facts]:
+        with contextlib.suppress(OSError, msgspec.MsgspecError):
+            known = msgspec.json.decode(self._path.read_bytes(), type=dict[str, Facts])
+            configured = {_key(entry) for entry in self._entries.values()}
+            return {key: facts for key, facts in known.items() if key in configured}
+        return {}
 
     def _device(self, entry: DeviceEntry, at_ms: int) -> Device:
-        facts = self._facts.get(entry.name, Facts())
+        facts = self._facts.get(_key(entry), Facts())
         return Device(
             at_ms=at_ms,
             number=self._numbers[entry.name],
@@ -72,3 +101,8 @@ class Inventory:
             chip_temp_max_c=facts.chip_temp_max_c,
             board_temp_max_c=facts.board_temp_max_c,
         )
+
+
+def _key(entry: DeviceEntry) -> str:
+    """Name what was asked, so that another device in its place is not taken for it."""
+    return f"{entry.name} {entry.driver} {entry.address} {entry.unit} {entry.profile}"
