@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 import numpy as np
+
 from lode_wire import codec
 from lode_wire.columns import Numbers
 from lode_wire.records import PowerSource, RigReading, State
