@@ -136,7 +136,7 @@ async def test_takes_over_the_one_a_killed_hub_left(broker: EmbeddedBroker, is_m
 
 
 async def test_a_taken_port_is_named(broker: EmbeddedBroker) -> None:
-    server = await asyncio.start_server(lambda *_: None, "127.0.0.1", broker.port)
+    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", broker.port)
     async with server:
         with pytest.raises(BrokerError, match=rf"{broker.port}: .*is the port free\?"):
             await broker.start()
