@@ -124,6 +124,8 @@ class EmbeddedPostgres:
             await self._keeper.stop()
         await self._program.stop(STOP)
         if self._lock is not None:
+            with contextlib.suppress(OSError):  # gone, or not empty
+                _socket_folder(self.folder).rmdir()
             os.close(self._lock)
             self._lock = None
 
