@@ -1,11 +1,11 @@
-"""Rows for COPY BINARY and arrays for unnest, built by numpy without a loop over rows.
+"""Rows for COPY BINARY and for insert ... select, built by numpy without a loop over rows.
 
-Column(data, is_null) ─► one structured array, big-endian ─┬─► rows()  ─► COPY ... (FORMAT BINARY)
-                                                           └─► array() ─► select ... unnest(%s)
+Column(data, is_null) ─► structured arrays, big-endian ─┬─► rows()   ─► COPY ... (FORMAT BINARY)
+                                                        └─► arrays() ─► insert ... selection()
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -34,6 +34,13 @@ _EPOCH_MS = 946_684_800_000  # 2000-01-01, from where PostgreSQL counts its micr
 _HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _TRAILER = b"\xff\xff"
 _MISSING_LENGTH = -1
+_MISSING: dict[Type, str] = {
+    "int8": "'-9223372036854775808'::int8",
+    "int4": "'-2147483648'::int4",
+    "int2": "'-32768'::int2",
+    "float8": "'NaN'::float8",
+    "float4": "'NaN'::float4",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +82,29 @@ def rows(columns: Sequence[Column]) -> bytes:
 
 
 def array(column: Column) -> Array:
-    """Lay one column out as a binary array parameter."""
-    has_null = column.is_null is not None and bool(column.is_null.any())
-    head = np.array([1, has_null, _OIDS[column.type], len(column.data), 1], ">i4")
-    return Array(head.tobytes() + _layout([column], prefix=None))
+    """Lay one column out as a binary array parameter; what is missing stays as numpy has it."""
+    head = np.array([1, 0, _OIDS[column.type], len(column.data), 1], ">i4")
+    return Array(head.tobytes() + _layout([replace(column, is_null=None)], prefix=None))
+
+
+def arrays(columns: Sequence[Column]) -> list[Array | int]:
+    """Give the parameters of a `selection` of the columns' types."""
+    return [*map(array, columns), len(columns[0].data)]
+
+
+def selection(types: Iterable[Type]) -> sql.Composed:
+    """Write a select whose rows are those of array parameters, one for each type, and their number.
+
+    `unnest` of forty arrays keeps forty copies of every row; an element of an array without NULLs
+    is found at once. So a missing value travels as NaN or as the smallest integer.
+    """
+    values = [
+        sql.SQL("nullif({}, {})").format(sql.SQL(f"(%s::{kind}[])[i]"), sql.SQL(_MISSING[kind]))
+        if kind in _MISSING
+        else sql.SQL(f"(%s::{kind}[])[i]")
+        for kind in types
+    ]
+    return sql.SQL("select {} from generate_series(1, %s) i").format(sql.SQL(", ").join(values))
 
 
 def register(conn: Connection) -> None:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from psycopg import sql
 
 from lode_hub.store.connection import Connection
-from lode_hub.store.copy import Column, Type, array, copy, with_nulls
+from lode_hub.store.copy import Column, Type, arrays, copy, selection, with_nulls
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -106,7 +106,7 @@ async def keep_last(conn: Connection, rows: Rows) -> None:
         Column("received_at", "timestamptz", rows.received_ms[newest]),
         *_values(rows, newest),
     ]
-    await conn.execute(_UPSERTS[rows.kind.tag], [array(c) for c in columns], prepare=True)
+    await conn.execute(_UPSERTS[rows.kind.tag], arrays(columns), prepare=True)
 
 
 def _values(rows: Rows, at: npt.NDArray[np.int64] | None = None) -> list[Column]:
@@ -131,13 +131,13 @@ def _upsert(kind: Kind) -> bytes:
     types: dict[str, Type] = dict.fromkeys(kind.keys, "int4")
     types |= {"at": "timestamptz", "received_at": "timestamptz", **kind.values}
     statement = sql.SQL(
-        "insert into {table} as old ({names}) select * from unnest({arrays}) "
+        "insert into {table} as old ({names}) {rows} "
         "on conflict ({keys}) do update set {changes} "
         "where excluded.at > old.at or old.at > excluded.received_at + interval '1 minute'"
     ).format(
         table=sql.Identifier(kind.last),
         names=sql.SQL(", ").join(map(sql.Identifier, types)),
-        arrays=sql.SQL(", ").join(sql.SQL(f"%s::{of}[]") for of in types.values()),
+        rows=selection(types.values()),
         keys=sql.SQL(", ").join(map(sql.Identifier, kind.keys)),
         changes=sql.SQL(", ").join(
             sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name))

@@ -13,8 +13,8 @@ import numpy.typing as npt
 from psycopg import sql
 
 from lode_hub.store.connection import Connection
-from lode_hub.store.copy import Column, Type, array, with_nulls
-from lode_hub.store.partitions import TABLES
+from lode_hub.store.copy import Column, Type, array, arrays, selection, with_nulls
+from lode_hub.store.partitions import kept_days
 from lode_hub.store.readings import METER, RIG, Rows
 
 MINUTE_MS = 60_000
@@ -94,7 +94,7 @@ async def add(conn: Connection, rows: Rows) -> None:
     if tag not in KINDS:
         return
     columns = _aggregate(rows)
-    await conn.execute(_UPSERTS[tag], [array(column) for column in columns], prepare=True)
+    await conn.execute(_UPSERTS[tag], arrays(columns), prepare=True)
     quarters = np.unique(rows.at_ms // QUARTER_MS) * QUARTER_MS
     await conn.execute(
         "insert into rollup_dirty (kind, bucket) select %s, unnest(%s::timestamptz[])",
@@ -126,7 +126,7 @@ async def _recompute(conn: Connection, tag: str, level: Level, bucket: object) -
             "delete from rollup_dirty where kind = %s and bucket = %s", (table, bucket)
         )
         # Below this the finer rollup is incomplete: recomputing would forget what was dropped.
-        keep = TABLES[finer].keep_days
+        keep = await kept_days(conn, finer)
         cursor = await conn.execute(
             _RECOMPUTE[table], {"bucket": bucket, "step": level.interval, "keep": keep}
         )
@@ -202,14 +202,14 @@ def _metric(
 
 def _upsert(tag: str) -> bytes:
     listed = parts(tag)
-    types = ["timestamptz", "int4", *(part.type for part in listed)]
+    types: list[Type] = ["timestamptz", "int4", *(part.type for part in listed)]
     statement = sql.SQL(
-        "insert into {table} as old ({names}) select * from unnest({arrays}) "
+        "insert into {table} as old ({names}) {rows} "
         "on conflict (bucket, device_id) do update set {changes}"
     ).format(
         table=sql.Identifier(f"{tag}_1m"),
         names=_names(tag),
-        arrays=sql.SQL(", ").join(sql.SQL(f"%s::{kind}[]") for kind in types),
+        rows=selection(types),
         changes=sql.SQL(", ").join(
             sql.SQL(f"{{0}} = {_MERGED[part.merge]}").format(sql.Identifier(part.name))
             for part in listed
