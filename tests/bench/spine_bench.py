@@ -15,10 +15,11 @@ import psycopg
 from psycopg import sql
 
 from lode_sim.stack import Stack
-from tests.bench import stage
+from tests.bench import cpu, stage
 from tests.bench.figure import Figure
 
 LIMIT = 60_000
+LIMIT_US = 2e6 / LIMIT
 AIM_RATIO = 0.6
 AGENTS, RIGS = 4, 2_500  # a fleet of 10,000
 POLLS = 450
@@ -36,6 +37,7 @@ class Flood:
     mean_group: float
     age_p50_s: float
     age_p99_s: float
+    cpu_us: dict[str, float]  # by program, for each reading
 
 
 def run() -> Iterator[Figure]:
@@ -58,6 +60,14 @@ def run() -> Iterator[Figure]:
         ratio=flood.rate / raw,
         against=f"a raw COPY of the same rows, {raw:,.0f}/s (aim {AIM_RATIO})",
     )
+    parts = ", ".join(f"{name} {each:.1f}" for name, each in sorted(flood.cpu_us.items()))
+    yield Figure(
+        name="spine: CPU a reading, all processes",
+        value=sum(flood.cpu_us.values()),
+        unit="us",
+        ratio=sum(flood.cpu_us.values()) / LIMIT_US,
+        against=f"2 cores at the limit ({parts})",
+    )
     yield Figure(name="spine: rows a transaction", value=flood.mean_group, unit="rows")
     yield Figure(name="spine: age of live data beside it, median", value=flood.age_p50_s, unit="s")
     yield Figure(name="spine: age of live data beside it, p99", value=flood.age_p99_s, unit="s")
@@ -76,13 +86,17 @@ def measure(found: Stack) -> Flood:
         for feeder in running:
             feeder.go()
         time.sleep(WARM_UP_S)
+        roots = {found.hub.pid, *(feeder.pid for feeder in running)}
         begin_s, before = counted(db)
+        used = cpu.used_s(roots)
         time.sleep(WINDOW_S)
+        used = cpu.used_s(roots) - used
         end_s, after = counted(db)
         p50_s, p99_s = (ages.percentile(p, begin_s, end_s) for p in (50, 99))
         groups = stage.count(db, "(select distinct xmin::text from rig_reading) t")
     rate = (after - before) / (end_s - begin_s)
-    return Flood(rate, after / groups, p50_s, p99_s)
+    cpu_us = {name: 1e6 * each / (after - before) for name, each in used.items()}
+    return Flood(rate, after / groups, p50_s, p99_s, cpu_us)
 
 
 def counted(db: psycopg.Connection[Any]) -> tuple[float, int]:

@@ -78,6 +78,11 @@ class Feeder:
             text=True,
         )
 
+    @property
+    def pid(self) -> int:
+        """Give the process id."""
+        return self._process.pid
+
     def ready(self) -> str:
         """Wait for the next word of the feeder."""
         assert self._process.stdout is not None
