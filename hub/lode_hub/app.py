@@ -29,7 +29,7 @@ from lode_hub.errors import HubError
 from lode_hub.live import Live
 from lode_hub.queries import Queries
 from lode_hub.settings import HubSettings, NotifySettings, secret
-from lode_hub.store import Store
+from lode_hub.store import Store, retention
 from lode_hub.supervise import Supervisor
 from lode_hub.worker import Ingesting, brokers_of, own_broker
 
@@ -84,6 +84,7 @@ class Hub:
             url = await ends.enter_async_context(self._database())
             store = await ends.enter_async_context(opened(url, settings.database.pool_max))
             await store.migrate()
+            await retention.keep(store, settings.retention)
             access = Access(store, settings.access)
             await access.greet(self._show)
             await ends.enter_async_context(self._running_broker())

@@ -81,6 +81,14 @@ class IngestSettings(_Section):
     workers: int = Field(default=0, ge=0, le=64)  # further processes; 0: all in the hub's own
 
 
+class RetentionSettings(_Section):
+    """How long readings are kept."""
+
+    raw_days: int = Field(default=90, ge=2)  # and the rollups of a minute
+    rollup_15m_days: int = Field(default=400, ge=7)
+    rollup_years: int = Field(default=7, ge=1)  # of an hour and of a day
+
+
 class AccessSettings(_Section):
     """Who is let in, and for how long."""
 
@@ -139,6 +147,7 @@ class HubSettings(BaseSettings):
     database: DatabaseSettings = DatabaseSettings()
     broker: BrokerSettings = BrokerSettings()
     ingest: IngestSettings = IngestSettings()
+    retention: RetentionSettings = RetentionSettings()
     access: AccessSettings = AccessSettings()
     notify: NotifySettings = NotifySettings()
 

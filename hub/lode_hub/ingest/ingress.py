@@ -214,6 +214,11 @@ class Ingress:
                 raise
             self._versions[address] = 4
             return await self._open(address)
+        except TimeoutError:
+            # amqtt never answers a client that speaks 5; any other may be frozen: so in turn.
+            self._versions[address] = 4 if version == 5 else 5  # noqa: PLR2004
+            await link.close()
+            raise
         except BaseException:
             await link.close()
             raise

@@ -105,12 +105,32 @@ class Partitions:
         await self.ensure(conn, range(today - 1, today + _AHEAD_DAYS))
 
 
+async def keep(conn: Connection, *, raw_days: int, quarter_days: int, hour_days: int) -> None:
+    """Say how long tables are kept: readings and minutes, quarters of an hour, hours and days."""
+    days = {"day": raw_days, "month": quarter_days, "year": hour_days}
+    for table in TABLES.values():
+        await conn.execute(
+            "insert into retention values (%s, %s) "
+            "on conflict (name) do update set days = excluded.days",
+            (table.name, days[table.step]),
+        )
+        if await timescale.is_used(conn) and await timescale.is_hypertable(conn, table.name):
+            await timescale.keep(conn, table.name, days[table.step])
+
+
+async def kept_days(conn: Connection, name: str) -> int:
+    """Tell how many days a table is kept."""
+    found = await conn.execute("select days from retention where name = %s", (name,))
+    row = await found.fetchone()
+    return TABLES[name].keep_days if row is None else int(row[0])
+
+
 async def drop_expired(conn: Connection, now: datetime.datetime | None = None) -> list[str]:
     """Drop the partitions whose last instant is older than their table keeps; give their names."""
     today = (now or datetime.datetime.now(datetime.UTC)).date()
     dropped = []
     for table in await _partitioned(conn):
-        limit = today - datetime.timedelta(days=table.keep_days)
+        limit = today - datetime.timedelta(days=await kept_days(conn, table.name))
         for name in sorted(await _names(conn, table)):
             begin = _begin_of_name(name)
             if begin is not None and _end(table, begin) <= limit and await _drop(conn, name):

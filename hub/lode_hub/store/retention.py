@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from typing import Protocol
 
 import structlog
 
@@ -13,6 +14,33 @@ KEEP_FILLED_DAYS = 90
 """How long a gap that was filled after all is remembered."""
 
 _log = structlog.get_logger(__name__)
+
+
+class Spans(Protocol):
+    """How long things are kept."""
+
+    @property
+    def raw_days(self) -> int:
+        """Readings and rollups of a minute."""
+
+    @property
+    def rollup_15m_days(self) -> int:
+        """Rollups of a quarter of an hour."""
+
+    @property
+    def rollup_years(self) -> int:
+        """Rollups of an hour and of a day."""
+
+
+async def keep(store: Store, spans: Spans) -> None:
+    """Say how long things are kept; takes effect when the house is next kept."""
+    async with store.pool.connection() as conn, conn.transaction():
+        await partitions.keep(
+            conn,
+            raw_days=spans.raw_days,
+            quarter_days=spans.rollup_15m_days,
+            hour_days=spans.rollup_years * 366,
+        )
 
 
 async def keep_house(store: Store, made: partitions.Partitions | None = None) -> None:

@@ -46,9 +46,15 @@ async def make_hypertable(conn: Connection, table: str, column: str, *, keep_day
         "call add_columnstore_policy(%s::regclass, after => make_interval(days => %s))",
         (table, _COMPRESS_AFTER_DAYS),
     )
+    await keep(conn, table, keep_days)
+
+
+async def keep(conn: Connection, table: str, days: int) -> None:
+    """Have a hypertable's chunks dropped after so many days."""
+    await conn.execute("select remove_retention_policy(%s::regclass, if_exists => true)", (table,))
     await conn.execute(
         "select add_retention_policy(%s::regclass, drop_after => make_interval(days => %s))",
-        (table, keep_days),
+        (table, days),
     )
 
 

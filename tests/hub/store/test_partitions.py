@@ -6,6 +6,7 @@ import datetime
 import pytest
 
 from lode_hub.errors import DatabaseError
+from lode_hub.settings import RetentionSettings
 from lode_hub.store import Store, migrate, partitions, quarantined, retention, timescale
 from tests.hub.store.rows import fetch
 
@@ -106,6 +107,19 @@ async def test_hourly_rollups_stay_seven_years(store):
         assert "rig_1h_p20180101" not in await partitions.drop_expired(conn, at)
         at = datetime.datetime(2026, 2, 1, tzinfo=datetime.UTC)
         assert "rig_1h_p20180101" in await partitions.drop_expired(conn, at)
+
+
+async def test_the_settings_say_how_long(store):
+    kept = RetentionSettings(raw_days=10, rollup_15m_days=30, rollup_years=2)
+    old = TODAY - datetime.timedelta(days=12)
+    async with store.pool.connection() as conn:
+        await partitions.Partitions().ensure(conn, [day_number(old)])
+        assert f"rig_reading_p{old:%Y%m%d}" not in await partitions.drop_expired(conn)
+        await retention.keep(store, kept)
+        dropped = await partitions.drop_expired(conn)
+    assert f"rig_reading_p{old:%Y%m%d}" in dropped
+    assert f"rig_1m_p{old:%Y%m%d}" in dropped
+    assert not [name for name in dropped if "_1h_" in name]
 
 
 async def test_a_partition_in_use_is_dropped_later(store):
