@@ -1,6 +1,5 @@
 """A whole system for one test, on ports and addresses of its own."""
 
-import itertools
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -9,8 +8,6 @@ from pathlib import Path
 import pytest
 
 from lode_sim.stack import Stack, free_port
-
-_BASES = itertools.count(1)
 
 Launch = Callable[..., Stack]
 
@@ -28,8 +25,7 @@ def launch(request: pytest.FixtureRequest) -> Iterator[Launch]:
         home.chmod(0o755)
         homes.append(home)
         ports = {"http_port": free_port(), "broker_port": free_port()}
-        base = f"127.{40 + next(_BASES)}.0.0"
-        stack = Stack(**{"home": home, "base": base, **ports, **options})  # type: ignore[arg-type]
+        stack = Stack(**{"home": home, "base": "auto", **ports, **options})  # type: ignore[arg-type]
         stacks.append(stack)
         stack.start()
         return stack
