@@ -38,6 +38,7 @@ class Closed:
 
     reason: str
     is_version: bool = False  # the broker may not speak the version of MQTT that was tried
+    is_silent: bool = False  # it took the connection and never answered
 
 
 Event = Opened | Receipt | Message | Closed

@@ -161,6 +161,7 @@ class Uplink:
             if sender.closed == "connecting":
                 if self._clock.mono_s() > opens_until_s or self._stopping.is_set():
                     sender.closed = f"not open after {_OPEN_S:.0f} s"
+                    return Closed(sender.closed, is_version=True, is_silent=True)
             else:
                 sender.step()
             if sender.closed not in (None, "connecting"):
@@ -204,7 +205,7 @@ class Uplink:
             return False
         was_v5 = self._speaks_v5[address.url]
         self._speaks_v5[address.url] = not was_v5
-        return was_v5
+        return was_v5 and not closed.is_silent  # a frozen broker must not cost the time twice
 
 
 def _backoff_s(failures: int) -> float:
