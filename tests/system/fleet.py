@@ -84,7 +84,8 @@ class Fleet:
             now = self.marks()
             return all(now.get(name, 0) > before.get(name, 0) for name in names)
 
-        wait_for(all_move, timeout_s, f"fresh commits of {', '.join(names)}", self.stack.hub)
+        parts = [self.stack.hub, self.stack.edge, *(further.edge for further in self.further)]
+        wait_for(all_move, timeout_s, f"fresh commits of {', '.join(names)}", *parts)
         return time.monotonic() - began
 
     def balance(self, *, timeout_s: float = 60.0) -> dict[str, Account]:

@@ -153,7 +153,7 @@ class Stack:
         self.agent_config.unlink(missing_ok=True)
         self.site.start()
         wait_for(self.agent_config.exists, 30, "the site to be ready", self.site)
-        wait_for(lambda: _listens(self.link_port), 30, "the link to listen", self.link)
+        wait_for(lambda: listens(self.link_port), 30, "the link to listen", self.link)
         if self.starts_edge:
             self.edge.start()
 
@@ -265,7 +265,8 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _listens(port: int) -> bool:
+def listens(port: int) -> bool:
+    """Tell whether somebody takes connections on a port of the loopback address."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
