@@ -8,6 +8,7 @@ A receipt deletes nothing. What counts as lost: everything, when nothing was com
 """
 
 import bisect
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from lode_wire.messages import Ack
@@ -15,6 +16,9 @@ from lode_wire.messages import Ack
 RETRY_S, MAX_RETRY_S = 3.0, 30.0
 STUCK_S = 30.0
 _FIRST, _AFTER_LOSS, _MOST = 32, 4, 4096  # batches not committed: at first, after a loss, at most
+_LEAST = 8  # and when commits take long
+_COMMIT_S = 0.75  # a commit later than this says that too much waits before the hub
+_GROWTH = 8  # of so many committed batches one more may go, once that has happened
 _DELAY_S = 0.75  # a receipt later than this says that too much is in the pipe
 _LOOK_S = 0.25  # between two looks for single losses
 _LEAST_BYTES = 128 << 10
@@ -81,6 +85,7 @@ class Window:
         self._tries: dict[int, int] = {}
         self._moved_s, self._retry_s = 0.0, RETRY_S
         self._eased_s, self._looked_s = 0.0, 0.0
+        self._slowed_s: float | None = None  # when commits were late
         self._unconfirmed_since_s: float | None = None
         self.refused = 0
 
@@ -131,13 +136,13 @@ class Window:
         known = self._committed.setdefault(ack.epoch, Committed())
         has_moved = known.take(ack)
         done = [b for b, s in self._on_way.items() if s.epoch == ack.epoch and s.seq in known]
+        self._adapt_to_commits(done, now_s)
         for batch in done:
             sent = self._on_way.pop(batch)
             self._last_committed_order = max(self._last_committed_order, sent.order)
             self._tries.pop(batch, None)
         self._credit = min(ack.credit, _MOST)
         if done or has_moved:
-            self._allowed = min(_MOST, self._allowed + len(done))
             self._moved_s, self._retry_s = now_s, RETRY_S
             self._unconfirmed_since_s = None
 
@@ -190,11 +195,24 @@ class Window:
             self._bytes_limit = max(_LEAST_BYTES, self._bytes_limit * 6 // 10)
             self._eased_s = now_s
 
+    def _adapt_to_commits(self, done: Sequence[int], now_s: float) -> None:
+        """Learn how much may wait in the broker and the hub, where what is new queues behind it."""
+        if not done:
+            return
+        delay_s = max(now_s - self._on_way[batch].sent_s for batch in done)
+        if delay_s <= _COMMIT_S:
+            more = len(done) if self._slowed_s is None else -(-len(done) // _GROWTH)
+            self._allowed = min(_MOST, self._allowed + more)
+        elif self._slowed_s is None or now_s - self._slowed_s > delay_s:  # once in a round
+            on_way = min(self._allowed, len(self._on_way))
+            self._allowed = max(min(_LEAST, self._allowed), on_way * 6 // 10)
+            self._slowed_s = now_s
+
     def _patience_s(self, batch: int) -> float:
         return min(RETRY_S * 2.0 ** self._tries.get(batch, 0), MAX_RETRY_S)
 
     def _clear(self, now_s: float, *, allowed: int) -> None:
         self._on_way.clear()
         self._tries.clear()
-        self._allowed = allowed
+        self._allowed, self._slowed_s = allowed, None
         self._moved_s = now_s
