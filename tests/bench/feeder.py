@@ -1,6 +1,6 @@
 """An agent without devices: the real spool and uplink, fed with premade readings.
 
-announce ─► "ready" ─► go ─► poll after poll ─► "done"
+announce ─► (backlog ─►) "ready" ─► go ─► poll after poll (─► when the backlog was gone)
 """
 
 import gc
@@ -41,14 +41,32 @@ def main() -> None:
         polls = list(_polls(feed, [spool.numbers[name] for name in names]))
         gc.freeze()
         gc.disable()
-        if not feed.connects_late:
+        if feed.backlog_polls:
+            for poll in polls[: feed.backlog_polls]:
+                spool.put(poll)
+                spool.flush().result(60)
+        else:
             uplink.start()
         print("ready", flush=True)
-        _feed(feed, spool, polls)
-        if feed.connects_late:
-            uplink.start()
-        print("done", flush=True)
         sys.stdin.readline()
+        if feed.backlog_polls:
+            spool.on_commit.append(_Drain(spool))
+            uplink.start()
+        _feed(feed, spool, polls[feed.backlog_polls :])
+        sys.stdin.readline()
+
+
+class _Drain:
+    """Says once when all is gone that was observed before it was made."""
+
+    def __init__(self, spool: Spool) -> None:
+        self._spool, self._before_ms, self._is_told = spool, time.time() * 1000, False
+
+    def __call__(self) -> None:
+        oldest_ms = self._spool.depth.oldest_ms
+        if not self._is_told and (oldest_ms is None or oldest_ms >= self._before_ms):
+            self._is_told = True
+            print(time.monotonic(), flush=True)
 
 
 def _uplink(feed: Feed, spool: Spool) -> Uplink:
@@ -93,14 +111,13 @@ def _polls(feed: Feed, numbers: Sequence[int]) -> Iterator[list[RigReading]]:
 def _feed(feed: Feed, spool: Spool, polls: Sequence[list[RigReading]]) -> None:
     changed = threading.Event()
     spool.on_commit.append(changed.set)
-    sys.stdin.readline()
     due_s = time.monotonic()
     for poll in polls:
         if feed.every_s:
-            due_s += feed.every_s
             _live(spool, poll, due_s, feed.every_s)
+            due_s += feed.every_s
             continue
-        while spool.depth.batches >= feed.depth and not feed.connects_late:
+        while spool.depth.batches >= feed.depth:
             changed.clear()
             changed.wait(0.2)
         spool.put(poll)

@@ -92,7 +92,7 @@ def measure(found: Stack) -> Flood:
         time.sleep(WINDOW_S)
         used = cpu.used_s(roots) - used
         end_s, after = counted(db)
-        p50_s, p99_s = (ages.percentile(p, begin_s, end_s) for p in (50, 99))
+        p50_s, p99_s = np.percentile(ages.between(begin_s, end_s), [50, 99])
         groups = stage.count(db, "(select distinct xmin::text from rig_reading) t")
     rate = (after - before) / (end_s - begin_s)
     cpu_us = {name: 1e6 * each / (after - before) for name, each in used.items()}

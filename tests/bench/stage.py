@@ -17,11 +17,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
 import psycopg
 
 from lode_sim.stack import Stack, free_port, wait_for
 
+WATCH_S = 0.02
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -60,10 +60,10 @@ class Feed:
     rigs: int
     polls: int
     interval_s: float = 10.0
-    first_ms: int = 0  # of the first poll; 0: every poll is made when it is sent, and then live
-    every_s: float = 0.0  # between two polls, by the clock; 0: as fast as the spool empties
+    first_ms: int = 0  # of the first poll
+    every_s: float = 0.0  # between two polls, by the clock, then live; 0: as fast as it can
     depth: int = 64  # batches in the spool, above which it waits
-    connects_late: bool = False  # first spools all it has without a broker
+    backlog_polls: int = 0  # spooled before it connects, up to the present
 
 
 class Feeder:
@@ -107,12 +107,12 @@ class Feeder:
 
 @contextmanager
 def feeders(found: Stack, feeds: Sequence[Feed]) -> Iterator[list[Feeder]]:
-    """Start feeders and wait until the hub knows their rigs; end them at the end."""
+    """Start feeders and wait until the hub knows the connected ones' rigs; end them at the end."""
     started = [Feeder(feed) for feed in feeds]
     try:
         for feeder in started:
             assert feeder.ready() == "ready"
-        wanted = sum(feed.rigs for feed in feeds)
+        wanted = sum(feed.rigs for feed in feeds if not feed.backlog_polls)
         with psycopg.connect(found.database_url(), autocommit=True) as db:
             wait_for(lambda: count(db, "device_number") >= wanted, 60, "the devices", found.hub)
         yield started
@@ -141,24 +141,27 @@ def count(db: psycopg.Connection[Any], table: str) -> int:
 
 
 class Ages(threading.Thread):
-    """Watches how old readings are when they are first seen in the database."""
+    """Watches how old readings are when they are first seen in the database.
 
-    def __init__(self, url: str, agent: str, *, every_s: float = 0.02) -> None:
+    Of all agents whose name is like `agents`, every `of`-th rig; what was observed before
+    `since_ms` does not count.
+    """
+
+    def __init__(self, url: str, agents: str, *, of: int = 1, since_ms: int = 0) -> None:
         super().__init__(daemon=True)
-        self._url, self._agent, self._every_s = url, agent, every_s
+        self._url, self._rigs, self._since_ms = url, (agents, of), since_ms
         self._over = threading.Event()
         self.seen: list[tuple[float, float]] = []  # when (monotonic), and how old in s
 
     def run(self) -> None:
         last: dict[int, int] = {}
-        with psycopg.connect(self._url, autocommit=True) as db:
-            db.prepare_threshold = 0
-            while not self._over.wait(self._every_s):
+        with psycopg.connect(self._url, autocommit=True, prepare_threshold=0) as db:
+            while not self._over.wait(WATCH_S):
                 # The instant of the snapshot, not of the answer: the query itself takes a while.
                 now_s, now_ms = time.monotonic(), time.time() * 1000
-                for device, at_ms in db.execute(_LAST, (self._agent,)).fetchall():
-                    if last.get(device, 0) < at_ms:
-                        if device in last:
+                for device, at_ms in db.execute(_LAST, self._rigs).fetchall():
+                    if last.get(device, self._since_ms) < at_ms:
+                        if device in last or self._since_ms:
                             self.seen.append((now_s, (now_ms - at_ms) / 1000))
                         last[device] = at_ms
 
@@ -170,14 +173,13 @@ class Ages(threading.Thread):
         self._over.set()
         self.join(10)
 
-    def percentile(self, percent: float, from_s: float = 0.0, to_s: float = np.inf) -> float:
-        """Give a percentile of the ages, in s, of what was seen between two instants."""
-        ages = [age_s for seen_s, age_s in self.seen if from_s <= seen_s <= to_s]
-        assert ages, "nothing was seen"
-        return float(np.percentile(ages, percent))
+    def between(self, from_s: float, to_s: float) -> list[float]:
+        """Give the ages, in s, of what was seen between two instants."""
+        return [age_s for seen_s, age_s in self.seen if from_s <= seen_s <= to_s]
 
 
 _LAST = (
     "select l.device_id, (extract(epoch from l.at) * 1000)::bigint from rig_last l "
-    "join device d on d.id = l.device_id join agent a on a.id = d.agent_id where a.name = %s"
+    "join device d on d.id = l.device_id join agent a on a.id = d.agent_id "
+    "where a.name like %s and d.id %% %s = 0"
 )
