@@ -9,9 +9,9 @@ from tests.system.fleet import Fleet, assert_books_notice
 from tests.system.nats_cluster import Cluster
 
 SITES = ("south", "east")
-KILLS = 6
+KILLS = 3
 DOWN_S = 2.0
-BACK_S = 60.0
+BACK_S = 90.0  # NATS elects a leader for each session; with two cores for all that takes its time
 
 
 @pytest.fixture
