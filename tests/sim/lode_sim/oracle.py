@@ -5,7 +5,7 @@ of that rig or meter carries. So every served reading can be looked for, and cou
 """
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,7 +24,7 @@ class Account:
     stored: int  # rows of all kinds in the database
     rigs: int
     lost: list[Key]  # served, not stored, and no gap says why
-    explained: int  # served, not stored, but within a gap
+    explained: int  # served, not stored, but within a gap or come too late and said to be
     doubled: list[Key]
     gaps: dict[str, int] = field(default_factory=dict)
 
@@ -43,9 +43,14 @@ def account(truth: Path, database_url: str, *, since_ms: int = 0, agent: str = "
     with psycopg.connect(database_url, autocommit=True) as db:
         stored = _stored(db, since_ms, agent)
         gaps = _gaps(db, agent)
+        unheard = _unheard(db, agent)
         rows = _count(db, since_ms)
     missing = [key for key in served if key not in stored]
-    lost = [key for key in missing if not _is_explained(served[key], gaps)]
+    lost = [
+        key
+        for key in missing
+        if not _is_explained(served[key], gaps) and not _is_unheard(served[key], unheard[key[:2]])
+    ]
     return Account(
         served=len(served),
         stored=rows,
@@ -113,6 +118,34 @@ def _count(db: psycopg.Connection[tuple[object, ...]], since_ms: int) -> int:
 def _gaps(db: psycopg.Connection[tuple[object, ...]], agent: str) -> list[tuple[str, float, float]]:
     rows = db.execute(_GAPS, {"agent": agent})
     return [(str(r), float(str(a)), float(str(b))) for r, a, b in rows]
+
+
+_UNHEARD = """
+    select p.kind, d.name, extract(epoch from p.at) * 1000
+    from (
+        select 'rig' as kind, device_id, at from rig_reading
+        where accepted_shares is null and quality & 31 <> 0
+        union all
+        select 'meter', device_id, at from meter_reading
+        where energy_in_kwh is null and quality & 31 <> 0
+    ) p
+    join device d on d.id = p.device_id join agent a on a.id = d.agent_id
+    where %(agent)s in ('', a.name)
+"""
+
+
+def _unheard(
+    db: psycopg.Connection[tuple[object, ...]], agent: str
+) -> dict[tuple[str, str], list[float]]:
+    """List the polls that say themselves that no usable answer came in time, by device."""
+    found: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for kind, device, at_ms in db.execute(_UNHEARD, {"agent": agent}):
+        found[str(kind), str(device)].append(float(str(at_ms)))
+    return found
+
+
+def _is_unheard(at_ms: int, polls: list[float]) -> bool:
+    return any(begun <= at_ms <= begun + _POLL_MS + 1000 for begun in polls)
 
 
 def _is_explained(at_ms: int, gaps: list[tuple[str, float, float]]) -> bool:
