@@ -6,13 +6,13 @@ from lode_sim.oracle import Account, account
 from lode_sim.stack import Stack
 
 
-def balance(stack: Stack, *, since_ms: int = 0, timeout_s: float = 60.0) -> Account:
+def balance(stack: Stack, *, skews_ms: tuple[int, ...] = (0,), timeout_s: float = 60.0) -> Account:
     """Stop the site, wait for the rest to arrive, and give the last account, balanced or not."""
     if stack.site.is_running:
         stack.site.stop()
     until = time.monotonic() + timeout_s
     while True:
-        result = account(stack.truth, stack.database_url(), since_ms=since_ms)
+        result = account(stack.truth, stack.database_url(), skews_ms=skews_ms)
         if not result.lost or time.monotonic() > until:
             return result
         time.sleep(0.5)

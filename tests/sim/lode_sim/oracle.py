@@ -34,10 +34,18 @@ class Account:
         return not self.lost and not self.doubled and self.stored > 0
 
 
-def account(truth: Path, database_url: str, *, since_ms: int = 0, agent: str = "") -> Account:
+def account(
+    truth: Path,
+    database_url: str,
+    *,
+    since_ms: int = 0,
+    agent: str = "",
+    skews_ms: tuple[int, ...] = (0,),
+) -> Account:
     """Compare a site's truth with the database, from a time on (Unix ms).
 
-    Where several sites report, `agent` says whose readings are looked at.
+    Where several sites report, `agent` says whose readings are looked at. Where the agent's clock
+    is set back, `skews_ms` says by how much.
     """
     served = _served(truth, since_ms)
     with psycopg.connect(database_url, autocommit=True) as db:
@@ -49,7 +57,11 @@ def account(truth: Path, database_url: str, *, since_ms: int = 0, agent: str = "
     lost = [
         key
         for key in missing
-        if not _is_explained(served[key], gaps) and not _is_unheard(served[key], unheard[key[:2]])
+        if not any(
+            _is_explained(served[key] - skew_ms, gaps)
+            or _is_unheard(served[key] - skew_ms, unheard[key[:2]])
+            for skew_ms in skews_ms
+        )
     ]
     return Account(
         served=len(served),
