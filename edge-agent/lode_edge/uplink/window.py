@@ -16,9 +16,9 @@ from lode_wire.messages import Ack
 RETRY_S, MAX_RETRY_S = 3.0, 30.0
 STUCK_S = 30.0
 _FIRST, _AFTER_LOSS, _MOST = 32, 4, 4096  # batches not committed: at first, after a loss, at most
-_LEAST = 8  # and when commits take long
-_COMMIT_S = 0.75  # a commit later than this says that too much waits before the hub
-_GROWTH = 8  # of so many committed batches one more may go, once that has happened
+_LEAST = 16  # and when commits take long
+_COMMIT_S = 0.8  # a commit later than this says that too much waits before the hub
+_GROWTH = 4  # of so many committed batches one more may go, once that has happened
 _DELAY_S = 0.75  # a receipt later than this says that too much is in the pipe
 _LOOK_S = 0.25  # between two looks for single losses
 _LEAST_BYTES = 128 << 10
@@ -205,7 +205,8 @@ class Window:
             self._allowed = min(_MOST, self._allowed + more)
         elif self._slowed_s is None or now_s - self._slowed_s > delay_s:  # once in a round
             on_way = min(self._allowed, len(self._on_way))
-            self._allowed = max(min(_LEAST, self._allowed), on_way * 6 // 10)
+            fitting = int(on_way * max(0.6, _COMMIT_S / delay_s))
+            self._allowed = max(min(_LEAST, self._allowed), fitting)
             self._slowed_s = now_s
 
     def _patience_s(self, batch: int) -> float:
