@@ -143,13 +143,16 @@ def count(db: psycopg.Connection[Any], table: str) -> int:
 class Ages(threading.Thread):
     """Watches how old readings are when they are first seen in the database.
 
-    Of all agents whose name is like `agents`, every `of`-th rig; what was observed before
+    Of all agents whose name is like `agents`, every `of`-th device; what was observed before
     `since_ms` does not count.
     """
 
-    def __init__(self, url: str, agents: str, *, of: int = 1, since_ms: int = 0) -> None:
+    def __init__(
+        self, url: str, agents: str, *, of: int = 1, since_ms: int = 0, table: str = "rig_last"
+    ) -> None:
         super().__init__(daemon=True)
-        self._url, self._rigs, self._since_ms = url, (agents, of), since_ms
+        self._url, self._devices, self._since_ms = url, (agents, of), since_ms
+        self._statement = _LAST.format(table)
         self._over = threading.Event()
         self.seen: list[tuple[float, float]] = []  # when (monotonic), and how old in s
 
@@ -159,9 +162,9 @@ class Ages(threading.Thread):
             while not self._over.wait(WATCH_S):
                 # The instant of the snapshot, not of the answer: the query itself takes a while.
                 now_s, now_ms = time.monotonic(), time.time() * 1000
-                for device, at_ms in db.execute(_LAST, self._rigs).fetchall():
+                for device, at_ms in db.execute(self._statement, self._devices).fetchall():
                     if last.get(device, self._since_ms) < at_ms:
-                        if device in last or self._since_ms:
+                        if device in last or self._since_ms > 1:
                             self.seen.append((now_s, (now_ms - at_ms) / 1000))
                         last[device] = at_ms
 
@@ -179,7 +182,7 @@ class Ages(threading.Thread):
 
 
 _LAST = (
-    "select l.device_id, (extract(epoch from l.at) * 1000)::bigint from rig_last l "
+    "select l.device_id, (extract(epoch from l.at) * 1000)::bigint from {} l "
     "join device d on d.id = l.device_id join agent a on a.id = d.agent_id "
     "where a.name like %s and d.id %% %s = 0"
 )
