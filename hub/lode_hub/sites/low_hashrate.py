@@ -3,7 +3,8 @@
 Begins when it has made less than 85 % of its rating for 3 minutes and in at least 3 readings, not
 in the first 10 minutes of its uptime. Ends when it has made more than 92 % for 1 minute. A rig that
 reports a fault and not its hashrate makes less than it should; one that sleeps, is curtailed or
-tunes is not judged, and neither is one without a rating.
+tunes is not judged, and neither is one without a rating. A rig that answers and does not say what
+it is doing is judged by the hashrate that it reports, if it reports one.
 """
 
 import numpy as np
@@ -109,7 +110,8 @@ def _ratio(reading: Table, facts: Table) -> np.ndarray:
 
 
 def _mines(reading: Table) -> Mask:
-    mask: Mask = (reading["state"] == State.MINING) | (reading["state"] == State.FAULTED)
+    # Unknown too: a rig that answers, says that it makes nothing and not why, earns nothing.
+    mask: Mask = np.isin(reading["state"], (State.MINING, State.FAULTED, State.UNKNOWN))
     return mask
 
 

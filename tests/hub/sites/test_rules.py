@@ -123,6 +123,16 @@ BOARDLESS = {"hashrate_ths": 66.0, "boards_alive": 2}
         pytest.param(every(120, 2, LOW), [], id="two readings are not three"),
         pytest.param(every(10, 19, BOARDLESS), [(180, "boards-missing")], id="a board is gone"),
         pytest.param(every(10, 19, FAULTED), [(180, "faulted")], id="a fault makes nothing"),
+        pytest.param(
+            every(10, 19, {**LOW, "state": State.UNKNOWN}),
+            [(180, "below-rating")],
+            id="no reason given is no excuse",
+        ),
+        pytest.param(
+            every(10, 60, {"state": State.UNKNOWN, "hashrate_ths": NAN}),
+            [],
+            id="neither state nor hashrate known",
+        ),
         pytest.param(every(10, 60, HALF), [], id="85 % is enough"),
         pytest.param(every(10, 60, ASLEEP), [], id="a sleeper owes nothing"),
         pytest.param(every(10, 60, CURTAILED), [], id="neither does a curtailed one"),
