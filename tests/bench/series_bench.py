@@ -17,14 +17,14 @@ from psycopg import sql
 
 from lode_hub.queries import Queries
 from lode_hub.store import Store, rollups
-from lode_sim.stack import Stack
+from lode_sim.stack import Stack, wait_for
 from tests.bench import stage
 from tests.bench.figure import Figure
 from tests.system.hub_api import first_password
 
 RIGS = 10_000
 TIMES = 30
-CHART_LIMIT_MS = 200.0
+CHART_LIMIT_MS, COMPLEX_LIMIT_MS = 200.0, 2_000.0
 API_LIMIT_MS, API_RATE, API_LOAD_S = 100.0, 200, 15.0
 BUCKETS = {"1m": ("1 minute", 120), "15m": ("15 minutes", 97), "1h": ("1 hour", 25)}
 
@@ -35,15 +35,14 @@ def run() -> Iterator[Figure]:
         fill(found.database_url())
         queries = asyncio.run(ask_queries(found.database_url()))
         api, load = asyncio.run(ask_api(found))
-    limits = {"24 h": CHART_LIMIT_MS}
     for name, took in {**queries, **api}.items():
-        limit = next((limit for part, limit in limits.items() if part in name), None)
+        limit = CHART_LIMIT_MS if "one rig" in name else COMPLEX_LIMIT_MS
         yield Figure(
             name=f"series: {name}, median",
             value=statistics.median(took),
             unit="ms",
-            ratio=None if limit is None else statistics.median(took) / limit,
-            against="" if limit is None else f"the limit of {limit:.0f} ms (most {max(took):.0f})",
+            ratio=statistics.median(took) / limit,
+            against=f"the limit of {limit:,.0f} ms (most {max(took):.0f})",
         )
     for percent in (50, 99):
         value = float(np.percentile(load, percent))
@@ -59,6 +58,8 @@ def run() -> Iterator[Figure]:
 def fill(url: str) -> None:
     """Store a fleet, its last readings, and a day of rollups (of minutes only the last hours)."""
     with psycopg.connect(url, autocommit=True) as db:
+        parts = "pg_inherits where inhparent = 'rig_1m'::regclass"
+        wait_for(lambda: stage.count(db, parts) > 1, 30, "the partitions")
         db.execute(_FLEET, {"rigs": RIGS})
         for suffix, (step, buckets) in BUCKETS.items():
             db.execute(_rollup(suffix), {"step": step, "buckets": buckets})
@@ -81,7 +82,7 @@ async def ask_queries(url: str) -> dict[str, list[float]]:
         "the live figures of 10,000 rigs": await timed(queries.pulse, 5),
     }
     assert len(await queries.rigs()) == RIGS
-    assert len((await queries.series(1, "hashrate_ths", "day")).points) >= 90
+    assert len((await queries.series(1, "hashrate_ths", "day")).at_ms) >= 90
     await store.close()
     return found
 
