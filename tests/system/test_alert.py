@@ -38,6 +38,7 @@ def test_an_overheating_rig_is_mailed_acknowledged_and_resolved(warm):
     )
 
 
+@pytest.mark.slow
 def test_a_hung_rig_is_unreachable_and_the_others_go_on(warm):
     api = HubApi(warm)
     warm.control("fault", "hang", "rig-005")

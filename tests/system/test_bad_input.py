@@ -4,6 +4,7 @@ import time
 
 import msgspec
 import paho.mqtt.client as mqtt
+import pytest
 
 from lode_sim.stack import wait_for
 from lode_wire import codec, records, topics
@@ -35,6 +36,7 @@ def test_garbage_from_a_valid_agent_is_quarantined_and_counted(launch):
     assert_balanced(balance(stack), served=5)
 
 
+@pytest.mark.slow
 def test_devices_that_talk_nonsense_are_marked_and_the_rest_goes_on(launch):
     stack = launch(rigs=10, interval_s=1.0)
     api = HubApi(stack)

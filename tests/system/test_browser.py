@@ -52,6 +52,7 @@ def test_a_person_sees_a_fault_and_acknowledges_it(page: Page):
     assert [a["acknowledged_by"] for a in api.alerts() if a["subject"] == "rig-003"] == ["admin"]
 
 
+@pytest.mark.slow
 @pytest.mark.needs("chromium")
 def test_the_page_survives_a_restart_of_the_hub(page: Page):
     expect(page.get_by_text("TH/s").or_(page.get_by_text("PH/s")).first).to_be_visible()

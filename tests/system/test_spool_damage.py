@@ -3,11 +3,14 @@
 import sqlite3
 from contextlib import closing
 
+import pytest
+
 from lode_sim.stack import wait_for
 from tests.system.books import assert_balanced, balance
 from tests.system.hub_api import HubApi
 
 
+@pytest.mark.slow
 def test_one_flipped_bit_is_found_and_said(launch):
     stack = launch(rigs=30, interval_s=0.5)
     api = HubApi(stack)
