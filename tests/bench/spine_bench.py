@@ -123,7 +123,7 @@ def copy(db: psycopg.Connection[Any], group: int) -> float:
 def taken(db: psycopg.Connection[Any]) -> tuple[int, bytes]:
     """Take committed rows in COPY's binary form; give the size of one, and all."""
     statement = f"copy (select * from rig_reading limit {COPIED}) to stdout (format binary)"
-    with db.cursor() as cursor, cursor.copy(statement) as out:  # type: ignore[arg-type]
+    with db.cursor() as cursor, cursor.copy(statement) as out:
         rows = b"".join(out)[len(_HEADER) : -len(_TRAILER)]
     size = len(rows) // stage.count(db, f"(select from rig_reading limit {COPIED}) t")
     # Nothing is missing in these readings, so that every row has the same size and fields.

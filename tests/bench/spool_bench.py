@@ -2,7 +2,7 @@
 
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from lode_edge.spool import Origin, Spool
@@ -36,7 +36,7 @@ def run() -> Iterator[Figure]:
     )
 
 
-def spooled(chunk: list[records.Record]) -> float:
+def spooled(chunk: Sequence[records.Record]) -> float:
     """Hand chunks over as fast as the spool takes them; give records a second on disk."""
     with tempfile.TemporaryDirectory() as home:
         origin = Origin(directory=Path(home), agent="bench")
