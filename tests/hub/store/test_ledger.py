@@ -144,6 +144,7 @@ class LedgerMachine(RuleBasedStateMachine):
     )
     def group(self, writer, seqs, commits):
         self.loop.run_until_complete(self.write(self.caches[writer], seqs, commits=commits))
+        self.all_came(seqs if commits else [])
 
     @rule(seqs=st.lists(st.tuples(st.integers(0, 1), NUMBERS), min_size=2, max_size=10))
     def two_at_once(self, seqs):
@@ -151,6 +152,13 @@ class LedgerMachine(RuleBasedStateMachine):
             await asyncio.gather(*(self.write(cache, seqs) for cache in self.caches))
 
         self.loop.run_until_complete(both())
+        # Only now: the second may hear of its commit before the first hears of its own.
+        self.all_came(seqs)
+
+    def all_came(self, seqs):
+        for which, seq in seqs:
+            source_id = self.sources[which]
+            assert seq in self.come[source_id] | self.void[source_id]
 
     @rule(which=st.integers(0, 1), span=SPANS)
     def gap_record(self, which, span):
@@ -171,8 +179,6 @@ class LedgerMachine(RuleBasedStateMachine):
         for source_id, seq in fresh if commits else ():
             assert seq not in self.come[source_id] | self.void[source_id], "taken twice"
             self.come[source_id].add(seq)
-        for source_id, seq in wanted if commits else ():
-            assert seq in self.come[source_id] | self.void[source_id]
 
     async def voided(self, source_id, span):
         async with self.store.pool.connection() as conn, conn.transaction():
