@@ -143,6 +143,32 @@ def test_late_receipts_narrow_the_pipe_and_prompt_ones_widen_it() -> None:
     assert window._bytes_limit > 2 * narrow
 
 
+def test_late_commits_shorten_the_queue_before_the_hub_and_prompt_ones_lengthen_it() -> None:
+    window = opened(1000)
+    window.acknowledged(ack(0, credit=1000), 0.0)
+
+    def round_of(first: int, begun_s: float, takes_s: float) -> int:
+        """Send all there is room for, and have it committed so much later; give how many."""
+        seq = first
+        while room(window):
+            send(window, seq, at_s=begun_s)
+            window.receipt(1000 + seq, begun_s, is_refused=False)
+            seq += 1
+        window.acknowledged(ack(seq - 1, credit=1000), begun_s + takes_s)
+        return seq - first
+
+    sent, sizes = 1, []
+    for turn in range(12):
+        sizes.append(round_of(sent, 10.0 * turn, 0.1 if turn < 4 else 3.0))
+        sent += sizes[-1]
+    assert sizes[:4] == [32, 64, 128, 256]  # doubling while commits are prompt
+    assert sizes[4:] == sorted(sizes[4:], reverse=True)
+    assert sizes[-1] == 16  # never so few that a slow hub has nothing to group
+    grown = [round_of(sent := sent + 1000, 200.0 + turn, 0.1) for turn in range(4)]
+    assert grown == sorted(grown)
+    assert 16 < grown[-1] < 64  # carefully, once commits have been late
+
+
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
 def test_what_is_committed_is_known_in_any_order_of_acks(order: tuple[int, ...]) -> None:
     acks = [ack(0, (5, 6)), ack(2, (5, 7), (10, 10)), ack(6, (7, 8))]
