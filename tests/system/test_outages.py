@@ -50,7 +50,7 @@ def test_an_agent_booted_without_a_broker_keeps_everything(launch):
     stack = launch(rigs=30, interval_s=0.5, starts_edge=False)
     stack.control("link", "cut")
     stack.edge.start()
-    wait_for(lambda: stack.spool()["records"] > 500, 30, "the spool to fill", stack.edge)
+    wait_for(lambda: stack.spool()["records"] > 1500, 60, "the spool to fill", stack.edge)
     assert HubApi(stack).readings() == 0
     stack.control("link", "pass")
     assert_balanced(balance(stack), served=100)
