@@ -44,7 +44,6 @@ F64 = Annotated[float, Scalar("f8", "d", 8)]
 I16 = Annotated[int, Scalar("i2", "h", 2)]
 I32 = Annotated[int, Scalar("i4", "i", 4)]
 I64 = Annotated[int, Scalar("i8", "q", 8)]
-U8 = Annotated[int, Scalar("u1", "B", 1)]
 U16 = Annotated[int, Scalar("u2", "H", 2)]
 U32 = Annotated[int, Scalar("u4", "I", 4)]
 

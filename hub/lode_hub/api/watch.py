@@ -25,7 +25,6 @@ QUARANTINED = Gauge("lode_quarantined", "Payloads in quarantine", ["agent"])
 AGENT_LAG_S = Gauge("lode_agent_lag_seconds", "Age of the oldest batch that waits", ["agent"])
 SPOOL_RECORDS = Gauge("lode_agent_spool_records", "Records an agent still keeps", ["agent"])
 PART_RESTARTS = Gauge("lode_part_restarts", "How often a part of the hub was restarted", ["part"])
-LIVE_SUBSCRIBERS = Gauge("lode_live_subscribers", "Pages and sockets that listen for changes")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -75,7 +75,6 @@ def _close(stack: Stack, since_ms: int) -> int:
     url = stack.database_url()
     alerts = _alerts(url, since_ms)
     stack.site.stop()
-    result = account(stack.truth, url, since_ms=since_ms)
     try:
         wait_for(lambda: not account(stack.truth, url, since_ms=since_ms).lost, 20, "the rest")
     except StackError:
