@@ -38,8 +38,9 @@ CHECKS = [["ruff", "format", "--check"], ["ruff", "check"], ["mypy"], ["lint-imp
 # Which extras each part is locked with.
 LOCKED = {
     "dev": ["pyproject.toml", "--extra", "dev"],
-    "edge": ["edge-agent/pyproject.toml", "--extra", "asic", "--extra", "modbus"],
+    "edge": ["edge-agent/pyproject.toml", "--all-extras"],
     "hub": ["hub/pyproject.toml", "ui/pyproject.toml", "--extra", "embedded"],
+    "peers": ["tests/peers/peers.in"],
 }
 
 
@@ -103,7 +104,7 @@ def lock() -> None:
     """Pin every dependency with hashes, one file per part, without any download address."""
     for name, what in LOCKED.items():
         # The parts are pinned as they are tested: within the whole project's pins.
-        within = [] if name == "dev" else ["--constraint", str(LOCKS / "dev.txt")]
+        within = ["--constraint", str(LOCKS / "dev.txt")] if name in {"edge", "hub"} else []
         command = [str(BIN / "uv"), "pip", "compile", "--quiet", "--universal", "--upgrade"]
         command += ["--python-version", "3.11", "--generate-hashes", "--no-annotate"]
         command += [
