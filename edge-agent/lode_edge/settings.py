@@ -80,7 +80,7 @@ class DeviceEntry:
     """One device to be read, as the settings name it."""
 
     name: Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")]
-    driver: Literal["asic", "modbus"]
+    driver: Literal["asic", "modbus", "opcua", "mqtt", "sparkplug", "snmp"]
     address: Address  # the port is the driver's usual one when it is not given
     kind: Literal["rig", "meter", "sensor", "pdu", "plc", "other"]
     rack: Annotated[str, Field(max_length=128)] = ""
@@ -88,6 +88,8 @@ class DeviceEntry:
     profile: Annotated[str, Field(max_length=128)] = ""  # lode_profiles name; empty: by model
     unit: Annotated[int, Field(ge=0, le=255)] = 1  # modbus only
     timeout_s: Annotated[float, Field(ge=0.05, le=60)] = 2.0
+    feeder: Annotated[str, Field(max_length=128)] = ""  # the meter that its power goes through
+    outlet: Annotated[str, Field(max_length=140)] = ""  # pdu:number, where a PDU switches it
 
 
 class AgentSettings(BaseModel, frozen=True, extra="forbid"):
@@ -147,6 +149,17 @@ class UplinkSettings(BaseModel, frozen=True, extra="forbid"):
     window_bytes: Annotated[int, Field(ge=64 << 10)] = 4 << 20
 
 
+class ControlSettings(BaseModel, frozen=True, extra="forbid"):
+    """What the agent needs to act; without an envelope it only reads."""
+
+    envelope_file: Path | None = None  # the site's limits, signed by its owner
+    owner_key_file: Path | None = None  # PEM: who may sign the envelope
+    hub_keys_file: Path | None = None  # PEM: who may sign commands
+    secrets_file: Path | None = None  # passwords of devices; only the agent's account may read it
+    images_dir: Path | None = None  # firmware images that may be installed
+    interval_s: Annotated[float, Field(ge=0.2, le=60)] = 2.0  # between two looks at what is wished
+
+
 class Settings(BaseSettings):
     """All an agent is told."""
 
@@ -158,6 +171,7 @@ class Settings(BaseSettings):
     broker: BrokerSettings = BrokerSettings()
     spool: SpoolSettings = SpoolSettings()
     uplink: UplinkSettings = UplinkSettings()
+    control: ControlSettings = ControlSettings()
     devices: tuple[DeviceEntry, ...] = ()
 
     @field_validator("devices")

@@ -1,7 +1,7 @@
 """What every driver is: one device that says what it is and how it is."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from lode_edge.errors import DriverError
@@ -9,11 +9,19 @@ from lode_wire.records import Record
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Login:
+    """How to log in to a device; the password is shown nowhere."""
+
+    username: str = ""
+    password: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class DeviceEntry:
     """A device as the settings name it."""
 
     name: str
-    driver: str  # asic | modbus
+    driver: str  # asic | modbus | opcua | mqtt | sparkplug | snmp
     address: str  # host[:port]
     kind: str  # rig | meter | sensor | pdu | plc | other
     rack: str = ""
@@ -21,6 +29,9 @@ class DeviceEntry:
     profile: str = ""  # name of a description in lode_profiles; a rig may be found by its model
     unit: int = 1  # modbus only
     timeout_s: float = 2.0  # for one whole reading
+    feeder: str = ""  # the meter that its power goes through
+    outlet: str = ""  # pdu:number, where a PDU switches it
+    login: Login | None = None  # None: the vendor's default, if the driver knows it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,7 +53,10 @@ class Facts:
 
 
 class Driver(Protocol):
-    """One device. Nobody asks it two things at once: the poller holds the lock of its address."""
+    """One device that is polled.
+
+    Nobody reads it twice at once: the poller holds the lock of its address.
+    """
 
     address: str  # host:port; devices behind one gateway share it
 
@@ -65,6 +79,20 @@ class Driver(Protocol):
 
     async def close(self) -> None:
         """Let go of the connection, if there is one; may be called twice."""
+
+
+class Stream(Protocol):
+    """One device that speaks by itself, or tells a broker; it is listened to, not polled."""
+
+    address: str
+
+    async def run(
+        self, emit: Callable[[Sequence[Record]], None], learn: Callable[[Facts], None]
+    ) -> None:
+        """Listen until cancelled, over every loss of the connection.
+
+        Silence longer than the device's interval gives the record that says so, once an interval.
+        """
 
 
 def endpoint(address: str, port: int) -> tuple[str, int]:

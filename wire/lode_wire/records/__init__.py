@@ -20,13 +20,22 @@ from lode_wire.records.mining import (
     RigReading,
     State,
 )
-from lode_wire.records.state import Birth, Death, Device, DeviceKind, Gap, GapReason, Health
+from lode_wire.records.state import (
+    Birth,
+    Controls,
+    Death,
+    Device,
+    DeviceKind,
+    Gap,
+    GapReason,
+    Health,
+)
 
 KINDS: dict[str, type[Record]] = {
     kind.tag: kind
     for kind in (
         *(RigReading, MeterReading, PointReading),
-        *(Birth, Death, Device, Health, Gap),
+        *(Birth, Death, Device, Controls, Health, Gap),
         *(Block, Transaction, TokenTransfer, ChainEvent),
         *(Trade, BookDelta, BookSnapshot, BookGap, Candle),
         *(AuditRecord, Screening, Command, CommandState),
@@ -46,6 +55,7 @@ __all__ = [
     "ChainEventKind",
     "Command",
     "CommandState",
+    "Controls",
     "Death",
     "Device",
     "DeviceKind",

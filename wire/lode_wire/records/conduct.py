@@ -8,7 +8,7 @@ from lode_wire.records.base import Record
 
 
 class Stage(enum.IntEnum):
-    """How far a command has come; the last six are final."""
+    """How far a command has come; released, refused, failed and expired are final."""
 
     ACCEPTED = 1
     SENT = 2
@@ -48,10 +48,11 @@ class Screening(Record, frozen=True, kw_only=True):
 
 
 class Command(Record, frozen=True, kw_only=True):
-    """What the hub asks of an agent; the only record that travels down. `body` is what is signed.
+    """What the hub asks of an agent; the only record that travels down.
 
+    `body` is an order (`lode_wire.orders`), `target` the device it is for, empty for the site.
     `sequence` rises monotonically for each agent; outside `not_before_ms` to `expires_ms` the
-    command is refused.
+    command is refused. The signature covers every other field (`lode_wire.seal`).
     """
 
     tag: ClassVar[str] = "command"
@@ -71,7 +72,11 @@ class Command(Record, frozen=True, kw_only=True):
 
 
 class CommandState(Record, frozen=True, kw_only=True):
-    """A step in a command's life, with its reason and the evidence for it."""
+    """A step in a command's life, with its reason and the evidence for it.
+
+    `reason` begins with an `orders.Reason` where the step is a bad one; `evidence` is an
+    `orders.Evidence` as JSON, which names the device when the command is for several.
+    """
 
     tag: ClassVar[str] = "command_state"
     topic: ClassVar[str] = "interventions"

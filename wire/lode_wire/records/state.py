@@ -84,6 +84,27 @@ class Device(Record, frozen=True, kw_only=True):
     board_temp_max_c: F32 | None = None
 
 
+class Controls(Record, frozen=True, kw_only=True):
+    """What can be asked of a device: sent when it is known, and when it changes.
+
+    `offers` are action names; a device that offers nothing cannot be steered, and `blocked` says
+    why. Limits are the tighter of the device's own and the site envelope's.
+    """
+
+    tag: ClassVar[str] = "controls"
+    topic: ClassVar[str] = "state"
+
+    device: U32
+    offers: tuple[str, ...]
+    presets: tuple[str, ...] = ()
+    power_min_w: F32 | None = None
+    power_max_w: F32 | None = None
+    starts_left: U32 | None = None  # today, by the envelope; None: not limited
+    feeder: str = ""  # the meter that its power goes through
+    outlet: str = ""  # pdu:number
+    blocked: str = ""
+
+
 class Health(Record, frozen=True, kw_only=True):
     """How the agent is, every few seconds. Counters count from the agent's boot."""
 
