@@ -1,7 +1,7 @@
 """What each device speaks, measures and tolerates: descriptions as data, checked when loaded."""
 
 from lode_profiles.library import find_rig, load, meters, names, rigs
-from lode_profiles.registers import decode, span
+from lode_profiles.registers import decode
 from lode_profiles.schema import (
     MeterProfile,
     NumberType,
@@ -12,6 +12,7 @@ from lode_profiles.schema import (
     Register,
     RigProfile,
     Vector,
+    span,
 )
 
 __all__ = [

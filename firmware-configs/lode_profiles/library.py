@@ -11,10 +11,14 @@ from importlib.resources.abc import Traversable
 
 import msgspec
 
-from lode_profiles.registers import span
 from lode_profiles.schema import MeterProfile, Profile, ProfileError, RigProfile
 
-_KINDS: dict[str, type[Profile]] = {"rigs": RigProfile, "meters": MeterProfile}
+# Each folder holds descriptions of one shape.
+_KINDS: dict[str, type[Profile]] = {
+    "rigs": RigProfile,
+    "meters": MeterProfile,
+    "fans": MeterProfile,
+}
 
 
 def load(name: str) -> Profile:
@@ -23,8 +27,7 @@ def load(name: str) -> Profile:
     Raises:
         ProfileError: there is none of this name, or it is malformed.
     """
-    path = _paths().get(name)
-    if path is None:
+    if name not in _paths():
         known = ", ".join(names())
         raise ProfileError(f"profile {name!r}: unknown; use one of {known}")
     return _load(name)
@@ -73,30 +76,7 @@ def parse(text: str, kind: type[Profile], place: str) -> Profile:
         raise ProfileError(f"{place}: {error}".replace("`", "").replace("$.", "")) from None
     if profile.name:
         raise ProfileError(f"{place}: name is the file's name; remove the key")
-    if isinstance(profile, MeterProfile):
-        _check(profile, place)
     return profile
-
-
-def _check(profile: MeterProfile, place: str) -> None:
-    """Refuse what the types cannot say."""
-    both = set(profile.fields) & set(profile.points)
-    if both:
-        raise ProfileError(f"{place}: {min(both)} is both a field and a point; keep one")
-    slow = [name for name, register in profile.fields.items() if register.poll == "slow"]
-    if slow:
-        raise ProfileError(f"{place}: fields.{slow[0]}.poll is slow; a reading has every field")
-    registers = profile.registers()
-    named = [("probe.within", name) for name in (profile.probe.within if profile.probe else ())]
-    named += [("vectors.values", name) for vector in profile.vectors for name in vector.values]
-    for key, name in named:
-        if name not in registers:
-            raise ProfileError(f"{place}: {key} names {name!r}, which is no field and no point")
-    for name, register in registers.items():
-        if span(register.type) > profile.max_registers:
-            raise ProfileError(f"{place}: {name} is longer than max_registers allows")
-        if register.register + span(register.type) > 1 << 16:
-            raise ProfileError(f"{place}: {name} reaches beyond register 0xFFFF")
 
 
 def _unmarked(data: dict[str, object]) -> dict[str, object]:
@@ -111,21 +91,22 @@ def _unmarked(data: dict[str, object]) -> dict[str, object]:
 
 @functools.cache
 def _load(name: str) -> Profile:
-    path = _paths()[name]
-    folder = "rigs" if name in _names_in("rigs") else "meters"
+    folder, path = _paths()[name]
     profile = parse(path.read_text(encoding="utf-8"), _KINDS[folder], f"{folder}/{path.name}")
     return msgspec.structs.replace(profile, name=name)
 
 
 @functools.cache
-def _paths() -> dict[str, Traversable]:
-    return {name: path for folder in _KINDS for name, path in _names_in(folder).items()}
-
-
-@functools.cache
-def _names_in(folder: str) -> dict[str, Traversable]:
-    found = (files("lode_profiles") / folder).iterdir()
-    return {path.name[:-5]: path for path in found if path.name.endswith(".toml")}
+def _paths() -> dict[str, tuple[str, Traversable]]:
+    """Find every description's folder and file by its name."""
+    here = files("lode_profiles")
+    return {
+        path.name[:-5]: (folder, path)
+        for folder in _KINDS
+        if (here / folder).is_dir()
+        for path in (here / folder).iterdir()
+        if path.name.endswith(".toml")
+    }
 
 
 @functools.cache

@@ -17,11 +17,6 @@ _FORMATS: dict[NumberType, struct.Struct] = {
 }
 
 
-def span(kind: NumberType) -> int:
-    """Give how many registers a number of this type takes."""
-    return _FORMATS[kind].size // 2
-
-
 def decode(profile: MeterProfile, register: Register, raw: bytes) -> float | None:
     """Read a value from its own registers' bytes; None when the device marks it as missing."""
     form = _FORMATS[register.type]

@@ -26,6 +26,18 @@ Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
 Milliseconds = Annotated[int, msgspec.Meta(ge=0, le=60_000)]
 
 
+SPANS: dict[NumberType, int] = {
+    **{"u16": 1, "i16": 1},
+    **{"u32": 2, "i32": 2, "f32": 2},
+    **{"u64": 4, "i64": 4, "f64": 4},
+}
+
+
+def span(kind: NumberType) -> int:
+    """Give how many registers a number of this type takes."""
+    return SPANS[kind]
+
+
 class ProfileError(Exception):
     """A description that is missing or malformed; the message names the file and the key."""
 
@@ -118,6 +130,26 @@ class MeterProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         """List every register by the name of its field or point."""
         fields: dict[str, Register] = {str(name): place for name, place in self.fields.items()}
         return fields | self.points
+
+    def __post_init__(self) -> None:
+        """Refuse what the types cannot say."""
+        both = set(self.fields) & set(self.points)
+        if both:
+            raise ValueError(f"{min(both)} is both a field and a point; keep one")
+        slow = [name for name, register in self.fields.items() if register.poll == "slow"]
+        if slow:
+            raise ValueError(f"fields.{slow[0]}.poll is slow; a reading has every field")
+        registers = self.registers()
+        named = [("probe.within", name) for name in (self.probe.within if self.probe else ())]
+        named += [("vectors.values", name) for vector in self.vectors for name in vector.values]
+        for key, name in named:
+            if name not in registers:
+                raise ValueError(f"{key} names {name!r}, which is no field and no point")
+        for name, register in registers.items():
+            if span(register.type) > self.max_registers:
+                raise ValueError(f"{name} is longer than max_registers allows")
+            if register.register + span(register.type) > 1 << 16:
+                raise ValueError(f"{name} reaches beyond register 0xFFFF")
 
 
 Profile = RigProfile | MeterProfile
