@@ -1,10 +1,11 @@
-"""The command `lode-edge`: run, check, spool, probe."""
+"""The command `lode-edge`: run, check, spool, probe; and what its parts bring."""
 
 # ruff: noqa: PLC0415 -- each command loads only what it needs, so that the agent stays small
 
 import asyncio
 import contextlib
 import dataclasses
+import importlib
 import json
 import signal
 import sys
@@ -14,12 +15,34 @@ from types import ModuleType
 from typing import Annotated, Any, cast
 
 import typer
+from typer.core import TyperGroup
 
 from lode_edge.errors import EdgeError
 
 _PROGRAM_FAULT, _USER_FAULT = 1, 2
 
+# Commands of parts, each a module with an `app`; loaded only when they are asked for.
+_PARTS = {
+    "discover": "lode_edge.discover.cli",
+}
+
+
+class _Commands(TyperGroup):
+    """Knows the commands of the parts, too; typer does not say which click it stands on."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401
+        """Name every command."""
+        return [*super().list_commands(ctx), *_PARTS]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401
+        """Load a command."""
+        if cmd_name in _PARTS:
+            return typer.main.get_command(importlib.import_module(_PARTS[cmd_name]).app)
+        return super().get_command(ctx, cmd_name)
+
+
 app = typer.Typer(
+    cls=_Commands,
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,

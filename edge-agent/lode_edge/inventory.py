@@ -4,6 +4,7 @@ import contextlib
 import importlib.metadata
 import socket
 from collections.abc import Mapping
+from pathlib import Path
 
 import msgspec
 
@@ -29,8 +30,8 @@ class Inventory:
         self._config_hash = settings.digest()
         self._entries = {entry.name: entry for entry in settings.devices}
         self._numbers = numbers
-        self._path = settings.agent.data_dir / "facts.json"
-        self._facts = self._remembered()
+        self._path = _file(settings)
+        self._facts = _read(settings)
         self._is_saved = True
 
     def birth(self) -> list[Record]:
@@ -70,13 +71,6 @@ class Inventory:
             fresh.replace(self._path)
             self._is_saved = True
 
-    def _remembered(self) -> dict[str, Facts]:
-        with contextlib.suppress(OSError, msgspec.MsgspecError):
-            known = msgspec.json.decode(self._path.read_bytes(), type=dict[str, Facts])
-            configured = {_key(entry) for entry in self._entries.values()}
-            return {key: facts for key, facts in known.items() if key in configured}
-        return {}
-
     def _device(self, entry: DeviceEntry, at_ms: int) -> Device:
         facts = self._facts.get(_key(entry), Facts())
         return Device(
@@ -101,6 +95,24 @@ class Inventory:
             chip_temp_max_c=facts.chip_temp_max_c,
             board_temp_max_c=facts.board_temp_max_c,
         )
+
+
+def remembered(settings: Settings) -> dict[str, Facts]:
+    """Give what each configured device last said of itself, by its name."""
+    facts = _read(settings)
+    return {entry.name: facts.get(_key(entry), Facts()) for entry in settings.devices}
+
+
+def _read(settings: Settings) -> dict[str, Facts]:
+    with contextlib.suppress(OSError, msgspec.MsgspecError):
+        known = msgspec.json.decode(_file(settings).read_bytes(), type=dict[str, Facts])
+        configured = {_key(entry) for entry in settings.devices}
+        return {key: facts for key, facts in known.items() if key in configured}
+    return {}
+
+
+def _file(settings: Settings) -> Path:
+    return settings.agent.data_dir / "facts.json"
 
 
 def _key(entry: DeviceEntry) -> str:

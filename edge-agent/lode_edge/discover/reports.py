@@ -1,0 +1,86 @@
+"""Hear rigs say who they are: the packet that a rig sends when its IP-report button is pressed.
+
+Antminers broadcast `10.1.0.7,02:11:22:33:44:55` to UDP 14235, WhatsMiners
+`IP:10.1.0.7MAC:02:11:22:33:44:55` to UDP 8888 (as their vendors' tools expect; from memory of
+those tools, not from a document).
+"""
+
+import asyncio
+import ipaddress
+import re
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from lode_edge.errors import EdgeError
+
+PORTS = (14235, 8888)
+_MAX_BYTES = 512
+_MAX_WAITING = 256  # reports heard and not yet taken; more than a person presses buttons
+_IP = re.compile(r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.])")
+_MAC = re.compile(r"(?<![0-9A-Fa-f:])(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}(?![0-9A-Fa-f:])")
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A rig said: here I am."""
+
+    host: str
+    mac: str  # in lower case
+
+
+def understood(data: bytes, sender: str) -> Report | None:
+    """Read a report; None when it is none, or speaks for another address than its sender's."""
+    text = data[:_MAX_BYTES].decode("ascii", "replace")
+    mac, address = _MAC.search(text), _IP.search(text)
+    if mac is None or len(data) > _MAX_BYTES:
+        return None
+    if address is not None:
+        try:
+            said = ipaddress.IPv4Address(address[0])
+        except ValueError:
+            return None
+        if str(said) != sender:
+            return None
+    return Report(sender, mac[0].lower())
+
+
+@asynccontextmanager
+async def reports(
+    host: str = "0.0.0.0",  # noqa: S104 -- a broadcast reaches no narrower address
+    ports: tuple[int, ...] = PORTS,
+) -> AsyncIterator["asyncio.Queue[Report]"]:
+    """Listen for reports; each pressing of a button is one, however often the rig repeats it.
+
+    Raises:
+        EdgeError: a port is in use.
+    """
+    heard: asyncio.Queue[Report] = asyncio.Queue(_MAX_WAITING)
+    loop = asyncio.get_running_loop()
+    async with AsyncExitStack() as ends:
+        for port in ports:
+            try:
+                transport, _ = await loop.create_datagram_endpoint(
+                    lambda: _Ear(heard), local_addr=(host, port)
+                )
+            except OSError as error:
+                raise EdgeError(
+                    f"udp port {port}: cannot listen: {error.strerror}; close the other program"
+                ) from error
+            ends.callback(transport.close)
+        yield heard
+
+
+class _Ear(asyncio.DatagramProtocol):
+    """Hears one port."""
+
+    def __init__(self, heard: "asyncio.Queue[Report]") -> None:
+        self._heard = heard
+        self._last: Report | None = None
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        report = understood(data, addr[0])
+        if report is None or report == self._last or self._heard.full():
+            return
+        self._last = report
+        self._heard.put_nowait(report)

@@ -1,0 +1,157 @@
+"""Compare what was found with what the agent is told to read, and write what to review.
+
+A device is known again by its MAC or serial, wherever it is; by its address only when it says
+neither. So a rig that was given another address is `moved`, and another rig at a known address is
+`replaced`: never silently taken for the one that was there.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from lode_edge.drivers.driver import Facts
+from lode_edge.probe import Found
+from lode_edge.settings import DeviceEntry
+
+_USUAL_PORTS = {"asic": ":4028", "modbus": ":502"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Known:
+    """A configured device, and what it said it is when it was last identified."""
+
+    entry: DeviceEntry
+    facts: Facts
+
+
+@dataclass(slots=True)
+class Survey:
+    """What a search showed, against the settings."""
+
+    same: list[Known] = field(default_factory=list)
+    moved: list[tuple[Known, Found]] = field(default_factory=list)
+    replaced: list[tuple[Known, Found]] = field(default_factory=list)
+    new: list[Found] = field(default_factory=list)
+    missing: list[Known] = field(default_factory=list)  # in the ranges searched, and not found
+
+    def toml(self) -> str:
+        """Write a site file to review; what needs a decision stands above as a comment."""
+        return "\n".join(_lines(self)) + "\n"
+
+
+def survey(known: Sequence[Known], found: Sequence[Found], searched: Iterable[str]) -> Survey:
+    """Compare; `searched` are the hosts that were asked."""
+    result = Survey()
+    by_mark = {mark: each for each in known for mark in _marks(each.facts)}
+    by_place = {
+        _place(each.entry.driver, each.entry.address, each.entry.unit): each for each in known
+    }
+    seen: set[str] = set()
+    taken: dict[str, Found] = {}
+    for each in found:
+        marks = _marks(each.facts)
+        place = _place(each.driver, each.address, each.unit)
+        again = next((by_mark[mark] for mark in marks if mark in by_mark), None)
+        there = by_place.get(place)
+        if again is not None:
+            seen.add(again.entry.name)
+            is_there = again is there
+            result.same.append(again) if is_there else result.moved.append((again, each))
+        elif there is not None and not (marks and _marks(there.facts)):
+            seen.add(there.entry.name)
+            result.same.append(there)
+        elif there is not None:
+            taken[there.entry.name] = each
+        else:
+            result.new.append(each)
+    _settle_replaced(result, by_place, taken, seen)
+    hosts = set(searched)
+    result.missing = [
+        each
+        for each in known
+        if each.entry.name not in seen
+        and each.entry.name not in taken
+        and _host(each.entry.address) in hosts
+    ]
+    return result
+
+
+def _settle_replaced(
+    result: Survey, by_place: Mapping[str, Known], taken: Mapping[str, Found], seen: set[str]
+) -> None:
+    """A stranger at a known device's address replaced it, unless that device has only moved."""
+    known = {each.entry.name: each for each in by_place.values()}
+    for name, stranger in taken.items():
+        if name in seen:
+            result.new.append(stranger)
+        else:
+            result.replaced.append((known[name], stranger))
+
+
+def _marks(facts: Facts) -> list[str]:
+    marks = [f"mac {facts.mac.lower()}"] if facts.mac else []
+    return marks + ([f"serial {facts.serial}"] if facts.serial else [])
+
+
+def _place(driver: str, address: str, unit: int | None) -> str:
+    port = _USUAL_PORTS.get(driver, "")
+    host = address.removesuffix(port) if port else address
+    return f"{driver} {host} {unit if driver == 'modbus' else ''}"
+
+
+def _host(address: str) -> str:
+    return address.rpartition(":")[0] if address.count(":") == 1 else address
+
+
+def _lines(result: Survey) -> Iterator[str]:
+    yield "# Found by `lode-edge discover`. Review it; copy what is right into the agent's file."
+    yield f"# {len(result.same)} devices are where they were."
+    for known, found in result.moved:
+        yield f"# MOVED: {known.entry.name} was at {known.entry.address}, is at {found.address}"
+        yield f"#   {_said(found.facts)}"
+    for known, found in result.replaced:
+        yield f"# REPLACED: at {known.entry.address} {known.entry.name} was; there is now"
+        yield f"#   {_said(found.facts)}"
+    for known in result.missing:
+        yield f"# MISSING: {known.entry.name} at {known.entry.address} does not answer"
+    for known, found in result.moved:
+        yield from _device(known.entry.name, found, known.entry)
+    for n, found in enumerate(sorted(result.new, key=lambda found: found.address), 1):
+        yield from _device(_name(found, n), found, None)
+
+
+def _device(name: str, found: Found, before: DeviceEntry | None) -> Iterator[str]:
+    kind = before.kind if before else {"asic": "rig"}.get(found.driver, "meter")
+    yield ""
+    yield f"# {_said(found.facts)}"
+    yield "[[devices]]"
+    yield f"name = {_text(name)}"
+    yield f"driver = {_text(found.driver)}"
+    yield f"address = {_text(found.address.removesuffix(_USUAL_PORTS.get(found.driver, '')))}"
+    yield f"kind = {_text(kind)}"
+    if before and before.rack:
+        yield f"rack = {_text(before.rack)}"
+    if found.facts.profile and found.driver != "asic":
+        yield f"profile = {_text(found.facts.profile)}"
+    if found.unit not in (None, 1):
+        yield f"unit = {found.unit}"
+
+
+def _said(facts: Facts) -> str:
+    parts = (facts.vendor, facts.model, facts.firmware)
+    marks = (
+        f"MAC {facts.mac}" if facts.mac else "",
+        f"serial {facts.serial}" if facts.serial else "",
+    )
+    said = ", ".join(part for part in (*parts, *marks) if part)
+    return "".join(c if c.isprintable() else "?" for c in said) or "says nothing of itself"
+
+
+def _name(found: Found, n: int) -> str:
+    if found.facts.mac:
+        return f"rig-{found.facts.mac.replace(':', '')[-6:]}"
+    return f"{found.driver}-{n:03d}"
+
+
+def _text(value: str) -> str:
+    return json.dumps(value, ensure_ascii=False)  # a JSON string is a TOML basic string

@@ -1,0 +1,107 @@
+"""A device is known again by what it is, not by where it is."""
+
+import tomllib
+
+from lode_edge.discover.survey import Known, survey
+from lode_edge.drivers.driver import Facts
+from lode_edge.probe import Found
+from lode_edge.settings import DeviceEntry
+
+HOSTS = [f"10.0.0.{n}" for n in range(1, 20)]
+
+
+def known(name, address, **facts):
+    entry = DeviceEntry(name=name, driver="asic", address=address, kind="rig", rack="r1")
+    return Known(entry=entry, facts=Facts(**facts))
+
+
+def rig(address, **facts):
+    return Found(driver="asic", address=address, unit=None, facts=Facts(**facts))
+
+
+def names(result):
+    return {
+        "same": [each.entry.name for each in result.same],
+        "moved": [(each.entry.name, found.address) for each, found in result.moved],
+        "replaced": [(each.entry.name, found.address) for each, found in result.replaced],
+        "new": [found.address for found in result.new],
+        "missing": [each.entry.name for each in result.missing],
+    }
+
+
+def told(**what):
+    return {"same": [], "moved": [], "replaced": [], "new": [], "missing": []} | what
+
+
+def test_a_rig_at_its_place_is_the_same():
+    result = survey([known("a", "10.0.0.1", mac="aa")], [rig("10.0.0.1:4028", mac="AA")], HOSTS)
+    assert names(result) == told(same=["a"])
+
+
+def test_a_rig_that_says_nothing_of_itself_is_known_by_its_place():
+    assert names(survey([known("a", "10.0.0.1")], [rig("10.0.0.1:4028")], HOSTS)) == told(
+        same=["a"]
+    )
+
+
+def test_a_rig_at_another_address_has_moved():
+    result = survey([known("a", "10.0.0.1", mac="aa")], [rig("10.0.0.9:4028", mac="aa")], HOSTS)
+    assert names(result) == told(moved=[("a", "10.0.0.9:4028")])
+    (device,) = tomllib.loads(result.toml())["devices"]
+    assert device == {
+        "name": "a",
+        "driver": "asic",
+        "address": "10.0.0.9",
+        "kind": "rig",
+        "rack": "r1",
+    }
+
+
+def test_two_rigs_that_changed_places_have_both_moved():
+    before = [known("a", "10.0.0.1", mac="aa"), known("b", "10.0.0.2", mac="bb")]
+    found = [rig("10.0.0.1:4028", mac="bb"), rig("10.0.0.2:4028", mac="aa")]
+    result = survey(before, found, HOSTS)
+    assert names(result) == told(moved=[("b", "10.0.0.1:4028"), ("a", "10.0.0.2:4028")])
+
+
+def test_another_rig_at_a_known_place_is_never_taken_for_the_one_before():
+    result = survey(
+        [known("a", "10.0.0.1", serial="s1")], [rig("10.0.0.1:4028", serial="s2")], HOSTS
+    )
+    assert names(result) == told(replaced=[("a", "10.0.0.1:4028")])
+    assert "REPLACED" in result.toml()
+    assert "devices" not in tomllib.loads(result.toml())
+
+
+def test_a_newcomer_at_the_place_of_one_that_moved_is_new():
+    found = [rig("10.0.0.1:4028", mac="cc"), rig("10.0.0.3:4028", mac="aa")]
+    result = survey([known("a", "10.0.0.1", mac="aa")], found, HOSTS)
+    assert names(result) == told(moved=[("a", "10.0.0.3:4028")], new=["10.0.0.1:4028"])
+
+
+def test_missing_is_only_what_was_searched_for():
+    before = [known("a", "10.0.0.1"), known("far", "10.9.0.1")]
+    assert names(survey(before, [], HOSTS)) == told(missing=["a"])
+
+
+def test_units_behind_one_gateway_are_devices_of_their_own():
+    entry = DeviceEntry(name="m", driver="modbus", address="10.0.0.5", kind="meter", unit=2)
+    found = [
+        Found(
+            driver="modbus",
+            address="10.0.0.5:502",
+            unit=unit,
+            facts=Facts(profile="eastron-sdm630"),
+        )
+        for unit in (1, 2)
+    ]
+    result = survey([Known(entry=entry, facts=Facts())], found, HOSTS)
+    assert [each.entry.name for each in result.same] == ["m"]
+    (device,) = tomllib.loads(result.toml())["devices"]
+    assert device["profile"] == "eastron-sdm630"
+
+
+def test_what_a_device_says_cannot_break_out_of_the_file():
+    evil = 'x\n[agent]\nname="stolen"\n# "\\'
+    result = survey([], [rig("10.0.0.1:4028", model=evil, mac="aa\nbb")], HOSTS)
+    assert set(tomllib.loads(result.toml())) == {"devices"}
