@@ -18,7 +18,7 @@ PORTS = (14235, 8888)
 _MAX_BYTES = 512
 _MAX_WAITING = 256  # reports heard and not yet taken; more than a person presses buttons
 _IP = re.compile(r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.])")
-_MAC = re.compile(r"(?<![0-9A-Fa-f:])(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}(?![0-9A-Fa-f:])")
+_MAC = re.compile(r"(?<![0-9A-F:])(?:[0-9A-F]{2}:){5}[0-9A-F]{2}(?![0-9A-F:])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,8 @@ class Report:
 
 def understood(data: bytes, sender: str) -> Report | None:
     """Read a report; None when it is none, or speaks for another address than its sender's."""
-    text = data[:_MAX_BYTES].decode("ascii", "replace")
+    # The label goes first: `AC:` would pass for the first byte of an address.
+    text = data[:_MAX_BYTES].decode("ascii", "replace").upper().replace("MAC:", " ")
     mac, address = _MAC.search(text), _IP.search(text)
     if mac is None or len(data) > _MAX_BYTES:
         return None
