@@ -7,6 +7,7 @@ EdgeError
     │   └── Refused      ... because the connection was refused or broke
     ├── BadAnswer        something came back and made no sense
     │   └── NotNow       ... because the device has nothing to say on this at present
+    ├── Busy             it was not asked: an order to it was under way
     └── Unsupported      the device does not offer, or does not allow, what was asked
 """
 
@@ -47,6 +48,12 @@ class BadAnswer(DriverError):  # noqa: N818
 
 class NotNow(BadAnswer):
     """The device offers what was asked, but not in its present state."""
+
+
+class Busy(DriverError):  # noqa: N818
+    """The device was not asked, because an order to it was under way until it was too late."""
+
+    quality = Quality.TIMED_OUT
 
 
 class Unsupported(DriverError):  # noqa: N818

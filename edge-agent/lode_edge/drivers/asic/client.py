@@ -6,10 +6,11 @@ import msgspec
 
 from lode_edge.errors import BadAnswer, Refused, TimedOut
 
+PORT = 4028
 MAX_REPLY_BYTES = 1 << 20
 
 
-async def ask(host: str, port: int, command: str, *, deadline: float) -> bytes:
+async def ask(host: str, port: int, command: str, *, parameter: str = "", deadline: float) -> bytes:
     """Send a command and return the whole reply, by `deadline` on the loop's clock.
 
     Raises:
@@ -17,28 +18,40 @@ async def ask(host: str, port: int, command: str, *, deadline: float) -> bytes:
         Refused: there was no connection, or it ended without an answer.
         BadAnswer: the reply was longer than MAX_REPLY_BYTES.
     """
-    loop = asyncio.get_running_loop()
-    exchange = _Exchange(msgspec.json.encode({"command": command}), loop.create_future())
+    question = {"command": command} | ({"parameter": parameter} if parameter else {})
     place = f"{host}:{port} {command}"
+    return await exchange(host, port, msgspec.json.encode(question), place, deadline=deadline)
+
+
+async def exchange(host: str, port: int, request: bytes, place: str, *, deadline: float) -> bytes:
+    """Send a request as it is and return the whole reply; errors name the `place`.
+
+    Raises:
+        TimedOut: the reply was not complete by then.
+        Refused: there was no connection, or it ended without an answer.
+        BadAnswer: the reply was longer than MAX_REPLY_BYTES.
+    """
+    loop = asyncio.get_running_loop()
+    talk = _Exchange(request, loop.create_future())
     try:
         async with asyncio.timeout_at(deadline):
-            await loop.create_connection(lambda: exchange, host, port)
-            await exchange.ended
+            await loop.create_connection(lambda: talk, host, port)
+            await talk.ended
     except TimeoutError as error:
-        raise TimedOut(f"{place}: no complete answer in time, {exchange.size} bytes") from error
+        raise TimedOut(f"{place}: no complete answer in time, {talk.size} bytes") from error
     except OSError as error:
         raise Refused(f"{place}: no connection: {error.strerror or error}") from error
     finally:
-        exchange.close()
-    return _checked(exchange, place)
+        talk.close()
+    return _checked(talk, place)
 
 
-def _checked(exchange: "_Exchange", place: str) -> bytes:
-    if exchange.size > MAX_REPLY_BYTES:
+def _checked(talk: "_Exchange", place: str) -> bytes:
+    if talk.size > MAX_REPLY_BYTES:
         raise BadAnswer(f"{place}: more than {MAX_REPLY_BYTES} bytes")
-    if exchange.size == 0:
-        raise Refused(f"{place}: closed without an answer: {exchange.error or 'no reason given'}")
-    return bytes(exchange.reply)
+    if talk.size == 0:
+        raise Refused(f"{place}: closed without an answer: {talk.error or 'no reason given'}")
+    return bytes(talk.reply)
 
 
 class _Exchange(asyncio.Protocol):

@@ -1,33 +1,49 @@
-"""One rig on port 4028: identified once, read with its family's commands ever after."""
+"""One rig: identified once, read with its family's commands ever after, and acted on."""
 
 import asyncio
 import contextlib
 import dataclasses
-from collections.abc import Iterable, Sequence
+import random
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import TypeVar
 
-from lode_edge.drivers.asic import client
+from lode_edge.drivers.acting import Abilities, Deed, Posture
+from lode_edge.drivers.asic.client import PORT
 from lode_edge.drivers.asic.family import Family, Identity
 from lode_edge.drivers.asic.figures import Figures
-from lode_edge.drivers.asic.identify import QUESTIONS, recognise
+from lode_edge.drivers.asic.hands import Hands, Rig
+from lode_edge.drivers.asic.identify import DOORS, Door, recognise
+from lode_edge.drivers.asic.link import Direct, Link
 from lode_edge.drivers.asic.reply import Replies, check, decode
 from lode_edge.drivers.driver import DeviceEntry, Facts, endpoint
 from lode_edge.errors import (
     BadAnswer,
+    Busy,
     DriverError,
     EdgeError,
     NotNow,
+    Refused,
+    TimedOut,
     Unreachable,
     Unsupported,
 )
+from lode_edge.turns import Turns
 from lode_profiles import ProfileError, RigProfile, find_rig, load
+from lode_wire.orders import Change, Intent
 from lode_wire.records import Quality, Record, RigReading, State
 
-PORT = 4028
 PARTS_EVERY_S = 60.0  # boards and fans one by one; the reading has the worst of them every time
+DETAILS_EVERY_S = 300.0  # pools and errors; the first at the first reading
+ACT_LIMIT_S = 15.0  # for the whole of an order, its reads included
+
+_T = TypeVar("_T")
 
 
 class AsicDriver:
-    """Reads one rig; its family is found at the first answer and again after each restart."""
+    """Reads one rig and acts on it; its family is found at the first answer and after a restart.
+
+    Each request of a poll takes a turn of its own; an order keeps the turn to its end.
+    """
 
     def __init__(self, entry: DeviceEntry, number: int) -> None:
         self.host, self.port = endpoint(entry.address, PORT)
@@ -35,10 +51,22 @@ class AsicDriver:
         self._number = number
         self._timeout_s = entry.timeout_s
         self._profile = _profile(entry)
+        self._rig = Rig(
+            host=self.host,
+            port=self.port,
+            login=entry.login,
+            timeout_s=entry.timeout_s,
+            profile=self._profile,
+        )
+        self._turns = Turns()
         self._family: Family | None = None
+        self._link: Link = Direct(self._rig)
+        self._hands: Hands | None = None
         self._unsupported: set[str] = set()
         self._uptime_s: float | None = None
         self._parts_due_s = 0.0
+        self._details_due_s = 0.0
+        self._errors: frozenset[str] = frozenset()
 
     async def identify(self) -> Facts:
         """Ask the rig what it is.
@@ -49,7 +77,6 @@ class AsicDriver:
         deadline = self._deadline()
         family, replies = await self._recognise(deadline)
         await self._ask_all(family.about, replies, deadline)
-        self._family = family
         return self._facts(family.describe(replies))
 
     async def read(self, at_ms: int) -> Sequence[Record]:
@@ -59,16 +86,39 @@ class AsicDriver:
             DriverError: no usable answer came.
         """
         deadline = self._deadline()
-        if self._family is None:
-            self._family, _ = await self._recognise(deadline)
-        replies, figures = await self._poll(self._family, deadline)
+        family = self._family or (await self._recognise(deadline))[0]
+        replies, figures = await self._poll(family, deadline)
         self._forget_after_restart(figures)
         records: list[Record] = [figures.reading(self._number, at_ms, replies.quality)]
         now = asyncio.get_running_loop().time()
         if now >= self._parts_due_s:
             self._parts_due_s = now + PARTS_EVERY_S
             records += figures.points(self._number, at_ms, replies.quality)
+        if now >= self._details_due_s and family.slow:
+            # Spread from the second time on, so that a site's rigs are not all asked at once.
+            spread = 0.5 + 0.5 * random.random() if not self._details_due_s else 1.0  # noqa: S311
+            self._details_due_s = now + DETAILS_EVERY_S * spread
+            records += await self._look(family, at_ms, deadline)
         return records
+
+    async def abilities(self) -> Abilities:
+        """Ask the rig what it offers; one that can only be read offers nothing."""
+        family = self._family or (await self._recognise(self._deadline()))[0]
+        if family.hands is None:
+            return Abilities(blocked=f"a rig of the family {family.name} can only be read")
+        return await self._handle("abilities", lambda hands: hands.abilities())
+
+    async def preview(self, intent: Intent) -> Sequence[Change]:
+        """Say what `act` would change, and change nothing."""
+        return await self._handle(intent.action, lambda hands: hands.preview(intent), intent)
+
+    async def act(self, intent: Intent) -> Deed:
+        """Do it, within ACT_LIMIT_S."""
+        return await self._handle(intent.action, lambda hands: hands.act(intent), intent)
+
+    async def posture(self) -> Posture:
+        """Read back how the rig is set."""
+        return await self._handle("posture", lambda hands: hands.posture())
 
     def missed(self, at_ms: int, error: DriverError) -> Sequence[Record]:
         """Say that no reading came: unreachable when nothing answered, else unknown."""
@@ -78,6 +128,27 @@ class AsicDriver:
 
     async def close(self) -> None:
         """Do nothing: no connection outlives its command."""
+
+    async def _handle(
+        self, what: str, do: Callable[[Hands], Awaitable[_T]], intent: Intent | None = None
+    ) -> _T:
+        """Keep the turn and the time limit over all that the hands do."""
+        try:
+            async with asyncio.timeout(ACT_LIMIT_S):
+                hands = await self._its_hands(what, intent)
+                async with self._turns.to_write():
+                    return await do(hands)
+        except TimeoutError as error:
+            message = f"{self.address} {what}: no end within {ACT_LIMIT_S:.0f} s"
+            raise TimedOut(message) from error
+
+    async def _its_hands(self, what: str, intent: Intent | None) -> Hands:
+        family = self._family or (await self._recognise(self._deadline()))[0]
+        if self._hands is None and family.hands is not None:
+            self._hands = family.hands(self._rig)
+        if self._hands is None or (intent and intent.action not in self._hands.offers):
+            raise Unsupported(f"{self.address}: {family.name} offers no {what}")
+        return self._hands
 
     async def _poll(self, family: Family, deadline: float) -> tuple[Replies, Figures]:
         replies = Replies()
@@ -92,13 +163,29 @@ class AsicDriver:
             raise BadAnswer(f"{self.address}: no figure in the answers of a {family.name}")
         return replies, figures
 
-    async def _recognise(self, deadline: float) -> tuple[Family, Replies]:
+    async def _look(self, family: Family, at_ms: int, deadline: float) -> Sequence[Record]:
+        """Ask what changes seldom; a rig that does not say costs its reading nothing."""
         replies = Replies()
-        for question in QUESTIONS:
-            with contextlib.suppress(Unsupported, BadAnswer):
-                await self._ask(question, replies, deadline)
-            family = recognise(replies)
+        with contextlib.suppress(DriverError):
+            await self._ask_all(family.slow, replies, deadline)
+        details = family.details(replies)
+        if details.errors is None:
+            return details.points(self._number, at_ms)
+        gone, self._errors = self._errors - details.codes, details.codes
+        return details.points(self._number, at_ms, gone)
+
+    async def _recognise(self, deadline: float) -> tuple[Family, Replies]:
+        """Try one door after the other; a rig from which nothing comes has no second one."""
+        replies = Replies()
+        for door in DOORS:
+            try:
+                family = await self._knock(door, replies, deadline)
+            except TimedOut:
+                if not replies.by_command:
+                    raise
+                break
             if family is not None:
+                self._became(family)
                 return family, replies
         if not replies.by_command:
             raise next(iter(replies.failed.values()))
@@ -106,18 +193,33 @@ class AsicDriver:
             raise BadAnswer(f"{self.address}: its answers are too broken to tell what it is")
         raise Unsupported(f"{self.address}: answers, but is no rig of a known family")
 
+    async def _knock(self, door: Door, replies: Replies, deadline: float) -> Family | None:
+        with contextlib.suppress(Refused, Unsupported):
+            link = door.link(self._rig)
+            for question in door.questions:
+                with contextlib.suppress(Unsupported, BadAnswer):
+                    await self._ask(link, question, replies, deadline)
+                if family := recognise(replies):
+                    return family
+        return None
+
+    def _became(self, family: Family) -> None:
+        if self._family is not family:
+            self._hands = None
+        self._family, self._link = family, family.link(self._rig)
+
     async def _ask_all(self, commands: Iterable[str], replies: Replies, deadline: float) -> None:
         """Ask what can be asked; a missing part flags the rest, silence ends the asking."""
         for command in commands:
             if command in self._unsupported or command in replies.by_command:
                 continue
             try:
-                await self._ask(command, replies, deadline)
+                await self._ask(self._link, command, replies, deadline)
             except Unsupported:
                 self._unsupported.add(command)
             except NotNow:
                 continue  # the family's parser looks at what failed
-            except Unreachable as error:
+            except (Unreachable, Busy) as error:
                 if not replies.by_command:
                     raise
                 replies.quality |= Quality.PARTIAL | error.quality
@@ -125,12 +227,16 @@ class AsicDriver:
             except BadAnswer as error:
                 replies.quality |= Quality.PARTIAL | error.quality
 
-    async def _ask(self, command: str, replies: Replies, deadline: float) -> None:
+    async def _ask(self, link: Link, command: str, replies: Replies, deadline: float) -> None:
         place = f"{self.address} {command}"
         try:
-            reply = decode(
-                await client.ask(self.host, self.port, command, deadline=deadline), place
-            )
+            async with contextlib.AsyncExitStack() as turn:
+                try:
+                    async with asyncio.timeout_at(deadline):
+                        await turn.enter_async_context(self._turns.to_read())
+                except TimeoutError as error:
+                    raise Busy(f"{place}: an order to it was under way") from error
+                reply = decode(await link.ask(command, deadline=deadline), place)
             check(reply.body, place)
         except DriverError as error:
             replies.failed[command] = error
@@ -166,7 +272,7 @@ class AsicDriver:
         """Identify anew when the uptime went back: other firmware begins with a restart."""
         before, now = self._uptime_s, figures.uptime_s
         if before is not None and now is not None and now < before:
-            self._family = None
+            self._family = self._hands = None
             self._unsupported.clear()
         self._uptime_s = now
 

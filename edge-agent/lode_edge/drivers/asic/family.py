@@ -1,9 +1,12 @@
-"""What a family of rigs is to the driver: what to ask, and how to understand the answers."""
+"""What a family of rigs is to the driver: what to ask, how, and how to understand the answers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from lode_edge.drivers.asic.details import Details, no_details
 from lode_edge.drivers.asic.figures import Figures
+from lode_edge.drivers.asic.hands import Hands, Rig
+from lode_edge.drivers.asic.link import Direct, Link
 from lode_edge.drivers.asic.reply import Replies, Row
 
 
@@ -24,13 +27,19 @@ class Family:
     """Rigs whose firmware speaks alike.
 
     `fast` is asked at every poll, `idle` only when the fast answers do not show why a rig does not
-    hash, `about` when the rig is identified. `recognises` looks at the answer to `version`.
+    hash, `about` when the rig is identified, `slow` every few minutes. `recognises` looks at the
+    answers to the questions of `identify`. No `slow` and no `about` may ask for `summary`: the
+    work that a rig tells is for readings alone, each used once.
     """
 
     name: str
     fast: tuple[str, ...]
     idle: tuple[str, ...] = ()
     about: tuple[str, ...] = ()
+    slow: tuple[str, ...] = ()
     recognises: Callable[[Row], bool]
     read: Callable[[Replies], Figures]
     describe: Callable[[Replies], Identity]
+    details: Callable[[Replies], Details] = no_details
+    link: Callable[[Rig], Link] = Direct
+    hands: Callable[[Rig], Hands] | None = None  # None: it can only be read

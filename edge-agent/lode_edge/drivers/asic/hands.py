@@ -1,14 +1,21 @@
-"""What a family's acting part is made of: the rig it is for."""
+"""What a family's acting part is made of: the rig it is for, and what it offers at all."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
+from lode_edge.drivers.acting import Acting
+from lode_edge.drivers.asic.client import PORT
 from lode_edge.drivers.driver import Login
+from lode_edge.errors import Unsupported
 from lode_profiles import RigProfile
+
+_MOVED_BY = 1000
+_MAX_PORT = 65_535
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rig:
-    """One rig, as the hands of its family need to know it.
+    """One rig, as the link and the hands of its family need to know it.
 
     A family's hands are an `Acting` without turns and without a limit on the whole: the driver
     keeps both. Each of their requests ends within `timeout_s`.
@@ -19,3 +26,25 @@ class Rig:
     login: Login | None  # None: the vendor's default
     timeout_s: float
     profile: RigProfile | None
+
+    def beside(self, port: int) -> int:
+        """Give another of the rig's ports: a port map moves all by the same whole thousands.
+
+        Raises:
+            Unsupported: the API's port was moved by something else, so this one cannot be known;
+                a guess might send a password to another device.
+        """
+        moved = self.port - PORT
+        if moved % _MOVED_BY or not 0 < port + moved <= _MAX_PORT:
+            raise Unsupported(
+                f"{self.host}:{self.port}: its port {port} cannot be told from this one; "
+                f"move all its ports by the same whole thousands, such as {PORT} to {PORT + 10_000}"
+            )
+        return port + moved
+
+
+class Hands(Acting, Protocol):
+    """The acting part of a family, made for one rig."""
+
+    offers: frozenset[str]
+    """Actions that rigs of this family know at all; `abilities` says what this one does."""

@@ -1,8 +1,19 @@
-"""Which family a rig belongs to, by what it answers to `version`, or to the vendors' own words."""
+"""Which family a rig belongs to, by what it answers to the questions of its possible doors.
+
+API port, as cgminer has it ─► web port ─► web on the API port; the first that is known decides
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
 
 from lode_edge.drivers.asic import antminer, avalon, braiins, luxos, whatsminer
 from lode_edge.drivers.asic.family import Family
+from lode_edge.drivers.asic.hands import Rig
+from lode_edge.drivers.asic.link import WEB_PORT, Direct, Link
 from lode_edge.drivers.asic.reply import Replies, rows
+from lode_edge.http import Web
 
 # Tried in this order: LuxOS and Braiins also say which Antminer they run on.
 FAMILIES: tuple[Family, ...] = (
@@ -12,8 +23,44 @@ FAMILIES: tuple[Family, ...] = (
     avalon.FAMILY,
     antminer.FAMILY,
 )
-# Asked one after the other until a family recognises itself.
-QUESTIONS = ("version", "get_version", "devdetails")
+
+
+class _Page:
+    """A web port, asked without any login: who wants one says so, and says where it is for."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._web = Web(host, port)
+
+    async def ask(self, command: str, *, deadline: float) -> bytes:
+        """Get a page; a refused login gives its realm."""
+        response = await self._web.request("GET", command, deadline=deadline)
+        if response.status == 401:  # noqa: PLR2004 -- HTTP's own number
+            return msgspec.json.encode({"realm": response.headers.get("www-authenticate", "")})
+        return response.good(f"{self._web.host}:{self._web.port} {command}")
+
+
+def _web(rig: Rig) -> Link:
+    return _Page(rig.host, rig.beside(WEB_PORT))
+
+
+def _web_on_api(rig: Rig) -> Link:
+    return _Page(rig.host, rig.port)
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """One way in, and what is asked there, one after the other, until a family is recognised."""
+
+    questions: tuple[str, ...]
+    link: Callable[[Rig], Link]
+
+
+DOORS: tuple[Door, ...] = (
+    Door(("version", "get_version", "devdetails"), Direct),
+    Door(("/api/v1/info", "/api/system/info", "/cgi-bin/get_system_info.cgi"), _web),
+    Door(("/summary",), _web_on_api),
+)
+QUESTIONS = tuple(question for door in DOORS for question in door.questions)
 
 
 def recognise(replies: Replies) -> Family | None:
