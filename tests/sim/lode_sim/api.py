@@ -20,7 +20,9 @@ from lode_sim.rig import API_PORT, Rig, Snapshot
 from lode_sim.truth import Truth
 from lode_sim.vendors import VENDORS
 from lode_sim.vendors.recorded import PRIVILEGED, Reply
+from lode_sim.writes import WriteFault
 
+BROKEN = 1
 INVALID_COMMAND = 14
 INVALID_JSON = 23
 NO_COMMAND = 24
@@ -46,21 +48,43 @@ def open_api(rig: Rig, truth: Truth, port: int = API_PORT) -> Port:
     return opened
 
 
-def answer(rig: Rig, request: bytes) -> tuple[Reply, int | None]:
-    """Answer one request; also give the serial when the reply holds a summary."""
+@dataclasses.dataclass(frozen=True, slots=True)
+class Answer:
+    """What a rig says to one request; the serial is that of a summary in it."""
+
+    reply: Reply
+    serial: int | None = None
+
+
+def answer(rig: Rig, request: bytes) -> Answer:
+    """Answer one request."""
     now = rig.snapshot()
     vendor = VENDORS[rig.model.vendor]
     try:
         order = msgspec.json.decode(request, type=dict[str, object])
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return vendor.refuse(vendor.description, INVALID_JSON, "Invalid JSON", now.when), None
+        return Answer(vendor.refuse(vendor.description, INVALID_JSON, "Invalid JSON", now.when))
+    if WriteFault.BROKEN_READ in rig.writes and not is_write(rig, request):
+        return Answer(vendor.refuse(vendor.description, BROKEN, "Internal error", now.when))
+    if vendor.obey and (obeyed := vendor.obey(rig, order, now)):
+        return Answer(obeyed)
     command = order.get("command", order.get("cmd"))
     if not isinstance(command, str):
         message = "Missing JSON 'command'"
-        return vendor.refuse(vendor.description, NO_COMMAND, message, now.when), None
+        return Answer(vendor.refuse(vendor.description, NO_COMMAND, message, now.when))
     if "+" in command and vendor.joins:
-        return _joined(rig, command.split("+"), now)
-    return _single(rig, command, now)
+        return Answer(*_joined(rig, command.split("+"), now))
+    return Answer(*_single(rig, command, now))
+
+
+def is_write(rig: Rig, request: bytes) -> bool:
+    """Tell whether a request would change something."""
+    writes = VENDORS[rig.model.vendor].writes
+    try:
+        order = msgspec.json.decode(request, type=dict[str, object])
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return False
+    return not writes.isdisjoint({*map(str, order), str(order.get("command", order.get("cmd")))})
 
 
 def _single(rig: Rig, command: str, now: Snapshot) -> tuple[Reply, int | None]:
@@ -95,6 +119,7 @@ class _Connection(asyncio.Protocol):
         self._port = port
         self._received = bytearray()
         self._is_answered = False
+        self._is_replied = False
         self._client_ended_early = False
         self._serial: int | None = None
         self._served_ms = 0
@@ -118,7 +143,7 @@ class _Connection(asyncio.Protocol):
             self._timer = asyncio.get_running_loop().call_later(HALF_A_COMMAND_S, self._answer)
 
     def eof_received(self) -> bool:
-        if self._is_answered:
+        if self._is_replied:
             self._count_served()
             return False
         self._client_ended_early = True
@@ -126,7 +151,7 @@ class _Connection(asyncio.Protocol):
             leave = asyncio.get_running_loop().call_later
             self._timer = leave(HUNG_S, reset, self._transport)
             return True
-        if self._received:
+        if self._received and not self._is_answered:
             self._answer()
         return bool(self._received)
 
@@ -144,9 +169,30 @@ class _Connection(asyncio.Protocol):
         if self._is_answered or self._is_silent():
             return
         self._is_answered = True
+        if self._rig.writes.delay_s:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(self._rig.writes.delay_s, self._reply)
+        else:
+            self._reply()
+
+    def _reply(self) -> None:
+        self._timer = None
+        writes = self._rig.writes
         request = bytes(self._received).strip(b"\x00\r\n \t")
-        reply, self._serial = answer(self._rig, request)
-        self._send(msgspec.json.encode(reply) + b"\x00")
+        changes = bool(writes.faults) and is_write(self._rig, request)
+        if self._transport.is_closing() or (changes and WriteFault.SILENT in writes):
+            return  # the client leaves by itself
+        self._is_replied = True
+        said = answer(self._rig, request)
+        if changes and WriteFault.CUT in writes:
+            reset(self._transport)
+            return
+        reply = msgspec.json.encode(said.reply) + b"\x00"
+        if WriteFault.HALF_READ in writes and not changes:
+            self._send(reply[: len(reply) // 2])
+            return
+        self._serial = said.serial
+        self._send(reply)
 
     def _send(self, reply: bytes) -> None:
         self._served_ms = self._truth.now_ms()

@@ -43,6 +43,8 @@ class Conditions:
     fans_lost: int = 0
     overheats: bool = False
     is_on: bool = True
+    limit_w: float | None = None  # what the firmware holds the rig's power at, where it is less
+    fan_percent: int | None = None  # fixed by hand
 
 
 class Physics:
@@ -92,7 +94,7 @@ class Physics:
 
     def _step(self, step_s: float, conditions: Conditions) -> None:
         model = self.model
-        hash_ratio, power_ratio = MODES[conditions.mode]
+        hash_ratio, power_ratio = self._ratios(conditions)
         alive = max(model.boards - conditions.boards_lost, 0) / model.boards
         running = self._warmth() * alive if conditions.is_on else 0.0
         keep = math.exp(-step_s / NOISE_TAU_S)
@@ -105,6 +107,15 @@ class Physics:
         self._turn_fans(step_s, chips_w, conditions)
         self._heat(step_s, chips_w, conditions)
         self.power_w = chips_w + self._fixed_w(self.fan_ratio) if conditions.is_on else 0.0
+
+    def _ratios(self, conditions: Conditions) -> tuple[float, float]:
+        """Hold the power under its limit: hash falls less than power does."""
+        hash_ratio, power_ratio = MODES[conditions.mode]
+        if conditions.limit_w is None or not power_ratio:
+            return hash_ratio, power_ratio
+        chips_w = max(conditions.limit_w - self._fixed_w(self.fan_ratio), 0.0)
+        held = min(chips_w / (self.model.power_w - self._fixed_w(1.0)), power_ratio)
+        return hash_ratio * math.pow(held / power_ratio, 0.8), held
 
     def _warmth(self) -> float:
         begin_s, full_s = WARM_UP_S
@@ -130,6 +141,8 @@ class Physics:
         needed += 0.05 * max(self.chip_temp_c - model.chip_target_c - 1.0, 0.0)
         if not conditions.is_on:
             needed = 0.0
+        if conditions.is_on and conditions.fan_percent is not None:
+            needed = conditions.fan_percent / 100
         wanted = min(max(needed, FAN_FLOOR if conditions.is_on else 0.0), 1.0)
         self.fan_ratio = wanted + (self.fan_ratio - wanted) * math.exp(-step_s / FAN_TAU_S)
 

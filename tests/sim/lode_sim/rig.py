@@ -1,5 +1,6 @@
 """One rig: who it is, what is wrong with it, and what it would say now."""
 
+import asyncio
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,10 +9,12 @@ from lode_sim.faults import CLOCK_JUMP_S, RIG_FAULTS, Fault
 from lode_sim.models import Model
 from lode_sim.physics import Conditions, Physics
 from lode_sim.port import Port
+from lode_sim.writes import Writes
 
 API_PORT = 4028
 SHARES_PER_TH_S = 0.00075  # accepted shares per second and TH/s, at the pool's usual difficulty
 REJECTED_RATIO = 0.002
+_ANSWERED_S = 0.02
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,7 +89,11 @@ class Rig:
         self.identity = identity
         self.name = identity.name
         self.faults: dict[Fault, str] = {}
-        self.port: Port | None = None
+        self.port: Port | None = None  # of the API
+        self.doors: list[Port] = []  # further ports: web, ...
+        self.kept: dict[str, object] = {}  # settings, as the vendor keeps them
+        self.writes = Writes()
+        self._away: list[Port] = []
         self._clocks = clocks
         self._ambient_c = ambient_c
         self._random = random.Random(seed)
@@ -149,6 +156,50 @@ class Rig:
         self.snapshot()
         self._conditions.mode = mode
 
+    def limit_power(self, power_w: float | None) -> None:
+        """Let the rig draw at most so much, in W; None is as its mode has it."""
+        self.snapshot()
+        self._conditions.limit_w = power_w
+
+    def fix_fans(self, percent: int | None) -> None:
+        """Turn the fans at a fixed speed; None lets the rig turn them."""
+        self.snapshot()
+        self._conditions.fan_percent = percent
+
+    def restart_mining(self) -> None:
+        """Restart the mining program: it starts cold, and its API is away for a while."""
+        self._restart([self.port] if self.port else [])
+
+    def reboot(self) -> None:
+        """Restart the whole rig: nothing of it answers for a while."""
+        self._restart([*([self.port] if self.port else []), *self.doors])
+
+    def _restart(self, ports: list[Port]) -> None:
+        self.snapshot()
+        self.physics.boot(self._clocks.monotonic())
+        loop = asyncio.get_running_loop()
+        loop.call_later(_ANSWERED_S, self._leave, ports)  # the answer goes out before
+        loop.call_later(_ANSWERED_S + self.writes.restart_s, self._return, ports)
+
+    def _leave(self, ports: list[Port]) -> None:
+        self._away += ports
+        self._set_ports()
+
+    def _return(self, ports: list[Port]) -> None:
+        for port in ports:
+            if port in self._away:
+                self._away.remove(port)
+        self._set_ports()
+
+    def _set_ports(self) -> None:
+        for port in [*([self.port] if self.port else []), *self.doors]:
+            if port.state == "closed":
+                continue  # the site has ended
+            if port in self._away:
+                port.refuse()
+            else:
+                set_port(port, self.faults)
+
     @property
     def mode(self) -> str:
         """The rig's mode."""
@@ -161,8 +212,7 @@ class Rig:
         self._look(now_s)
         if fault is Fault.REBOOT and not began:
             self.physics.boot(now_s)
-        if self.port:
-            set_port(self.port, self.faults)
+        self._set_ports()
 
     def _look(self, now_s: float) -> None:
         conditions = self._conditions

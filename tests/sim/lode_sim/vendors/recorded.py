@@ -16,6 +16,26 @@ Row = dict[str, object]
 Reply = dict[str, object]
 Answer = Callable[[Rig, Snapshot], Reply]
 
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What somebody asks at a web port; header names are in lower case."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a web port answers; a body that is not bytes is sent as JSON."""
+
+    status: int
+    body: object = b""
+    headers: tuple[tuple[str, str], ...] = ()
+
+
 # Commands that change something; a rig that was not told to trust the caller refuses them.
 PRIVILEGED = frozenset(
     {"addpool", "ascset", "curtail", "disablepool", "enablepool", "fanset", "logon", "pause"}
@@ -33,6 +53,11 @@ class Vendor:
     joins: bool  # takes "summary+stats" as one command
     description: str  # in STATUS of refusals
     refuse: Callable[[str, int, str, int], Reply]  # description, code, message, when
+    # What changes something on the API's port, and the commands that do; None: not such an order.
+    obey: Callable[[Rig, Row, Snapshot], Reply | None] | None = None
+    writes: frozenset[str] = frozenset()
+    web: Callable[[Rig, Request], Page] | None = None
+    logs_in_at: str = "/unlock"  # the end of a path that is posted to, and changes nothing
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
