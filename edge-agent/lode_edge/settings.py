@@ -90,6 +90,7 @@ class DeviceEntry:
     timeout_s: Annotated[float, Field(ge=0.05, le=60)] = 2.0
     feeder: Annotated[str, Field(max_length=128)] = ""  # the meter that its power goes through
     outlet: Annotated[str, Field(max_length=140)] = ""  # pdu:number, where a PDU switches it
+    topic: Annotated[str, Field(max_length=256)] = ""  # mqtt, sparkplug: what it is called there
 
 
 class AgentSettings(BaseModel, frozen=True, extra="forbid"):
@@ -160,6 +161,24 @@ class ControlSettings(BaseModel, frozen=True, extra="forbid"):
     interval_s: Annotated[float, Field(ge=0.2, le=60)] = 2.0  # between two looks at what is wished
 
 
+class PublishSettings(BrokerSettings, frozen=True, extra="forbid"):
+    """To whom on the site's own broker the agent tells what it reads, beside the hub."""
+
+    urls: Annotated[tuple[Url, ...], NoDecode] = ()
+    sparkplug: bool = False  # as a Sparkplug B edge node
+    group: Name | None = None  # the site's name when it is not given
+    node: Name | None = None  # the agent's name when it is not given
+    primary_host: Name | None = None  # the Sparkplug host without which nothing is published
+    home_assistant: bool = False  # by MQTT discovery
+    interval_s: Annotated[float, Field(ge=0.1, le=3600)] = 1.0  # what changes within is told once
+
+    @model_validator(mode="after")
+    def _has_both_ends(self) -> Self:
+        if bool(self.urls) != (self.sparkplug or self.home_assistant):
+            raise ValueError("set urls, and sparkplug or home_assistant to true; or none of them")
+        return self
+
+
 class Settings(BaseSettings):
     """All an agent is told."""
 
@@ -172,6 +191,7 @@ class Settings(BaseSettings):
     spool: SpoolSettings = SpoolSettings()
     uplink: UplinkSettings = UplinkSettings()
     control: ControlSettings = ControlSettings()
+    publish: PublishSettings = PublishSettings()
     devices: tuple[DeviceEntry, ...] = ()
 
     @field_validator("devices")
