@@ -51,10 +51,12 @@ def _checked_name(text: str) -> str:
 
 
 _ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.%]+\]|[^\s:/\[\]]+)(:(\d{1,5}))?")
+_OPC = "opc.tcp://"
 
 
 def _checked_address(text: str) -> str:
-    match = _ADDRESS.fullmatch(text)
+    host = text.removeprefix(_OPC).partition("/")[0] if text.startswith(_OPC) else text
+    match = None if "@" in host else _ADDRESS.fullmatch(host)
     if match is None or (match[3] and not 0 < int(match[3]) <= 65535):  # noqa: PLR2004 -- a port
         raise ValueError("write host or host:port, with an IPv6 address in brackets")
     return text
@@ -91,6 +93,12 @@ class DeviceEntry:
     feeder: Annotated[str, Field(max_length=128)] = ""  # the meter that its power goes through
     outlet: Annotated[str, Field(max_length=140)] = ""  # pdu:number, where a PDU switches it
     topic: Annotated[str, Field(max_length=256)] = ""  # mqtt, sparkplug: what it is called there
+
+    @model_validator(mode="after")
+    def _is_addressed_as_it_speaks(self) -> Self:
+        if (self.driver == "opcua") != self.address.startswith(_OPC):
+            raise ValueError(f"address: write {_OPC}host:port/path for opcua, and for it alone")
+        return self
 
 
 class AgentSettings(BaseModel, frozen=True, extra="forbid"):
@@ -179,6 +187,16 @@ class PublishSettings(BrokerSettings, frozen=True, extra="forbid"):
         return self
 
 
+class OpcuaSettings(BaseModel, frozen=True, extra="forbid"):
+    """How OPC UA servers are spoken to."""
+
+    security: Literal["none", "sign", "sign-and-encrypt"] = "none"  # by Basic256Sha256
+    certificate_file: Path | None = None  # the agent's own, PEM or DER
+    key_file: Path | None = None
+    trusted_dir: Path | None = None  # the servers' certificates
+    unsecured: tuple[Address, ...] = ()  # devices' addresses whose servers offer no security
+
+
 class Settings(BaseSettings):
     """All an agent is told."""
 
@@ -192,6 +210,7 @@ class Settings(BaseSettings):
     uplink: UplinkSettings = UplinkSettings()
     control: ControlSettings = ControlSettings()
     publish: PublishSettings = PublishSettings()
+    opcua: OpcuaSettings = OpcuaSettings()
     devices: tuple[DeviceEntry, ...] = ()
 
     @field_validator("devices")
