@@ -76,7 +76,7 @@ async def _probe_modbus(
     rules = [(name, profile) for name, profile in meters().items() if profile.probe]
     rules.sort(key=lambda rule: len(rule[1].probe.within) if rule[1].probe else 0, reverse=True)
     units |= {profile.probe.unit for _, profile in rules if profile.probe}
-    bus = Bus.shared(host, port)
+    bus = Bus.shared(_joined(host, port))
     found, note = [], "modbus: answers, but fits no profile"
     for unit in sorted(units):
         for name, profile in rules:
@@ -97,7 +97,7 @@ async def _probe_modbus(
 async def _fits(bus: Bus, unit: int, profile: MeterProfile, deadline: float) -> bool:
     within = profile.probe.within if profile.probe else {}
     for request in plan(profile, within):
-        ask = Ask(unit, profile.function, request.register, request.count)
+        ask = Ask(unit, request.function, request.register, request.count)
         answer = await bus.read(ask, deadline=deadline)
         for name, value in values(profile, [(request, answer)]).items():
             low, high = within[name]

@@ -1,35 +1,41 @@
 """What each device speaks, measures and tolerates: descriptions as data, checked when loaded."""
 
-from lode_profiles.library import find_rig, load, meters, names, rigs
-from lode_profiles.registers import decode
-from lode_profiles.schema import (
+from lode_profiles.library import Profile, find_rig, load, meters, names, rigs
+from lode_profiles.modbus import (
+    Controls,
     MeterProfile,
     NumberType,
-    Poll,
     Probe,
-    Profile,
-    ProfileError,
     Register,
-    RigProfile,
+    Speed,
+    Switch,
     Vector,
     span,
 )
+from lode_profiles.registers import decode, modulus, replay, width
+from lode_profiles.schema import Mode, ProfileError, RigProfile
 
 __all__ = [
+    "Controls",
     "MeterProfile",
+    "Mode",
     "NumberType",
-    "Poll",
     "Probe",
     "Profile",
     "ProfileError",
     "Register",
     "RigProfile",
+    "Speed",
+    "Switch",
     "Vector",
     "decode",
     "find_rig",
     "load",
     "meters",
+    "modulus",
     "names",
+    "replay",
     "rigs",
     "span",
+    "width",
 ]

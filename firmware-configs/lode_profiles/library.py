@@ -1,6 +1,7 @@
 """Find a description by its name, or a rig's by the model it says it is.
 
 A description's name is its file's: `lode_profiles/meters/eastron-sdm630.toml` is `eastron-sdm630`.
+One of your own is named by the path of its file, which ends in `.toml`.
 """
 
 import functools
@@ -8,28 +9,44 @@ import re
 import tomllib
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
-from lode_profiles.schema import MeterProfile, Profile, ProfileError, RigProfile
+from lode_profiles.modbus import MeterProfile
+from lode_profiles.schema import ProfileError, RigProfile
 
-# Each folder holds descriptions of one shape.
-_KINDS: dict[str, type[Profile]] = {
-    "rigs": RigProfile,
-    "meters": MeterProfile,
-    "fans": MeterProfile,
+Profile = RigProfile | MeterProfile
+
+_MAX_BYTES = 1 << 20
+
+
+class _Kind(NamedTuple):
+    """What a folder's descriptions are; `mark` is a key that only they have."""
+
+    shape: type[Profile]
+    mark: str
+
+
+_KINDS = {
+    "rigs": _Kind(RigProfile, "hashrate_ths"),
+    "meters": _Kind(MeterProfile, "function"),
+    "fans": _Kind(MeterProfile, "function"),
 }
 
 
 def load(name: str) -> Profile:
-    """Load a description.
+    """Load a description: one that ships by its name, one of your own by its file's path.
 
     Raises:
         ProfileError: there is none of this name, or it is malformed.
     """
+    if name.endswith(".toml"):
+        return _load_file(Path(name))
     if name not in _paths():
         known = ", ".join(names())
-        raise ProfileError(f"profile {name!r}: unknown; use one of {known}")
+        raise ProfileError(f"profile {name!r}: unknown; use a path to a .toml, or one of {known}")
     return _load(name)
 
 
@@ -64,14 +81,19 @@ def find_rig(model: str) -> RigProfile | None:
     return profile if isinstance(profile, RigProfile) else None
 
 
-def parse(text: str, kind: type[Profile], place: str) -> Profile:
-    """Read a description from TOML.
+def parse(text: str, place: str) -> Profile:
+    """Read a description from TOML; what it describes is seen from its keys.
 
     Raises:
         ProfileError: it is malformed; the message begins with `place` and names the key.
     """
     try:
-        profile = msgspec.convert(_unmarked(tomllib.loads(text)), kind)
+        data = tomllib.loads(text)
+        shape = next((kind.shape for kind in _KINDS.values() if kind.mark in data), None)
+        if shape is None:
+            marks = " or ".join(sorted({kind.mark for kind in _KINDS.values()}))
+            raise ProfileError(f"{place}: describes no known device; it needs the key {marks}")
+        profile = msgspec.convert(_unmarked(data), shape)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise ProfileError(f"{place}: {error}".replace("`", "").replace("$.", "")) from None
     if profile.name:
@@ -92,19 +114,29 @@ def _unmarked(data: dict[str, object]) -> dict[str, object]:
 @functools.cache
 def _load(name: str) -> Profile:
     folder, path = _paths()[name]
-    profile = parse(path.read_text(encoding="utf-8"), _KINDS[folder], f"{folder}/{path.name}")
+    profile = parse(path.read_text(encoding="utf-8"), f"{folder}/{path.name}")
     return msgspec.structs.replace(profile, name=name)
+
+
+@functools.cache
+def _load_file(path: Path) -> Profile:
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise ProfileError(f"{path}: larger than {_MAX_BYTES} bytes, so no description")
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ProfileError(f"{path}: cannot be read: {reason}") from None
+    return msgspec.structs.replace(parse(text, str(path)), name=path.stem)
 
 
 @functools.cache
 def _paths() -> dict[str, tuple[str, Traversable]]:
     """Find every description's folder and file by its name."""
-    here = files("lode_profiles")
     return {
         path.name[:-5]: (folder, path)
         for folder in _KINDS
-        if (here / folder).is_dir()
-        for path in (here / folder).iterdir()
+        for path in (files("lode_profiles") / folder).iterdir()
         if path.name.endswith(".toml")
     }
 

@@ -3,9 +3,10 @@
 import math
 import struct
 
-from lode_profiles.schema import MeterProfile, NumberType, Register
+from lode_profiles.modbus import MeterProfile, NumberType, Register, span
 
 _FORMATS: dict[NumberType, struct.Struct] = {
+    "bit": struct.Struct(">B"),
     "u16": struct.Struct(">H"),
     "i16": struct.Struct(">h"),
     "u32": struct.Struct(">I"),
@@ -17,6 +18,11 @@ _FORMATS: dict[NumberType, struct.Struct] = {
 }
 
 
+def width(kind: NumberType) -> int:
+    """Give how many bytes a number of this type takes; a coil's bit takes one."""
+    return _FORMATS[kind].size
+
+
 def decode(profile: MeterProfile, register: Register, raw: bytes) -> float | None:
     """Read a value from its own registers' bytes; None when the device marks it as missing."""
     form = _FORMATS[register.type]
@@ -24,7 +30,52 @@ def decode(profile: MeterProfile, register: Register, raw: bytes) -> float | Non
         raise ValueError(f"{len(raw)} bytes for a {register.type}, expected {form.size}")
     if profile.word_order == "low-first" and form.size > 2:  # noqa: PLR2004 -- one register
         raw = b"".join(raw[i : i + 2] for i in range(form.size - 2, -2, -2))
-    if int.from_bytes(raw, "big") in profile.missing.get(register.type, ()):
+    if profile.missing and int.from_bytes(raw, "big") in profile.missing.get(register.type, ()):
         return None
-    value = float(form.unpack(raw)[0]) * register.scale + register.offset
+    number = form.unpack(raw)[0]
+    if register.bit is not None:
+        number = number >> register.bit & 1
+    value = float(number) * register.scale + register.offset
     return value if math.isfinite(value) else None
+
+
+def modulus(register: Register) -> float | None:
+    """Give where a counter begins anew, in its unit; None where it has no such place."""
+    if register.modulus is not None:
+        return register.modulus
+    bits = 8 * width(register.type)
+    return float(1 << bits) * register.scale if register.type in {"u16", "u32", "u64"} else None
+
+
+def replay(profile: MeterProfile) -> list[str]:
+    """Read the description's own vectors, and say in one line each what does not hold."""
+    wrong = []
+    for number, vector in enumerate(profile.vectors):
+        memory: dict[int, bytes] = {}
+        for start, words in vector.raw.items():
+            for n, word in enumerate(words.split()):
+                memory[int(start, 0) + n] = bytes.fromhex(word)
+        for name, expected in vector.values.items():
+            found = _replayed(profile, profile.registers()[name], memory)
+            if not _agree(found, expected):
+                shown = "missing" if found is None else found
+                meant = "missing" if expected is None else expected
+                wrong.append(f"vectors[{number}] ({vector.note}): {name} is {shown}, not {meant}")
+    return wrong
+
+
+def _replayed(
+    profile: MeterProfile, register: Register, memory: dict[int, bytes]
+) -> float | str | None:
+    places = range(register.register, register.register + span(register.type))
+    absent = [place for place in places if place not in memory]
+    if absent:
+        return f"not in raw (0x{absent[0]:04X})"
+    raw = b"".join(memory[place] for place in places)
+    return decode(profile, register, raw[-1:] if register.type == "bit" else raw)
+
+
+def _agree(found: float | str | None, expected: float | None) -> bool:
+    if not isinstance(found, float) or expected is None:
+        return found is expected
+    return math.isclose(found, expected, rel_tol=1e-6, abs_tol=1e-9)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lode_edge.drivers import DeviceEntry, make
 from lode_edge.drivers.modbus import Ask, Bus, plan
-from lode_edge.drivers.modbus.bus import understood
+from lode_edge.drivers.modbus.frames import Mbap
 from lode_edge.drivers.modbus.plan import values
 from lode_edge.errors import (
     BadAnswer,
@@ -204,7 +204,7 @@ async def test_a_late_answer_does_not_meet_the_next_question(serve):
         writer.write(frame(asked, b"\x98" + bytes([asked[1]]) * 152))
         await reader.read(1)
 
-    bus = Bus(*(await serve(talk)).split(":"))
+    bus = Bus.shared(await serve(talk))
     loop = asyncio.get_running_loop()
     with pytest.raises(TimedOut):
         await bus.read(Ask(1, 4, 0, 76), deadline=loop.time() + 0.2)
@@ -263,7 +263,7 @@ async def test_the_bus_rests_between_requests(serve_meter):
         times.append(time.monotonic())
         return floats(LIVE)(*asked)
 
-    bus = Bus(*(await serve_meter(answer)).split(":"))
+    bus = Bus.shared(await serve_meter(answer))
     deadline = asyncio.get_running_loop().time() + 5
     for _ in range(3):
         await bus.read(Ask(1, 4, 0, 2, gap_s=0.05), deadline=deadline)
@@ -311,7 +311,7 @@ async def test_pymodbus_serves_and_we_understand_it():
     server = server_side.ModbusTcpServer(context, address=("127.0.0.1", 0))
     await server.listen()
     port = server.transport.sockets[0].getsockname()[1]
-    bus = Bus("127.0.0.1", port)
+    bus = Bus.shared(f"127.0.0.1:{port}")
     deadline = asyncio.get_running_loop().time() + 5
     answer = await bus.read(Ask(1, 4, 10, 100), deadline=deadline)
     assert struct.unpack(">100H", answer) == tuple(range(10, 110))
@@ -324,7 +324,9 @@ async def test_pymodbus_serves_and_we_understand_it():
 @given(st.binary(max_size=300), st.integers(1, 125))
 def test_bytes_make_registers_or_an_error_and_nothing_else(data, count):
     for raw in (data, b"\x00\x01\x00\x00" + data, b"\x00\x01\x00\x00\x00\x07\x01\x04\x04" + data):
-        found = understood(1, Ask(1, 4, 0, count), raw)
+        framing, question = Mbap(), Ask(1, 4, 0, count).question()
+        framing.frame(question)
+        found = framing.read(question, raw)
         assert found is None or isinstance(found, DriverError) or len(found) == 2 * count
 
 

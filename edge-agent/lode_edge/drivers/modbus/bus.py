@@ -1,70 +1,57 @@
-"""One Modbus TCP connection, shared by the units behind it and asked one thing at a time.
+"""One Modbus connection, shared by the units behind it and asked one thing at a time.
 
-    [ transaction u16 ][ 0 u16 ][ length u16 ][ unit u8 ][ function u8 ][ ... ]
+    poll ─► a turn for each request ─┐
+                                     ├─► question ─► line ─► answer, exactly the one asked for
+    write ─► one turn for the whole ─┘
 
-An answer that is not exactly the one asked for is a bad answer, and it ends the connection: what
-would come next on it could not be trusted to belong to the next question. So does silence.
+Silence and bad answers end a network connection, so that a late answer never meets the next
+question. A serial line cannot be ended: there a unit that was silent is not asked for anything
+whose answer looks the same, until its late answer would have come.
 """
 
 import asyncio
-import struct
 import weakref
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
-from lode_edge.errors import BadAnswer, DriverError, Refused, TimedOut, Unsupported
+from lode_edge.drivers.modbus.frames import Ask, Question, Rtu, Write
+from lode_edge.drivers.modbus.line import Line
+from lode_edge.drivers.modbus.place import Place, place_of
+from lode_edge.errors import DriverError, Refused, TimedOut
+from lode_edge.turns import Turns
 
-PORT = 502
-_HEADER = struct.Struct(">HHHBB")
-_REQUEST = struct.Struct(">HHHBBHH")
-_ERROR_BIT = 0x80
-_BUSES: "weakref.WeakValueDictionary[tuple[str, int, int], Bus]" = weakref.WeakValueDictionary()
+_LATE_S = 1.0  # after a question was given up, its answer may still come; at least
+_BUSES: "weakref.WeakValueDictionary[tuple[Place, int], Bus]" = weakref.WeakValueDictionary()
 
-# Modbus Application Protocol V1.1b3, section 7.
-_NOT_OFFERED = {1: "illegal function", 2: "illegal data address", 3: "illegal data value"}
-_NOT_THERE = {10: "gateway path unavailable", 11: "gateway target did not respond"}
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """A range of registers of one unit, and how long the bus is left alone before it is asked."""
-
-    unit: int
-    function: int
-    register: int
-    count: int
-    gap_s: float = 0.0
-
-
-class _Question(NamedTuple):
-    """What is on its way, and how the answer must look."""
-
-    transaction: int
-    asked: Ask
-    answer: "asyncio.Future[bytes | DriverError]"
+Exchange = Callable[[Ask | Write], Awaitable[bytes]]
 
 
 class Bus:
-    """A connection to one host and port, made when it is needed."""
+    """A connection to one place, made when it is needed."""
 
-    def __init__(self, host: str, port: int) -> None:
-        self.host, self.port = host, port
-        self._lock = asyncio.Lock()
-        self._line: _Line | None = None
-        self._transaction = 0
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self._turns = Turns()
+        self._framing = place.framing()
+        self._line: Line | None = None
         self._answered_s = 0.0
+        self._late: dict[tuple[int, bytes], float] = {}
 
     @classmethod
-    def shared(cls, host: str, port: int) -> "Bus":
-        """Give the one bus of this host and port in the running loop."""
-        key = (host, port, id(asyncio.get_running_loop()))
+    def shared(cls, address: str) -> "Bus":
+        """Give the one bus of this address in the running loop.
+
+        Raises:
+            EdgeError: the address is none.
+        """
+        key = (place_of(address), id(asyncio.get_running_loop()))
         bus = _BUSES.get(key)
         if bus is None:
-            bus = _BUSES[key] = cls(host, port)
+            bus = _BUSES[key] = cls(key[0])
         return bus
 
     async def read(self, asked: Ask, *, deadline: float) -> bytes:
-        """Read registers: 2 * count bytes, by `deadline` on the loop's clock.
+        """Read registers: 2 * count bytes, or coils: 8 to a byte; by `deadline` (loop's clock).
 
         Raises:
             TimedOut: no answer came by then, or the gateway's unit gave none.
@@ -72,114 +59,80 @@ class Bus:
             Unsupported: the device has no such function or register.
             BadAnswer: the answer was not the one asked for, or the device failed.
         """
-        place = f"{self.host}:{self.port} unit {asked.unit} register 0x{asked.register:04X}"
         try:
-            async with asyncio.timeout_at(deadline), self._lock:
-                answer = await self._exchange(asked)
+            async with asyncio.timeout_at(deadline), self._turns.to_read():
+                return await self._exchange(asked)
         except TimeoutError as error:
-            raise TimedOut(f"{place}: no answer in time") from error
-        except OSError as error:
-            raise Refused(f"{place}: no connection: {error.strerror or error}") from error
-        if isinstance(answer, DriverError):
-            raise type(answer)(f"{place}: {answer}")
-        return answer
+            raise TimedOut(f"{self._named(asked)}: no answer in time") from error
+
+    @asynccontextmanager
+    async def writing(self, *, deadline: float) -> AsyncIterator[Exchange]:
+        """Keep one turn for a whole write: what is asked in it has nothing in between.
+
+        Raises:
+            TimedOut: it did not end by `deadline`; a write in it may or may not have been done.
+        """
+        try:
+            async with asyncio.timeout_at(deadline), self._turns.to_write():
+                yield self._exchange
+        except TimeoutError as error:
+            raise TimedOut(f"{self.place}: the write did not end in time") from error
 
     def close(self) -> None:
-        """End the connection; the next read makes a new one."""
+        """End the connection; the next request makes a new one."""
         if self._line is not None:
             self._line.close()
             self._line = None
 
-    async def _exchange(self, asked: Ask) -> bytes | DriverError:
-        loop = asyncio.get_running_loop()
-        if self._line is None or self._line.is_lost:
-            _, self._line = await loop.create_connection(_Line, self.host, self.port)
-        rest_s = self._answered_s + asked.gap_s - loop.time()
-        if asked.gap_s and rest_s > 0:
-            await asyncio.sleep(rest_s)
-        self._transaction = self._transaction % 0xFFFF + 1
-        question = _Question(self._transaction, asked, loop.create_future())
+    async def _exchange(self, asked: Ask | Write) -> bytes:
         try:
-            self._line.ask(question)
-            return await question.answer
+            answer = await self._answer(asked)
+        except TimeoutError:
+            raise  # the system's own, of a connection that is not made: said as ours
+        except OSError as error:
+            reason = error.strerror or error
+            raise Refused(f"{self._named(asked)}: no connection: {reason}") from error
+        if isinstance(answer, DriverError):
+            raise type(answer)(f"{self._named(asked)}: {answer}")
+        return answer
+
+    async def _answer(self, asked: Ask | Write) -> bytes | DriverError:
+        loop = asyncio.get_running_loop()
+        question = asked.question()
+        if self._line is None or self._line.is_lost:
+            self._line = await self.place.open(self._framing)
+        while (rest_s := self._free_s(asked, question) - loop.time()) > 0:  # noqa: ASYNC110
+            await asyncio.sleep(rest_s)  # bytes that come meanwhile make it longer
+        begin_s = loop.time()
+        try:
+            return await self._line.ask(question)
         except asyncio.CancelledError:
-            self.close()  # a late answer must not meet the next question
+            self._line.give_up()
+            self._expect_late(question, loop.time(), begin_s)
             raise
         finally:
             self._answered_s = loop.time()
 
+    def _free_s(self, asked: Ask | Write, question: Question) -> float:
+        """Say from when on this may be asked."""
+        free_s = self._answered_s + asked.gap_s if asked.gap_s else 0.0
+        line = self._line
+        if line is not None and (self.place.silent_s or line.clutter_s):
+            free_s = max(free_s, line.heard_s + max(self.place.silent_s, line.clutter_s))
+        if self._late:
+            free_s = max(free_s, self._late.get(question.shape, 0.0))
+        return free_s
 
-class _Line(asyncio.Protocol):
-    """The wire: at most one question at a time."""
-
-    def __init__(self) -> None:
-        self.is_lost = False
-        self._transport: asyncio.Transport | None = None
-        self._question: _Question | None = None
-        self._buffer = b""
-
-    def ask(self, question: _Question) -> None:
-        if self._transport is None or self.is_lost:
-            raise ConnectionResetError("closed by the other side")
-        self._question, self._buffer = question, b""
-        asked = question.asked
-        header = (question.transaction, 0, 6, asked.unit, asked.function)
-        self._transport.write(_REQUEST.pack(*header, asked.register, asked.count))
-
-    def close(self) -> None:
-        self.is_lost = True
-        if self._transport is not None:
-            self._transport.abort()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 -- TCP gives nothing else
-        self._transport = transport
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.is_lost = True
-        self._settle(Refused(f"the connection broke: {exc or 'closed by the other side'}"))
-
-    def data_received(self, data: bytes) -> None:
-        if self._question is None:
-            self.close()  # nobody asked: what follows could be taken for an answer
+    def _expect_late(self, question: Question, now_s: float, begin_s: float) -> None:
+        """Remember a question that was given up, where its answer could be mistaken."""
+        framing = self._framing
+        if not isinstance(framing, Rtu):
             return
-        self._buffer += data
-        answer = understood(self._question.transaction, self._question.asked, self._buffer)
-        if isinstance(answer, BadAnswer):
-            self.close()
-        if answer is not None:
-            self._settle(answer)
+        self._late = {shape: until_s for shape, until_s in self._late.items() if until_s > now_s}
+        framing.late = [late for late in framing.late if late.shape in self._late]
+        if question.shape not in self._late:
+            framing.late.append(question)
+        self._late[question.shape] = now_s + max(_LATE_S, now_s - begin_s)
 
-    def _settle(self, answer: bytes | DriverError) -> None:
-        question, self._question = self._question, None
-        if question is not None and not question.answer.done():
-            question.answer.set_result(answer)
-
-
-def understood(transaction: int, asked: Ask, data: bytes) -> bytes | DriverError | None:
-    """Give the registers' bytes, or what is wrong with the answer; None while it is too short."""
-    if len(data) < _HEADER.size:
-        return None
-    said, protocol, length, unit, function = _HEADER.unpack_from(data)
-    if (said, protocol, unit) != (transaction, 0, asked.unit):
-        return BadAnswer(f"an answer to something else begins {data[:12].hex(' ')}")
-    size = 2 * asked.count
-    if function == asked.function | _ERROR_BIT:
-        return _exception(data)
-    if function != asked.function or length != size + 3:
-        return BadAnswer(f"function {function} in {length} bytes, expected {size + 3}")
-    whole = _HEADER.size + 1 + size
-    if len(data) > _HEADER.size and (data[_HEADER.size] != size or len(data) > whole):
-        return BadAnswer(f"{data[_HEADER.size]} bytes of registers, expected {size}")
-    return data[_HEADER.size + 1 :] if len(data) == whole else None
-
-
-def _exception(data: bytes) -> DriverError | None:
-    if len(data) <= _HEADER.size:
-        return None
-    code = data[_HEADER.size]
-    if code in _NOT_OFFERED:
-        return Unsupported(f"exception {code}, {_NOT_OFFERED[code]}")
-    if code in _NOT_THERE:
-        return TimedOut(f"exception {code}, {_NOT_THERE[code]}")
-    return BadAnswer(f"exception {code}: the device failed or is busy")
+    def _named(self, asked: Ask | Write) -> str:
+        return f"{self.place} unit {asked.unit} register 0x{asked.register:04X}"

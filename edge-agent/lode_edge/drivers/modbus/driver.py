@@ -1,13 +1,20 @@
 """One Modbus device: what its profile describes, read in as few requests as it allows."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from lode_edge.drivers.driver import DeviceEntry, Facts, endpoint
-from lode_edge.drivers.modbus.bus import PORT, Ask, Bus
-from lode_edge.drivers.modbus.plan import Request, plan, values
-from lode_edge.errors import DriverError, EdgeError, Unreachable
-from lode_profiles import MeterProfile, ProfileError, load
+from lode_edge.drivers.acting import Abilities, Deed, Posture
+from lode_edge.drivers.driver import DeviceEntry, Facts
+from lode_edge.drivers.modbus.bus import Bus
+from lode_edge.drivers.modbus.counter import Counter
+from lode_edge.drivers.modbus.frames import Ask
+from lode_edge.drivers.modbus.hands import Hands, check_silence
+from lode_edge.drivers.modbus.periods import Periods
+from lode_edge.drivers.modbus.place import place_of
+from lode_edge.drivers.modbus.plan import Request, bits, plan, values
+from lode_edge.errors import DriverError, EdgeError, Unreachable, Unsupported
+from lode_profiles import MeterProfile, ProfileError, load, modulus
+from lode_wire.orders import Change, Intent
 from lode_wire.records import MeterReading, PointReading, Quality, Record
 
 # What a meter's figure can be at all: beyond it the word order or the scale is wrong.
@@ -20,26 +27,39 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "freq_hz": (0.0, 500.0),
     "power_factor": (-1.01, 1.01),
 }
+_COUNTERS = {"energy_in_kwh": "energy_in", "energy_out_kwh": "energy_out"}
+_MAX_RAW = 125
+_COILS, _FUNCTIONS = (1, 2), (1, 2, 3, 4)
 
 
 class ModbusDriver:
-    """Reads one unit through the bus that all units of its gateway share."""
+    """Reads one unit through the bus that all units of its gateway share, and acts on it.
+
+    When a meter's counter began anew, a point `energy_in.rollover` or `energy_in.reset` says how
+    many kWh to add to it from then on; the reading keeps the counter as it stands.
+    """
 
     def __init__(self, entry: DeviceEntry, number: int) -> None:
-        self.host, self.port = endpoint(entry.address, PORT)
-        self.address = f"{self.host}:{self.port}"
         self._number = number
         self._unit = entry.unit
         self._timeout_s = entry.timeout_s
-        self._profile = _profile(entry)
-        registers = self._profile.registers()
-        fast = [name for name, register in registers.items() if register.poll == "fast"]
-        self._fast = plan(self._profile, fast)
-        self._whole = plan(self._profile, registers)
+        self._profile = profile = _profile(entry)
+        try:
+            self.address = str(place_of(entry.address))
+            check_silence(profile, entry.interval_s)
+        except EdgeError as error:
+            raise EdgeError(f"device {entry.name}: {error}") from error
+        self._place = entry.address
+        self._hands = Hands(profile, entry.unit, entry.address, entry.timeout_s)
+        self._periods = Periods(profile, entry.interval_s)
         # One value proves that it answers; its counters are for readings alone, each used once.
-        proof = self._profile.probe.within if self._profile.probe else registers
-        self._proof = plan(self._profile, [next(iter(proof))])[0]
-        self._whole_due_s = 0.0
+        proof = profile.probe.within if profile.probe else profile.registers()
+        self._proof = plan(profile, [next(iter(proof))])[0]
+        self._counters = {
+            name: Counter(modulus(register))
+            for name, register in profile.fields.items()
+            if name in _COUNTERS
+        }
         self._bus: Bus | None = None
 
     async def identify(self) -> Facts:
@@ -53,17 +73,14 @@ class ModbusDriver:
         return Facts(vendor=profile.vendor, model=profile.model, profile=profile.name)
 
     async def read(self, at_ms: int) -> Sequence[Record]:
-        """Read the device once: the fast registers, and the slow ones when they are due.
+        """Read what is due of the device once.
 
         Raises:
             DriverError: none of its registers could be read.
         """
-        now = asyncio.get_running_loop().time()
-        is_whole = now >= self._whole_due_s or not self._fast
-        requests = self._whole if is_whole else self._fast
-        found, quality = await self._read(requests)
-        if is_whole:
-            self._whole_due_s = now + self._profile.poll.slow_s
+        now_s = asyncio.get_running_loop().time()
+        found, quality = await self._read(self._periods.requests(now_s))
+        self._periods.answered(now_s)
         return self._records(at_ms, found, quality)
 
     def missed(self, at_ms: int, error: DriverError) -> Sequence[Record]:
@@ -74,6 +91,52 @@ class ModbusDriver:
         """End the connection of the bus; another unit's next read makes it anew."""
         if self._bus is not None:
             self._bus.close()
+
+    async def registers(
+        self, function: int, register: int, count: int, deadline: float
+    ) -> list[int]:
+        """Read raw registers, or coils as 0 and 1, by `deadline` on the loop's clock.
+
+        Raises:
+            Unsupported: the device has no such registers, or nobody could read so many at once.
+            DriverError: they could not be read.
+        """
+        is_range = register >= 0 and 1 <= count <= _MAX_RAW and register + count <= 1 << 16
+        if function not in _FUNCTIONS or not is_range:
+            raise Unsupported(
+                f"function {function}, {count} registers from {register}: use function 1 to 4, "
+                f"at most {_MAX_RAW} at once, below 65536"
+            )
+        ask = Ask(self._unit, function, register, count, self._profile.min_gap_ms / 1000)
+        answer = await self._shared().read(ask, deadline=deadline)
+        if function in _COILS:
+            return list(bits(answer, count))
+        return [int.from_bytes(answer[n : n + 2], "big") for n in range(0, 2 * count, 2)]
+
+    async def abilities(self) -> Abilities:
+        """Say what the profile lets be written."""
+        return await self._hands.abilities()
+
+    async def preview(self, intent: Intent) -> Sequence[Change]:
+        """Say what `act` would change; raises as `act` does."""
+        return await self._hands.preview(intent)
+
+    async def act(self, intent: Intent) -> Deed:
+        """Write it and read it back.
+
+        Raises:
+            Unsupported: the profile does not declare it; nothing was sent.
+            DriverError: it was not done, or nobody knows (Unreachable).
+        """
+        return await self._hands.act(intent)
+
+    async def posture(self) -> Posture:
+        """Read back how the device is set.
+
+        Raises:
+            DriverError: it did not say.
+        """
+        return await self._hands.posture()
 
     async def _read(self, requests: Sequence[Request]) -> tuple[dict[str, float | None], Quality]:
         """Read what can be read; a failed request leaves its own values missing, and no others."""
@@ -90,18 +153,24 @@ class ModbusDriver:
                 errors.append(error)
         if not answers:
             raise errors[0]
-        quality = Quality.GOOD
+        found = values(self._profile, answers)
+        if not errors:
+            return found, Quality.GOOD
+        quality = Quality.PARTIAL
         for failure in errors:
-            quality |= Quality.PARTIAL | failure.quality
+            quality |= failure.quality
         asked = dict.fromkeys(place.name for request in requests for place in request.places)
-        return {**asked, **values(self._profile, answers)}, quality
+        return {**asked, **found}, quality
 
     async def _ask(self, request: Request, deadline: float) -> bytes:
+        place = (self._unit, request.function, request.register, request.count)
+        ask = Ask(*place, self._profile.min_gap_ms / 1000)
+        return await self._shared().read(ask, deadline=deadline)
+
+    def _shared(self) -> Bus:
         if self._bus is None:
-            self._bus = Bus.shared(self.host, self.port)
-        profile = self._profile
-        place = (self._unit, profile.function, request.register, request.count)
-        return await self._bus.read(Ask(*place, profile.min_gap_ms / 1000), deadline=deadline)
+            self._bus = Bus.shared(self._place)
+        return self._bus
 
     def _records(
         self, at_ms: int, found: dict[str, float | None], quality: Quality
@@ -109,6 +178,7 @@ class ModbusDriver:
         records: list[Record] = []
         if self._profile.fields:
             records.append(_reading(self._number, at_ms, found, quality))
+            records += self._restarts(at_ms, found)
         bad = quality & ~Quality.PARTIAL
         for name, register in self._profile.points.items():
             if name in found:
@@ -123,6 +193,22 @@ class ModbusDriver:
                 )
                 records.append(record)
         return records
+
+    def _restarts(self, at_ms: int, found: dict[str, float | None]) -> Iterator[PointReading]:
+        """Say which counters have begun anew."""
+        for name, counter in self._counters.items():
+            value = found.get(name)
+            if value is None or not _LIMITS[name][0] <= value <= _LIMITS[name][1]:
+                continue
+            restart = counter.seen(value)
+            if restart is not None:
+                yield PointReading(
+                    at_ms=at_ms,
+                    device=self._number,
+                    point=f"{_COUNTERS[name]}.{restart.kind}",
+                    value=restart.carry,
+                    unit="kWh",
+                )
 
     def _names(self) -> list[str]:
         """Name what a missed reading would have held: the fields, or else the points."""

@@ -7,12 +7,15 @@ with it and no others.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from lode_profiles import MeterProfile, Register, decode, span
+from lode_profiles import MeterProfile, Register, decode, span, width
+
+_COILS = (1, 2)
+_BITS_PER_REGISTER = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where in a request's answer a value lies, in bytes."""
+    """Where in a request's answer a value lies, in bytes; of coils, each makes a byte."""
 
     name: str
     register: Register
@@ -22,8 +25,9 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One range of registers, and the values that lie in it."""
+    """One range of registers or coils, and the values that lie in it."""
 
+    function: int
     register: int
     count: int
     places: tuple[Place, ...]
@@ -32,22 +36,22 @@ class Request:
 def plan(profile: MeterProfile, names: Iterable[str]) -> tuple[Request, ...]:
     """Plan the requests that read these fields and points."""
     registers = profile.registers()
+    wanted = [(profile.function_of(registers[name]), registers[name], name) for name in names]
     requests: list[Request] = []
     group: dict[str, Register] = {}
-    start, stop = 0, 0
-    for name in sorted(names, key=lambda name: (registers[name].register, name)):
-        first = registers[name].register
-        last = first + span(registers[name].type)
-        is_far = first - stop > profile.gap_limit
-        if group and (is_far or max(last, stop) - start > profile.max_registers):
-            requests.append(_request(start, stop, group))
+    function, start, stop = 0, 0, 0
+    for kind, register, name in sorted(wanted, key=lambda one: (one[0], one[1].register, one[2])):
+        first, last = register.register, register.register + span(register.type)
+        fits = kind == function and _fits(profile, kind, (start, stop), (first, last))
+        if group and not fits:
+            requests.append(_request(function, start, stop, group))
             group = {}
         if not group:
-            start, stop = first, last
-        group[name] = registers[name]
+            function, start, stop = kind, first, last
+        group[name] = register
         stop = max(stop, last)
     if group:
-        requests.append(_request(start, stop, group))
+        requests.append(_request(function, start, stop, group))
     return tuple(requests)
 
 
@@ -55,16 +59,33 @@ def values(
     profile: MeterProfile, answers: Sequence[tuple[Request, bytes]]
 ) -> dict[str, float | None]:
     """Read every value that the answered requests hold."""
-    return {
-        place.name: decode(profile, place.register, raw[place.start : place.stop])
-        for request, raw in answers
-        for place in request.places
-    }
+    found: dict[str, float | None] = {}
+    for request, answer in answers:
+        raw = bits(answer, request.count) if request.function in _COILS else answer
+        for place in request.places:
+            found[place.name] = decode(profile, place.register, raw[place.start : place.stop])
+    return found
 
 
-def _request(start: int, stop: int, group: dict[str, Register]) -> Request:
+def bits(answer: bytes, count: int) -> bytes:
+    """Make a byte, 0 or 1, of each coil of an answer."""
+    return bytes(answer[n // 8] >> n % 8 & 1 for n in range(count))
+
+
+def _fits(
+    profile: MeterProfile, function: int, so_far: tuple[int, int], more: tuple[int, int]
+) -> bool:
+    """Tell whether a range can be asked for together with what lies before it."""
+    (start, stop), (first, last) = so_far, more
+    most = profile.max_registers * (_BITS_PER_REGISTER if function in _COILS else 1)
+    is_near = first - stop <= profile.gap_limit
+    return is_near and max(last, stop) - start <= most and not profile.is_hole(stop, first)
+
+
+def _request(function: int, start: int, stop: int, group: dict[str, Register]) -> Request:
+    unit = 1 if function in _COILS else 2
     places = []
     for name, register in group.items():
-        at = 2 * (register.register - start)
-        places.append(Place(name, register, at, at + 2 * span(register.type)))
-    return Request(start, stop - start, tuple(places))
+        at = unit * (register.register - start)
+        places.append(Place(name, register, at, at + width(register.type)))
+    return Request(function, start, stop - start, tuple(places))
