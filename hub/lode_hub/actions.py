@@ -7,6 +7,9 @@ from typing import Protocol
 from lode_hub import alerts
 from lode_hub.access import Access, Right
 from lode_hub.access import Person as Member
+from lode_hub.commands.choose import Ask
+from lode_hub.commands.curtail import Curtailments
+from lode_hub.commands.desk import Desk
 from lode_hub.errors import ForbiddenError
 from lode_hub.store import Store
 
@@ -24,7 +27,10 @@ class Person(Protocol):
 
 
 class Actions:
-    """Does what people ask for; whether their role allows it is asked anew each time."""
+    """Does what people ask for; whether their role allows it is asked anew each time.
+
+    `commands` orders things of devices and sites, `curtailments` chooses rigs and holds them down.
+    """
 
     def __init__(
         self,
@@ -36,6 +42,8 @@ class Actions:
         self._store = store
         self._access = access
         self._clock_ms = clock_ms
+        self.commands = Desk(store, access, clock_ms)
+        self.curtailments = Curtailments(self.commands)
 
     async def acknowledge(self, alert_id: int, person: Person) -> None:
         """Take an open alert on.
@@ -64,3 +72,6 @@ class Actions:
             raise ForbiddenError(
                 f"{right}: {person.name} as {person.role} may not do that; ask an administrator"
             )
+
+
+__all__ = ["Actions", "Ask", "Person"]

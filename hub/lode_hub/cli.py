@@ -126,6 +126,7 @@ def reset_password(
 def add(
     name: Annotated[str, typer.Argument(help="the login name")],
     role: Annotated[str, typer.Option(help="viewer, operator, trader, auditor, ...")] = "viewer",
+    site: Annotated[list[str] | None, typer.Option(help="may act there only; repeatable")] = None,
     config: Config = None,
     data_dir: DataDir = None,
 ) -> None:
@@ -134,7 +135,7 @@ def add(
     async def work() -> str:
         async with _store(settings) as store:
             await store.migrate()
-            return await Access(store, settings.access).add(name, role)
+            return await Access(store, settings.access).add(name, role, site or None)
 
     settings = _settings(config, _given(data_dir=data_dir))
     print(f"{name} has the password: {_run(work())}")

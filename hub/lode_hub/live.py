@@ -1,6 +1,6 @@
 """What has just been committed, told to every page and WebSocket that wants to know.
 
-transaction ─► NOTIFY lode_live, lode_alert ─► one LISTEN connection ─► subscriber, subscriber, ...
+transaction ─► NOTIFY lode_live, lode_alert, lode_command ─► one LISTEN ─► subscriber, subscriber
 
 A subscriber that is slow gets one change that says all it has missed: nothing ever piles up.
 """
@@ -17,7 +17,7 @@ import structlog
 from lode_hub.errors import UnavailableError
 from lode_hub.store.listen import listen
 
-READINGS, ALERTS = "lode_live", "lode_alert"
+READINGS, ALERTS, COMMANDS = "lode_live", "lode_alert", "lode_command"
 _PAUSE_S = (0.2, 0.5, 1.0, 2.0)
 
 _log = structlog.get_logger(__name__)
@@ -30,6 +30,7 @@ class Change:
     agents: frozenset[int] = frozenset()
     sites: frozenset[int] = frozenset()
     alerts: frozenset[int] = frozenset()
+    commands: frozenset[str] = frozenset()
     is_all: bool = False
 
     def __or__(self, other: "Change") -> "Change":
@@ -38,6 +39,7 @@ class Change:
             agents=self.agents | other.agents,
             sites=self.sites | other.sites,
             alerts=self.alerts | other.alerts,
+            commands=self.commands | other.commands,
             is_all=self.is_all or other.is_all,
         )
 
@@ -70,7 +72,7 @@ class Live:
         failures = 0
         while True:
             try:
-                async for channel, payload in listen(self._url, (READINGS, ALERTS)):
+                async for channel, payload in listen(self._url, (READINGS, ALERTS, COMMANDS)):
                     failures = 0
                     self.is_connected = True
                     self._tell(_change(channel, payload))
@@ -114,6 +116,8 @@ def _change(channel: str, payload: str) -> Change:
         return Change(is_all=True)
     if channel == ALERTS:
         return Change(alerts=frozenset(said.get("alerts", ())))
+    if channel == COMMANDS and said.get("commands"):
+        return Change(commands=frozenset(said["commands"]))
     change = Change(
         agents=frozenset(said.get("agents", ())), sites=frozenset(said.get("sites", ()))
     )

@@ -7,7 +7,7 @@ token ─► person(token) ─► Person, or nobody
 import asyncio
 import hashlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 
@@ -86,11 +86,14 @@ class Access:
         async with asking(self._store) as conn:
             await accounts.end_session(conn, _digest(token))
 
-    async def may(self, person: Person, right: Right) -> bool:
-        """Tell whether a person's role has a right now, whatever it was at login."""
+    async def may(self, person: Person, right: Right, site: str | None = None) -> bool:
+        """Tell whether a person has a right now, and at this site, whatever it was at login."""
         async with asking(self._store) as conn:
-            role = await accounts.role_of(conn, person.name)
-        return role is not None and Person(name=person.name, role=role).may(right)
+            found = await accounts.standing(conn, person.name)
+        if found is None or not Person(name=person.name, role=found[0]).may(right):
+            return False
+        sites = found[1]
+        return site is None or sites is None or site in sites
 
     async def greet(self, show: Callable[[str], None]) -> None:
         """Make the first person when there is none, and show the password, this once."""
@@ -116,8 +119,8 @@ class Access:
                 raise NotFoundError(f"access: no person is called {name!r}; check the name")
         return password
 
-    async def add(self, name: str, role: str) -> str:
-        """Add a person with a role, and say the first password.
+    async def add(self, name: str, role: str, sites: Sequence[str] | None = None) -> str:
+        """Add a person with a role, at these sites only if they are given; say the first password.
 
         Raises:
             InvalidError: the name or the role cannot be, or the name is taken.
@@ -130,7 +133,7 @@ class Access:
         password = invent()
         hashed = await self._passwords.hash(password)
         async with self._store.pool.connection() as conn:
-            if not await accounts.add(conn, name, role, hashed):
+            if not await accounts.add(conn, name, role, hashed, sites):
                 raise InvalidError(f"access: {name!r} is taken; choose another name")
         return password
 

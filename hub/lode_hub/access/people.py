@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 Role = Literal["viewer", "operator", "trader", "auditor", "regulator", "admin"]
-Right = Literal["alerts.acknowledge", "alerts.resolve"]
+Right = Literal["alerts.acknowledge", "alerts.resolve", "commands.order", "commands.approve"]
 
 ROLES: tuple[Role, ...] = get_args(Role)
 
 RIGHTS: dict[Right, frozenset[Role]] = {
     "alerts.acknowledge": frozenset({"operator", "admin"}),
     "alerts.resolve": frozenset({"operator", "admin"}),
+    "commands.order": frozenset({"operator", "admin"}),
+    "commands.approve": frozenset({"operator", "admin"}),
 }
 """Who may do what; what is not here nobody may. Everybody who is logged in may look."""
 

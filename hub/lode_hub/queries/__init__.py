@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from lode_hub.errors import InvalidError
 from lode_hub.queries import fleet, health
+from lode_hub.queries.commands import CommandQueries
 from lode_hub.queries.nouns import (
     AgentRow,
     AlertRow,
@@ -41,10 +42,14 @@ ALL = 100_000
 
 
 class Queries:
-    """Answers from the database; each call raises UnavailableError when that is away."""
+    """Answers from the database; each call raises UnavailableError when that is away.
+
+    `commands` answers about commands, curtailments and what devices offer.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self.commands = CommandQueries(store)
 
     async def sites(self) -> list[SiteTotals]:
         """Give the totals of every site."""

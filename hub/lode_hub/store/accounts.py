@@ -1,5 +1,6 @@
 """People and their sessions in the database."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from psycopg.rows import class_row
@@ -35,12 +36,18 @@ async def find(conn: Connection, name: str) -> Account | None:
         return await cursor.fetchone()
 
 
-async def add(conn: Connection, name: str, role: str, password_hash: str) -> bool:
+async def add(
+    conn: Connection,
+    name: str,
+    role: str,
+    password_hash: str,
+    sites: Sequence[str] | None = None,
+) -> bool:
     """Add a person; tell whether the name was free."""
     done = await conn.execute(
-        "insert into person (name, role, password_hash) values (%s, %s, %s) "
+        "insert into person (name, role, password_hash, sites) values (%s, %s, %s, %s) "
         "on conflict (name) do nothing",
-        (name, role, password_hash),
+        (name, role, password_hash, list(sites) if sites is not None else None),
     )
     return done.rowcount == 1
 
@@ -94,13 +101,16 @@ async def session(
     return row[0], row[1]
 
 
-async def role_of(conn: Connection, name: str) -> str | None:
-    """Give a person's present role; None when there is no such person, or no more."""
+async def standing(conn: Connection, name: str) -> tuple[str, list[str] | None] | None:
+    """Give a person's present role and the sites they may act at; None: they are nobody (more).
+
+    No list of sites is every site.
+    """
     done = await conn.execute(
-        "select role from person where name = %s and not is_disabled", (name,)
+        "select role, sites from person where name = %s and not is_disabled", (name,)
     )
     row = await done.fetchone()
-    return row[0] if row else None
+    return (row[0], row[1]) if row else None
 
 
 async def end_session(conn: Connection, token_hash: bytes) -> None:

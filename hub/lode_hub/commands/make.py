@@ -1,0 +1,92 @@
+"""Make a command of what a person asks, after a last look at what its devices offer."""
+
+import uuid
+from dataclasses import dataclass
+
+from lode_hub.commands import orders as rules
+from lode_hub.errors import ConflictError, NotFoundError
+from lode_hub.store import Connection, commands
+from lode_hub.store.commands import New
+from lode_wire import orders
+from lode_wire.orders import AnyIntent, Order, Terms
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sited:
+    """An agent that has told its site."""
+
+    agent_id: int
+    agent: str
+    site_id: int
+    site: str
+
+
+def sited(place: commands.Place) -> Sited:
+    """Give an agent that can be asked something.
+
+    Raises:
+        ConflictError: its site is not known yet.
+    """
+    if place.site_id is None or place.site is None:
+        raise ConflictError(f"agent {place.agent}: it has not told its site yet; wait for it")
+    return Sited(agent_id=place.agent_id, agent=place.agent, site_id=place.site_id, site=place.site)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wanted:
+    """What a person wants of one agent."""
+
+    actor: str
+    intent: AnyIntent
+    place: Sited
+    valid_s: float
+    terms: Terms | None = None
+    device_id: int | None = None
+    curtailment_id: str | None = None
+    expected_w: dict[str, float] | None = None  # by device name
+
+
+async def make(conn: Connection, wanted: Wanted) -> New:
+    """Make the command, not yet written down.
+
+    Raises:
+        NotFoundError: the device is gone.
+        ConflictError: a device does not offer it.
+        InvalidError: it is outside of a device's limits.
+    """
+    intent, place = wanted.intent, wanted.place
+    target: commands.Target | None = None
+    devices: list[str] = []
+    if wanted.device_id is not None:
+        target = await commands.target(conn, wanted.device_id)
+        if target is None:
+            raise NotFoundError(f"device {wanted.device_id}: there is no such thing now")
+        rules.check_device(intent, target)
+        devices = [target.name]
+    elif isinstance(intent, orders.Curtail | orders.StandingPlan):
+        named = rules.named_devices(intent)
+        rules.check_steps(intent, await commands.targets(conn, place.agent_id, named))
+        # What a plan does, and when, the agent says as it comes.
+        devices = named if isinstance(intent, orders.Curtail) else []
+    order = Order(
+        intent=intent,
+        terms=wanted.terms,
+        precondition=rules.precondition(target) if target else None,
+    )
+    expected_w = wanted.expected_w or {}
+    return New(
+        id=uuid.uuid4().hex,
+        agent_id=place.agent_id,
+        site_id=place.site_id,
+        device_id=wanted.device_id,
+        target=target.name if target else "",
+        actor=wanted.actor,
+        action=intent.action,
+        asked=rules.shown(order),
+        body=orders.encode_order(order),
+        stage="proposed" if isinstance(intent, orders.TWO_PEOPLE) else "queued",
+        valid_s=wanted.valid_s,
+        devices=[(name, expected_w.get(name)) for name in devices],
+        curtailment_id=wanted.curtailment_id,
+        lease=intent.lease if isinstance(intent, orders.Release) else None,
+    )
