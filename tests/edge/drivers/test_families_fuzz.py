@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.edge.drivers import doors
 
 from lode_edge.drivers.asic import FAMILIES
 from lode_edge.drivers.asic.identify import recognise
@@ -22,6 +23,7 @@ CASES = {
     "antminer": "s19pro_recorded",
     "luxos": "s19kpro_recorded",
     "whatsminer": "m50_recorded",
+    "whatsminer_v3": "m60s_recorded",
     "avalon": "a1246_recorded",
     "braiins": "boser_documented",
 }
@@ -30,12 +32,8 @@ ODD += [0, -1, 1e308, -1e308, 2**70, 255, 65535, 4294967295, {"STATUS": 1}, [{"M
 
 
 def replies_of(family: str) -> dict[str, dict]:
-    folder = GOLDEN / family / CASES[family]
-    return {
-        path.stem: json.loads(path.read_bytes())
-        for path in folder.glob("*.json")
-        if path.stem != "expected"
-    }
+    found = doors.commands(GOLDEN / family / CASES[family])
+    return {command: json.loads(data) for command, data in found.items()}
 
 
 def understand(family, by_command: dict[str, dict]) -> None:

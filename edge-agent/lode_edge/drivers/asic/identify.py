@@ -1,6 +1,6 @@
 """Which family a rig belongs to, by what it answers to the questions of its possible doors.
 
-API port, as cgminer has it ─► web port ─► web on the API port; the first that is known decides
+API port, as cgminer has it ─► web port ─► web on the API port ─► WhatsMiner's 4433
 """
 
 from collections.abc import Callable
@@ -8,17 +8,19 @@ from dataclasses import dataclass
 
 import msgspec
 
-from lode_edge.drivers.asic import antminer, avalon, braiins, luxos, whatsminer
+from lode_edge.drivers.asic import antminer, avalon, braiins, luxos, whatsminer, whatsminer_v3
 from lode_edge.drivers.asic.family import Family
 from lode_edge.drivers.asic.hands import Rig
 from lode_edge.drivers.asic.link import WEB_PORT, Direct, Link
 from lode_edge.drivers.asic.reply import Replies, rows
 from lode_edge.http import Web
 
-# Tried in this order: LuxOS and Braiins also say which Antminer they run on.
+# Tried in this order: LuxOS and Braiins also say which Antminer they run on, and WhatsMiners of
+# version 3 that they are WhatsMiners.
 FAMILIES: tuple[Family, ...] = (
     luxos.FAMILY,
     braiins.FAMILY,
+    whatsminer_v3.FAMILY,
     whatsminer.FAMILY,
     avalon.FAMILY,
     antminer.FAMILY,
@@ -59,6 +61,7 @@ DOORS: tuple[Door, ...] = (
     Door(("version", "get_version", "devdetails"), Direct),
     Door(("/api/v1/info", "/api/system/info", "/cgi-bin/get_system_info.cgi"), _web),
     Door(("/summary",), _web_on_api),
+    Door((whatsminer_v3.INFO,), whatsminer_v3.Framed),
 )
 QUESTIONS = tuple(question for door in DOORS for question in door.questions)
 

@@ -3,9 +3,11 @@
 Its rates are in MH/s, also the one that does not say so (`HS RT`).
 """
 
+from lode_edge.drivers.asic.details import Details, cgminer_pools
 from lode_edge.drivers.asic.family import Family, Identity
 from lode_edge.drivers.asic.figures import Board, Figures
 from lode_edge.drivers.asic.reply import Replies, Row, hashrate_ths, number, rows, text
+from lode_edge.drivers.asic.whatsminer_hands import WhatsminerHands
 
 
 def read(replies: Replies) -> Figures:
@@ -66,12 +68,21 @@ def _describe(replies: Replies) -> Identity:
     )
 
 
+def _details(replies: Replies) -> Details:
+    message = replies.rows("get_error_code", "Msg")
+    codes = [key for said in message for row in rows(said, "error_code") for key in row]
+    return Details(pools=cgminer_pools(replies), errors=codes if message else None)
+
+
 FAMILY = Family(
     name="whatsminer",
     fast=("summary", "devs"),
     idle=("status",),
     about=("get_version", "devdetails", "get_miner_info", "devs"),
+    slow=("pools", "get_error_code"),
     recognises=_recognises,
     read=read,
     describe=_describe,
+    details=_details,
+    hands=WhatsminerHands,
 )
