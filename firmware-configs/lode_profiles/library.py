@@ -15,9 +15,10 @@ from typing import NamedTuple
 import msgspec
 
 from lode_profiles.modbus import MeterProfile
+from lode_profiles.nodes import NodeMap
 from lode_profiles.schema import ProfileError, RigProfile
 
-Profile = RigProfile | MeterProfile
+Profile = RigProfile | MeterProfile | NodeMap
 
 _MAX_BYTES = 1 << 20
 
@@ -33,6 +34,7 @@ _KINDS = {
     "rigs": _Kind(RigProfile, "hashrate_ths"),
     "meters": _Kind(MeterProfile, "function"),
     "fans": _Kind(MeterProfile, "function"),
+    "opcua": _Kind(NodeMap, "namespace"),
 }
 
 
