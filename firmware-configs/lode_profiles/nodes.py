@@ -4,8 +4,7 @@ from typing import Annotated
 
 import msgspec
 
-from lode_profiles.modbus import MeterField
-from lode_profiles.schema import Text
+from lode_profiles.schema import MeterField, Text
 
 FIELD_UNITS: dict[MeterField, str] = {
     "power_w": "W",
