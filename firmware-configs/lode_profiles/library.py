@@ -17,8 +17,9 @@ import msgspec
 from lode_profiles.modbus import MeterProfile
 from lode_profiles.nodes import NodeMap
 from lode_profiles.schema import ProfileError, RigProfile
+from lode_profiles.topics import TopicProfile
 
-Profile = RigProfile | MeterProfile | NodeMap
+Profile = RigProfile | MeterProfile | NodeMap | TopicProfile
 
 _MAX_BYTES = 1 << 20
 
@@ -35,6 +36,7 @@ _KINDS = {
     "meters": _Kind(MeterProfile, "function"),
     "fans": _Kind(MeterProfile, "function"),
     "opcua": _Kind(NodeMap, "namespace"),
+    "topics": _Kind(TopicProfile, "protocol"),
 }
 
 
