@@ -50,7 +50,7 @@ class ModbusDriver:
         except EdgeError as error:
             raise EdgeError(f"device {entry.name}: {error}") from error
         self._place = entry.address
-        self._hands = Hands(profile, entry.unit, entry.address, entry.timeout_s)
+        self._hands = Hands(profile, entry.unit, self._shared, entry.timeout_s)
         self._periods = Periods(profile, entry.interval_s)
         # One value proves that it answers; its counters are for readings alone, each used once.
         proof = profile.probe.within if profile.probe else profile.registers()

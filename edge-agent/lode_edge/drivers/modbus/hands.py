@@ -1,7 +1,7 @@
 """What a Modbus device can be told: read, change one key, write, read back, in one turn."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from lode_edge.drivers.acting import Abilities, Deed, Posture
@@ -34,8 +34,10 @@ class _Key:
 class Hands:
     """The controls of one unit, as its profile declares them."""
 
-    def __init__(self, profile: MeterProfile, unit: int, address: str, timeout_s: float) -> None:
-        self._profile, self._unit, self._address = profile, unit, address
+    def __init__(
+        self, profile: MeterProfile, unit: int, bus: Callable[[], Bus], timeout_s: float
+    ) -> None:
+        self._profile, self._unit, self._bus = profile, unit, bus
         # A write waits for the request that is under way, which may take a whole limit.
         self._limit_s = 2 * timeout_s
         self._speed: _Key | None = None
@@ -83,7 +85,7 @@ class Hands:
         """
         wanted = list(self._wanted(intent))
         changes = []
-        async with Bus.shared(self._address).writing(deadline=self._deadline()) as exchange:
+        async with self._bus().writing(deadline=self._deadline()) as exchange:
             for key, value in wanted:
                 change = await self._set(exchange, key, value)
                 if change is not None:
@@ -147,7 +149,7 @@ class Hands:
         return Change(key=key.name, before=key.shown(before), after=key.shown(after))
 
     async def _read(self, key: _Key) -> bytes:
-        return await Bus.shared(self._address).read(self._ask(key), deadline=self._deadline())
+        return await self._bus().read(self._ask(key), deadline=self._deadline())
 
     def _ask(self, key: _Key) -> Ask:
         return Ask(self._unit, 1 if key.is_coil else 3, key.register, 1, self._gap_s)
