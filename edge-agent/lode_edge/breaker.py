@@ -1,7 +1,5 @@
 """Leave a device alone for a while when it fails again and again."""
 
-from collections import deque
-
 FAILURES = 5
 WITHIN_S = 60.0
 OPEN_S = 30.0
@@ -15,8 +13,10 @@ class Breaker:
                                      ▲─────────────one failure──┘
     """
 
+    __slots__ = ("_failures", "_open_until_s", "_trials")
+
     def __init__(self) -> None:
-        self._failures: deque[float] = deque(maxlen=FAILURES)
+        self._failures: tuple[float, ...] = ()  # the latest FAILURES of them
         self._open_until_s: float | None = None
         self._trials = 0
 
@@ -36,11 +36,11 @@ class Breaker:
         self._trials += 1
         if self._trials >= TRIALS:
             self._open_until_s = None
-            self._failures.clear()
+            self._failures = ()
 
     def failed(self, now_s: float) -> None:
         """Note that no good answer came."""
-        self._failures.append(now_s)
+        self._failures = (*self._failures, now_s)[-FAILURES:]
         is_full = len(self._failures) == FAILURES and now_s - self._failures[0] <= WITHIN_S
         if self._open_until_s is not None or is_full:
             self._open_until_s = now_s + OPEN_S

@@ -178,14 +178,19 @@ class Poller:
         self._identified(slot.device, facts)
 
 
+_NEVER_ASKED = TimedOut("never asked")
+
+
 class _Slot:
     """A device and what the poller remembers of it."""
+
+    __slots__ = ("breaker", "device", "error", "has_crashed", "identify_due_s", "task")
 
     def __init__(self, device: Polled) -> None:
         self.device = device
         self.breaker = Breaker()
         self.task: asyncio.Task[None] | None = None
-        self.error: DriverError = TimedOut(f"{device.name}: never asked")
+        self.error: DriverError = _NEVER_ASKED
         self.identify_due_s = 0.0
         self.has_crashed = False
 
