@@ -174,7 +174,7 @@ class Rtu:
         """Drop whole answers to former questions; None while one is still coming."""
         for late in [late for late in self.late if late.shape != question.shape]:
             head = bytes((late.unit,)) + late.head
-            if len(data) < 2 or not _begins(data, head):  # noqa: PLR2004 -- unit and function
+            if not data or not _begins(data, head):
                 continue
             if _begins(data, bytes((question.unit,)) + question.head):
                 return None  # it may still become either
