@@ -182,7 +182,6 @@ class Rtu:
             if len(data) < whole:
                 return None
             if crc16(data[:whole]) == 0:
-                self.late.remove(late)
                 data = data[whole:]
         return data
 
