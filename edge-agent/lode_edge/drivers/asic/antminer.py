@@ -1,31 +1,39 @@
 """Antminers with Bitmain's own firmware: `stats` has the chains, `summary` the shares.
 
-It measures no power, and on this port it does not say why it does not hash.
+It measures no power. Why it does not hash, and who it is, only its web pages say.
 """
 
+from lode_edge.drivers.asic.antminer_hands import CONF, DEFAULT_LOGIN, MODE_KEYS, AntminerHands
+from lode_edge.drivers.asic.details import of_pools
 from lode_edge.drivers.asic.family import Family, Identity
 from lode_edge.drivers.asic.figures import Board, Figures
+from lode_edge.drivers.asic.link import Direct
 from lode_edge.drivers.asic.reply import Replies, Row, as_number, hashrate_ths, number, text
 
 _MAX_CHAINS = 16
+_SYSTEM = "/cgi-bin/get_system_info.cgi"
+_ASLEEP = 1  # of the work modes
 _PER_THS = {"GH": 1e3, "MH": 1e6, "TH": 1.0}
 
 
 def read(replies: Replies) -> Figures:
-    """Understand the answers to `stats` and `summary`."""
+    """Understand the answers to `stats` and `summary` and, when idle, the settings."""
     stats = _chains(replies)
     summary = replies.row("summary", "SUMMARY")
     per_ths = _PER_THS.get(text(stats, "rate_unit"), 1e3)
     ideal = number(stats, "total_rateideal")
     short = hashrate_ths(stats)
+    rate = hashrate_ths(summary) if short is None else short
+    mode = number(replies.by_command.get(CONF, {}), *MODE_KEYS)
     return Figures(
-        hashrate_ths=hashrate_ths(summary) if short is None else short,
+        hashrate_ths=rate,
         boards=boards(stats, per_ths),
         fans_rpm=fans(stats),
         accepted=number(summary, "Accepted"),
         rejected=number(summary, "Rejected"),
         uptime_s=number(summary, "Elapsed") or number(stats, "Elapsed"),
         ideal_ths=ideal / per_ths if ideal else None,
+        is_asleep=mode == _ASLEEP and rate == 0,
     )
 
 
@@ -81,19 +89,29 @@ def _chips(stats: Row, n: int) -> float | None:
 
 def _describe(replies: Replies) -> Identity:
     version = replies.row("version", "VERSION")
+    system = replies.by_command.get(_SYSTEM, {})
     built = text(version, "CompileTime")
     firmware = text(version, "Miner", "BMMiner", "CGMiner")
     return Identity(
         vendor="Bitmain",
-        model=text(version, "Type"),
-        firmware=f"{firmware} ({built})" if built else firmware,
+        model=text(version, "Type") or text(system, "minertype"),
+        firmware=text(system, "system_filesystem_version")
+        or (f"{firmware} ({built})" if built else firmware),
+        serial=text(system, "serinum", "serial_no"),
+        mac=text(system, "macaddr"),
     )
 
 
 FAMILY = Family(
     name="antminer",
     fast=("stats", "summary"),
+    idle=(CONF,),
+    about=(_SYSTEM,),
+    slow=("pools",),
     recognises=lambda version: "antminer" in text(version, "Type").lower(),
     read=read,
     describe=_describe,
+    details=of_pools,
+    link=lambda rig: Direct(rig, DEFAULT_LOGIN),
+    hands=AntminerHands,
 )

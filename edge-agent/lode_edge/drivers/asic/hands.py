@@ -1,5 +1,6 @@
 """What a family's acting part is made of: the rig it is for, and what it offers at all."""
 
+import asyncio
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -26,6 +27,10 @@ class Rig:
     login: Login | None  # None: the vendor's default
     timeout_s: float
     profile: RigProfile | None
+
+    def deadline(self) -> float:
+        """Give the end of a request that begins now, on the loop's clock."""
+        return asyncio.get_running_loop().time() + self.timeout_s
 
     def beside(self, port: int) -> int:
         """Give another of the rig's ports: a port map moves all by the same whole thousands.

@@ -1,9 +1,13 @@
 """LuxOS: Antminer's answers, and its own `power` and `config`."""
 
 from lode_edge.drivers.asic import antminer
+from lode_edge.drivers.asic.details import Details, cgminer_pools
 from lode_edge.drivers.asic.family import Family, Identity
 from lode_edge.drivers.asic.figures import Figures
+from lode_edge.drivers.asic.luxos_hands import LuxosHands
 from lode_edge.drivers.asic.reply import Replies, number, text
+
+_NO_ERRORS = {"SLEEP", "IDLE"}  # events that are states
 
 
 def read(replies: Replies) -> Figures:
@@ -32,12 +36,22 @@ def _describe(replies: Replies) -> Identity:
     )
 
 
+def _details(replies: Replies) -> Details:
+    shown = {text(event, "Code") for event in replies.rows("events", "EVENTS")}
+    is_told = "events" in replies.by_command
+    errors = shown - _NO_ERRORS if is_told else None
+    return Details(pools=cgminer_pools(replies), errors=errors)
+
+
 FAMILY = Family(
     name="luxos",
     fast=("stats", "summary", "power"),
     idle=("config",),
     about=("config",),
+    slow=("pools", "events"),
     recognises=lambda version: "LUXminer" in version,
     read=read,
     describe=_describe,
+    details=_details,
+    hands=LuxosHands,
 )

@@ -1,6 +1,7 @@
 """Antminer S19 Pro with the maker's own firmware; it says nothing about power or inlet air."""
 
 from lode_sim.rig import Board, Rig, Snapshot
+from lode_sim.vendors import antminer_web
 from lode_sim.vendors.recorded import Reply, Row, Vendor, load, refuse, unchanged
 
 FOLDER = "antminer/v2020"
@@ -111,4 +112,5 @@ VENDOR = Vendor(
     joins=False,
     description="cgminer 1.0.0",
     refuse=refuse,
+    web=antminer_web.page,
 )

@@ -1,7 +1,8 @@
 """LuxOS on an Antminer S19k Pro, at its `default` profile."""
 
 from lode_sim.rig import Board, Rig, Snapshot
-from lode_sim.vendors.antminer import chains, pool_rows, rates, shares
+from lode_sim.vendors import cgminer_pools, luxos_orders
+from lode_sim.vendors.antminer import chains, rates, shares
 from lode_sim.vendors.recorded import Reply, Row, Vendor, load, refuse, unchanged
 
 FOLDER = "luxminer/v1"
@@ -39,8 +40,15 @@ def devs(rig: Rig, now: Snapshot) -> Reply:
 
 
 def pools(rig: Rig, now: Snapshot) -> Reply:
-    """Answer `pools`."""
-    return pool_rows(FOLDER, rig, now)
+    """Answer `pools`: the first one is worked for. Passwords are not told."""
+    recording = load(FOLDER, "pools")
+    kept = cgminer_pools.pools(rig, recording.rows)
+    shown = [{key: value for key, value in row.items() if key != "pass"} for row in kept]
+    for row in shown:
+        is_used = row["Priority"] == 0
+        row["Accepted"] = now.accepted if is_used else 0
+        row["Rejected"] = now.rejected if is_used else 0
+    return recording.reply(now.when, shown)
 
 
 def temps(_rig: Rig, now: Snapshot) -> Reply:
@@ -82,8 +90,8 @@ def config(rig: Rig, now: Snapshot) -> Reply:
         "MACAddr": rig.identity.mac,
         "SerialNumber": rig.identity.serial,
         "NameplateTHS": rig.model.hashrate_ths,
-        "Profile": "default",
         "ProfileStep": "0",
+        **luxos_orders.settings(rig),
         "CurtailMode": "Sleep" if now.mode == "sleep" else "None",
         "IsTuning": False,
     }
@@ -133,6 +141,8 @@ VENDOR = Vendor(
         "events": events,
     },
     joins=True,
-    description="LUXminer 2025.4.8.220305-57b389c7",
+    description=luxos_orders.DESCRIPTION,
     refuse=refuse,
+    obey=luxos_orders.obey,
+    writes=luxos_orders.WRITES,
 )
