@@ -5,6 +5,7 @@
 Secrets are never in here: a password is named by the file that holds it.
 """
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -33,6 +34,7 @@ from pydantic_settings import (
 )
 from pydantic_settings import SettingsError as NotDecoded
 
+from lode_edge import templates
 from lode_edge.errors import EdgeError
 from lode_wire import topics
 
@@ -52,10 +54,16 @@ def _checked_name(text: str) -> str:
 
 _ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.%]+\]|[^\s:/\[\]]+)(:(\d{1,5}))?")
 _OPC = "opc.tcp://"
+_RTU = "rtu://"
+_SERIAL = re.compile(r"serial:/[^\s?]+(\?[A-Za-z0-9=&]*)?")
 
 
 def _checked_address(text: str) -> str:
-    host = text.removeprefix(_OPC).partition("/")[0] if text.startswith(_OPC) else text
+    if _SERIAL.fullmatch(text):
+        return text
+    host = text.removeprefix(_RTU)
+    if text.startswith(_OPC):
+        host = text.removeprefix(_OPC).partition("/")[0]
     match = None if "@" in host else _ADDRESS.fullmatch(host)
     if match is None or (match[3] and not 0 < int(match[3]) <= 65535):  # noqa: PLR2004 -- a port
         raise ValueError("write host or host:port, with an IPv6 address in brackets")
@@ -87,7 +95,7 @@ class DeviceEntry:
     kind: Literal["rig", "meter", "sensor", "pdu", "plc", "other"]
     rack: Annotated[str, Field(max_length=128)] = ""
     interval_s: Annotated[float, Field(ge=0.1, le=86400)] = 10.0
-    profile: Annotated[str, Field(max_length=128)] = ""  # lode_profiles name; empty: by model
+    profile: Annotated[str, Field(max_length=512)] = ""  # a name or a .toml; empty: by model
     unit: Annotated[int, Field(ge=0, le=255)] = 1  # modbus only
     timeout_s: Annotated[float, Field(ge=0.05, le=60)] = 2.0
     feeder: Annotated[str, Field(max_length=128)] = ""  # the meter that its power goes through
@@ -98,7 +106,12 @@ class DeviceEntry:
     def _is_addressed_as_it_speaks(self) -> Self:
         if (self.driver == "opcua") != self.address.startswith(_OPC):
             raise ValueError(f"address: write {_OPC}host:port/path for opcua, and for it alone")
+        if self.driver != "modbus" and self.address.startswith((_RTU, "serial:")):
+            raise ValueError("address: serial: and rtu:// are for modbus alone")
         return self
+
+
+_DEVICE_KEYS = frozenset(field.name for field in dataclasses.fields(DeviceEntry))
 
 
 class AgentSettings(BaseModel, frozen=True, extra="forbid"):
@@ -245,6 +258,10 @@ def load(path: Path) -> Settings:
         SettingsError: the file cannot be read, or a value is missing, unknown or out of its range.
     """
     data = _read(path)
+    try:
+        data = templates.expand(data, _DEVICE_KEYS, path.parent)
+    except ValueError as error:
+        raise SettingsError(f"{path}: {error}") from None
     _refuse_unknown(os.environ)
     try:
         return Settings(**data)
@@ -315,6 +332,6 @@ def _place(data: Mapping[str, Any], location: tuple[int | str, ...]) -> str:
             value = value[part]  # type: ignore[index]
         except (KeyError, IndexError, TypeError):
             value = {}
-        if isinstance(part, int) and isinstance(value, dict) and "name" in value:
-            text += f" ({value['name']})"
+        if isinstance(part, int) and isinstance(value, dict):
+            text += templates.shown(value)
     return text or "settings"
