@@ -94,7 +94,9 @@ def _pages(folder: Path):
         body = await reader.readexactly(int(length.group(1)) if length else 0)
         data = _answer(folder, path, body)
         status = "404 Not Found" if data is None else "200 OK"
-        writer.write(f"HTTP/1.1 {status}\r\nContent-Length: {len(data or b'')}\r\n\r\n".encode())
+        size = len(data or b"")
+        head = f"HTTP/1.1 {status}\r\nContent-Length: {size}\r\nSet-Cookie: session_id=s-1\r\n\r\n"
+        writer.write(head.encode())
         writer.write(data or b"")
         writer.close()
 
@@ -102,11 +104,13 @@ def _pages(folder: Path):
 
 
 def _answer(folder: Path, path: str, body: bytes) -> bytes | None:
-    if path == "/api/v1/auth/login":
+    if path == "/api/v1/auth/login" and (folder / "api").exists():
         return b'{"token":"t-1","timeout_s":3600}'
     file = folder / f"{path.lstrip('/')}.json"
     if path == "/graphql":
-        name = re.search(r"query (\w+)", json.loads(body)["query"])
+        name = re.search(r"(?:query|mutation) (\w+)", json.loads(body)["query"])
+        if name and name.group(1) == "Login":
+            return b'{"data":{"auth":{"login":{"void":"void"}}}}'
         file = folder.parent / "graphql" / f"{name.group(1) if name else ''}.json"
     return file.read_bytes() if file.exists() else None
 

@@ -2,12 +2,21 @@
 
 Only `version` has been recorded from a rig; the rest follows docs.braiins.com, BOSminer API.
 A paused bosminer answers `devdetails` with the message `Unavailable`.
+Where the rig's REST API or its GraphQL lets us in, that is used in place of this one.
 """
 
+import asyncio
+
+from lode_edge.drivers.asic import braiins_graphql as graphql
+from lode_edge.drivers.asic import braiins_rest as rest
+from lode_edge.drivers.asic.braiins_graphql_hands import GraphQlHands
+from lode_edge.drivers.asic.braiins_hands import RestHands
+from lode_edge.drivers.asic.details import of_pools
 from lode_edge.drivers.asic.family import Family, Identity
 from lode_edge.drivers.asic.figures import Board, Figures
+from lode_edge.drivers.asic.hands import Rig
 from lode_edge.drivers.asic.reply import Replies, Row, hashrate_ths, number, text
-from lode_edge.errors import NotNow
+from lode_edge.errors import DriverError, NotNow, Unreachable
 
 
 def read(replies: Replies) -> Figures:
@@ -64,11 +73,58 @@ def _describe(replies: Replies) -> Identity:
     )
 
 
+async def _better(rig: Rig, deadline: float) -> Family | None:
+    """Try the REST API and then GraphQL, in half of the time there is; None when neither is."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + (deadline - loop.time()) / 2
+    try:
+        await rest.Rest(rig).ask(rest.DETAILS, deadline=until)
+    except Unreachable:
+        return None
+    except DriverError:
+        pass
+    else:
+        return REST
+    try:
+        await graphql.GraphQl(rig).ask(graphql.UPTIME, deadline=until)
+    except DriverError:
+        return None
+    return GRAPHQL
+
+
+REST = Family(
+    name="braiins_rest",
+    fast=(rest.STATS, rest.BOARDS, rest.COOLING, rest.DETAILS),
+    about=(rest.DETAILS,),
+    slow=(rest.POOLS,),
+    recognises=rest.recognises,
+    read=rest.read,
+    describe=rest.describe,
+    details=rest.details,
+    link=rest.Rest,
+    hands=RestHands,
+)
+GRAPHQL = Family(
+    name="braiins_graphql",
+    fast=(graphql.UPTIME, graphql.SYSTEM, graphql.BOARDS),
+    about=(graphql.UPTIME, graphql.SYSTEM, graphql.MODEL, graphql.MAC),
+    slow=(graphql.POOLS,),
+    recognises=lambda _answer: False,  # never at the door
+    read=graphql.read,
+    describe=graphql.describe,
+    details=graphql.details,
+    link=graphql.GraphQl,
+    hands=GraphQlHands,
+)
 FAMILY = Family(
     name="braiins",
     fast=("summary", "devs", "temps", "fans", "tunerstatus", "devdetails"),
     about=("devdetails",),
+    slow=("pools",),
     recognises=lambda version: any(key.startswith("BOS") for key in version),
     read=read,
     describe=_describe,
+    details=of_pools,
+    better=_better,
+    hands=RestHands,  # it says why it is not let in
 )

@@ -185,6 +185,7 @@ class AsicDriver:
                     raise
                 break
             if family is not None:
+                family = (family.better and await family.better(self._rig, deadline)) or family
                 self._became(family)
                 return family, replies
         if not replies.by_command:

@@ -1,6 +1,6 @@
 """What a family of rigs is to the driver: what to ask, how, and how to understand the answers."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from lode_edge.drivers.asic.details import Details, no_details
@@ -43,3 +43,5 @@ class Family:
     details: Callable[[Replies], Details] = no_details
     link: Callable[[Rig], Link] = Direct
     hands: Callable[[Rig], Hands] | None = None  # None: it can only be read
+    better: "Callable[[Rig, float], Awaitable[Family | None]] | None" = None
+    """Looks, by a deadline, whether the rig can be read in a better way than it was recognised."""

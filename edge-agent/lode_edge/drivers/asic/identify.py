@@ -20,6 +20,8 @@ from lode_edge.http import Web
 FAMILIES: tuple[Family, ...] = (
     luxos.FAMILY,
     braiins.FAMILY,
+    braiins.REST,
+    braiins.GRAPHQL,
     whatsminer_v3.FAMILY,
     whatsminer.FAMILY,
     avalon.FAMILY,
@@ -59,7 +61,10 @@ class Door:
 
 DOORS: tuple[Door, ...] = (
     Door(("version", "get_version", "devdetails"), Direct),
-    Door(("/api/v1/info", "/api/system/info", "/cgi-bin/get_system_info.cgi"), _web),
+    Door(
+        ("/api/v1/info", "/api/v1/version", "/api/system/info", "/cgi-bin/get_system_info.cgi"),
+        _web,
+    ),
     Door(("/summary",), _web_on_api),
     Door((whatsminer_v3.INFO,), whatsminer_v3.Framed),
 )
