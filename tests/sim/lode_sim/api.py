@@ -79,12 +79,13 @@ def answer(rig: Rig, request: bytes) -> Answer:
 
 def is_write(rig: Rig, request: bytes) -> bool:
     """Tell whether a request would change something."""
-    writes = VENDORS[rig.model.vendor].writes
+    vendor = VENDORS[rig.model.vendor]
     try:
         order = msgspec.json.decode(request, type=dict[str, object])
     except (msgspec.DecodeError, UnicodeDecodeError):
         return False
-    return not writes.isdisjoint({*map(str, order), str(order.get("command", order.get("cmd")))})
+    named = {*order, str(order.get("command", order.get("cmd")))}
+    return not vendor.writes.isdisjoint(named) and order.get("parameter") not in vendor.reads
 
 
 def _single(rig: Rig, command: str, now: Snapshot) -> tuple[Reply, int | None]:

@@ -5,27 +5,25 @@ A12 and A15 put all into `MM ID0`; the Q and its kin into `MM ID0:Summary` and `
 and the power drawn from the wall, which newer firmware repeats as `WALLPOWER`.
 """
 
-import re
-
+from lode_edge.drivers.asic.avalon_hands import AvalonHands
+from lode_edge.drivers.asic.avalon_words import is_idle, pairs
+from lode_edge.drivers.asic.details import of_pools
 from lode_edge.drivers.asic.family import Family, Identity
 from lode_edge.drivers.asic.figures import Board, Figures
 from lode_edge.drivers.asic.reply import Replies, Row, as_number, hashrate_ths, number, text
 
-_PAIR = re.compile(r"(\w{1,24})\[([^\[\]]*)\]")
 _WALL_POWER = 6  # place in PS
-_TEXT_LIMIT = 64 << 10  # characters; the longest recorded has 9,000
 _MAX_BOARDS = 8
 _MAX_FANS = 8
 
 
 def read(replies: Replies) -> Figures:
     """Understand the answers to `stats` and `summary`."""
-    stats = pairs(replies)
+    stats = pairs(replies.rows("stats", "STATS"))
     summary = replies.row("summary", "SUMMARY")
     spot, ideal = _first(stats, "GHSspd"), _first(stats, "GHSmm")
-    state = stats.get("SYSTEMSTATU", "")
-    is_idle = "In Idle" in state or bool(_first(stats, "SoftOFF"))
-    is_still = is_idle or spot == 0
+    idles = is_idle(stats)
+    is_still = idles or spot == 0
     boards = _boards(stats, is_still=is_still)
     return Figures(
         hashrate_ths=hashrate_ths(summary) if spot is None else spot / 1e3,
@@ -40,18 +38,8 @@ def read(replies: Replies) -> Figures:
         rejected=number(summary, "Rejected"),
         uptime_s=_either(stats, "Elapsed") or number(summary, "Elapsed"),
         ideal_ths=ideal / 1e3 if ideal else None,
-        is_asleep=is_idle and not spot,
+        is_asleep=idles and not spot,
     )
-
-
-def pairs(replies: Replies) -> dict[str, str]:
-    """Take the texts of `stats` apart into their pairs."""
-    found: dict[str, str] = {}
-    for row in replies.rows("stats", "STATS"):
-        for key, value in row.items():
-            if isinstance(value, str) and (key.startswith("MM ID0") or key == "HBinfo"):
-                found.update(_PAIR.findall(value[:_TEXT_LIMIT]))
-    return found
 
 
 def _boards(stats: dict[str, str], *, is_still: bool) -> list[Board]:
@@ -118,4 +106,7 @@ FAMILY = Family(
     recognises=_recognises,
     read=read,
     describe=_describe,
+    details=of_pools,
+    slow=("pools",),
+    hands=AvalonHands,
 )

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from lode_sim.rig import Rig, Snapshot
+from lode_sim.vendors import avalon_orders
 from lode_sim.vendors.recorded import Reply, Row, Vendor, composed, load, refuse, unchanged
 
 FOLDER = "avalonminer"
@@ -124,6 +125,8 @@ def _words(rig: Rig, now: Snapshot) -> dict[str, str]:
         "TA": str(sum(board.chips for board in now.boards)),
         "STATE": "1",
         "SoftOFF": "1" if now.mode == "sleep" else "0",
+        "WORKMODE": avalon_orders.mode(rig),
+        "Led": str(rig.kept.get("led", "0")),
         "MPO": f"{rig.model.power_w:.0f}",
         **{
             f"MW{number}": " ".join("0" * rig.model.chips_per_board)
@@ -170,10 +173,16 @@ VENDOR_1246 = Vendor(
     joins=True,
     description=DESCRIPTION,
     refuse=refuse,
+    obey=avalon_orders.obey,
+    writes=avalon_orders.WRITES,
+    reads=avalon_orders.READS,
 )
 VENDOR_Q = Vendor(
     commands={**_COMMON, "version": version_q, "stats": stats_q, "litestats": litestats_q},
     joins=True,
     description=DESCRIPTION,
     refuse=refuse,
+    obey=avalon_orders.obey,
+    writes=avalon_orders.WRITES,
+    reads=avalon_orders.READS,
 )

@@ -56,6 +56,7 @@ class Vendor:
     # What changes something on the API's port, and the commands that do; None: not such an order.
     obey: Callable[[Rig, Row, Snapshot], Reply | None] | None = None
     writes: frozenset[str] = frozenset()
+    reads: frozenset[str] = frozenset()  # parameters with which such a command changes nothing
     web: Callable[[Rig, Request], Page] | None = None
     logs_in_at: str = "/unlock"  # the end of a path that is posted to, and changes nothing
 
