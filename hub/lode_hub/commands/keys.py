@@ -37,6 +37,27 @@ def signing_key(data_dir: Path) -> Ed25519PrivateKey:
     return _read(_folder(data_dir) / CURRENT)
 
 
+class Signer:
+    """Gives the key that signs now, also after a rotation, and reads its file only then."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._data_dir = data_dir
+        self._mark: tuple[int, int] | None = None
+        self._key: Ed25519PrivateKey | None = None
+
+    def key(self) -> Ed25519PrivateKey:
+        """Give it.
+
+        Raises:
+            HubError: its file cannot be read, or others may read it too.
+        """
+        mark = _mark(_folder(self._data_dir) / CURRENT)
+        if self._key is None or mark is None or mark != self._mark:
+            self._key = signing_key(self._data_dir)
+            self._mark = _mark(_folder(self._data_dir) / CURRENT)
+        return self._key
+
+
 def public_pem(data_dir: Path) -> bytes:
     """Give the public keys that agents are to trust, as PEM.
 
@@ -67,6 +88,14 @@ def rotate(data_dir: Path) -> list[str]:
     except OSError as error:
         raise HubError(f"commands: {folder}: {error.strerror}; check who owns it") from None
     return names(data_dir)
+
+
+def _mark(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_ino
 
 
 def _folder(data_dir: Path) -> Path:

@@ -27,7 +27,7 @@ def is_of_the_gate(stage: str, reason: str) -> bool:
     return stage == "refused" and code_of(reason) in _AT_THE_GATE
 
 
-def whole(said: str, counts: Mapping[str, int]) -> str:
+def whole(said: str, counts: Mapping[str, int], *, is_listed: bool) -> str:
     """Give the stage of the whole.
 
     It is on its way as long as one device is; effective when every device is that its site did
@@ -36,13 +36,19 @@ def whole(said: str, counts: Mapping[str, int]) -> str:
     Args:
         said: the last stage the agent gave for the whole; empty: none.
         counts: how many of its devices are in which stage, or waiting.
+        is_listed: whether those are all its devices; else only the agent knows when it is done.
     """
     present = {stage for stage, count in counts.items() if count}
-    if said in FINAL or not present - {"refused"}:
-        return said or ("refused" if present else "accepted")
+    if said in FINAL:
+        return said
+    if not present - {"refused"}:
+        return "refused" if present and is_listed else said or "accepted"
+    if not is_listed and said not in {"effective", "drifted"}:
+        return said or "accepted"
     for stage in _ON_THE_WAY:
         if stage in present:
-            return said or "accepted" if stage == WAITING else stage
+            is_ahead = stage == WAITING and said in _ON_THE_WAY
+            return said if is_ahead else stage.replace(WAITING, "accepted")
     for stage in ("drifted", "failed", "expired", "effective"):
         if stage in present:
             return "failed" if stage == "expired" else stage

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lode_hub.ingest import conduct
 from lode_hub.ingest.inbox import Incoming
 from lode_hub.store import readings
 from lode_wire import codec, records, topics
@@ -29,7 +30,7 @@ MAX_EPOCH_CHARS = 64
 _MAX_TEXT_CHARS = 200
 _MAX_SMALLINT = 32_767
 _MAX_INT = (1 << 31) - 1
-_STATE_KINDS = {"birth", "death", "device", "health", "gap"}
+_STATE_KINDS = {"birth", "death", "device", "health", "gap", "controls", "command_state"}
 _MEANINGLESS = 0xFFFF ^ sum(records.Quality)
 _CHOICES = {"state": max(records.State), "power_source": max(records.PowerSource)}
 _NUMBER = {"rig": "rig", "meter": "meter", "point": "device"}
@@ -215,6 +216,8 @@ def _check_state(record: records.Record, upward: topics.Upward, header: codec.He
         _check_device(record)
     if isinstance(record, records.Gap):
         _check_gap(record, header)
+    if isinstance(record, records.Controls) and (objection := conduct.objection(record)):
+        raise _UnfitError(objection)
 
 
 def _check_birth(birth: records.Birth, upward: topics.Upward) -> None:

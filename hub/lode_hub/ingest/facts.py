@@ -1,9 +1,10 @@
-"""What agents say of themselves and of their devices, written into the tables that hold it."""
+"""What agents say of themselves, their devices and commands, written into the tables for it."""
 
 from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from lode_hub.ingest import conduct
 from lode_hub.store import Connection, agents, devices, ledger
 from lode_hub.store.agents import Said
 from lode_hub.store.cursor import Cursor
@@ -32,6 +33,7 @@ async def note(
             await _born(conn, said, partition, record)
         elif isinstance(record, records.Death):
             await agents.died(conn, said, at_ms=record.at_ms, boot=record.boot)
+    await conduct.note(conn, said, listed)
     healths = [record for record in listed if isinstance(record, records.Health)]
     if healths:
         newest = healths[-1]

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from typing import Any
+from typing import Any, Literal
 
 import gmqtt
 import structlog
@@ -76,12 +76,12 @@ class GmqttLink:
         """Wait until the connection has ended."""
         await self._lost.wait()
 
-    def publish(self, topic: str, payload: bytes) -> None:
+    def publish(self, topic: str, payload: bytes, qos: Literal[0, 1] = 0) -> None:
         """Send a message once, or drop it when too much is unsent."""
         transport = self._transport
         if transport is None or transport.get_write_buffer_size() > _MAX_UNSENT_BYTES:
             return
-        self._client.publish(topic, payload, qos=0)
+        self._client.publish(topic, payload, qos=qos)
 
     def pause(self) -> None:
         """Stop reading from the broker."""

@@ -105,8 +105,8 @@ class Link(Protocol):
     async def lost(self) -> None:
         """Wait until the connection has ended."""
 
-    def publish(self, topic: str, payload: bytes) -> None:
-        """Send a message once (QoS 0), or drop it when the connection can take no more."""
+    def publish(self, topic: str, payload: bytes, qos: Literal[0, 1] = 0) -> None:
+        """Send a message once, or drop it when the connection can take no more."""
 
     def pause(self) -> None:
         """Stop reading from the broker."""
@@ -171,11 +171,11 @@ class Ingress:
                     )
             await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311 -- a jitter
 
-    def publish(self, topic: str, payload: bytes) -> bool:
+    def publish(self, topic: str, payload: bytes, qos: Literal[0, 1] = 0) -> bool:
         """Send a message once; False when there is no connection now."""
         if self._link is None:
             return False
-        self._link.publish(topic, payload)
+        self._link.publish(topic, payload, qos)
         return True
 
     def pause(self) -> None:

@@ -6,7 +6,7 @@ paho's own thread reads; deliveries and the end of the connection are handed to 
 import asyncio
 import threading
 import time
-from typing import Any
+from typing import Any, Literal
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
@@ -78,9 +78,9 @@ class PahoLink:
         """Wait until the connection has ended."""
         await self._lost.wait()
 
-    def publish(self, topic: str, payload: bytes) -> None:
+    def publish(self, topic: str, payload: bytes, qos: Literal[0, 1] = 0) -> None:
         """Send a message once."""
-        self._client.publish(topic, payload, qos=0)
+        self._client.publish(topic, payload, qos=qos)
 
     def pause(self) -> None:
         """Stop reading from the broker."""

@@ -132,6 +132,15 @@ async def targets(conn: Connection, agent_id: int, names: Sequence[str]) -> dict
         return {found.name: found async for found in cursor}
 
 
+async def device_ids(conn: Connection, agent_id: int, names: Sequence[str]) -> dict[str, int]:
+    """Give the ids of the agent's devices that have these names."""
+    found = await conn.execute(
+        "select name, id from device where agent_id = %s and name = any(%s)",
+        (agent_id, sorted(set(names))),
+    )
+    return dict(await found.fetchall())
+
+
 async def recent(conn: Connection, actor: str, within_s: float) -> int:
     """Count the commands a person made of late."""
     async with conn.cursor(row_factory=scalar_row) as cursor:
