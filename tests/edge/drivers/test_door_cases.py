@@ -10,7 +10,7 @@ from tests.edge.drivers.test_rig_cases import said
 from lode_edge.drivers import DeviceEntry, make
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden"
-FAMILIES = ("whatsminer_v3", "braiins_rest", "braiins_graphql")
+FAMILIES = ("whatsminer_v3", "braiins_rest", "braiins_graphql", "epic", "bitaxe")
 CASES = sorted(path.parent for f in FAMILIES for path in GOLDEN.glob(f"{f}/*/expected.json"))
 
 

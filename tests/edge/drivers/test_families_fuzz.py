@@ -28,6 +28,8 @@ CASES = {
     "braiins": "boser_documented",
     "braiins_rest": "v26_04_recorded",
     "braiins_graphql": "v21_09_stopped",
+    "epic": "s19xp_recorded",
+    "bitaxe": "supra_recorded",
 }
 ODD = [None, True, "", "x", "0", "-1", "nan", "9e999", "1-2-x-", "Work: In ", [], {}, [[]], [None]]
 ODD += [0, -1, 1e308, -1e308, 2**70, 255, 65535, 4294967295, {"STATUS": 1}, [{"Msg": {}}], "A[1]"]

@@ -8,7 +8,16 @@ from dataclasses import dataclass
 
 import msgspec
 
-from lode_edge.drivers.asic import antminer, avalon, braiins, luxos, whatsminer, whatsminer_v3
+from lode_edge.drivers.asic import (
+    antminer,
+    avalon,
+    bitaxe,
+    braiins,
+    epic,
+    luxos,
+    whatsminer,
+    whatsminer_v3,
+)
 from lode_edge.drivers.asic.family import Family
 from lode_edge.drivers.asic.hands import Rig
 from lode_edge.drivers.asic.link import WEB_PORT, Direct, Link
@@ -26,6 +35,8 @@ FAMILIES: tuple[Family, ...] = (
     whatsminer.FAMILY,
     avalon.FAMILY,
     antminer.FAMILY,
+    epic.FAMILY,
+    bitaxe.FAMILY,
 )
 
 
@@ -65,7 +76,7 @@ DOORS: tuple[Door, ...] = (
         ("/api/v1/info", "/api/v1/version", "/api/system/info", "/cgi-bin/get_system_info.cgi"),
         _web,
     ),
-    Door(("/summary",), _web_on_api),
+    Door((epic.CAPABILITIES,), _web_on_api),
     Door((whatsminer_v3.INFO,), whatsminer_v3.Framed),
 )
 QUESTIONS = tuple(question for door in DOORS for question in door.questions)

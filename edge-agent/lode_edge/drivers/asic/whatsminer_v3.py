@@ -165,7 +165,7 @@ def _describe(replies: Replies) -> Identity:
     system = _part(replies, INFO, "system")
     return Identity(
         vendor="MicroBT",
-        model=text(miner, "type").replace("_V", " V"),
+        model=text(miner, "type"),
         firmware=text(system, "fwversion"),
         serial=text(miner, "miner-sn"),
         mac=text(_part(replies, INFO, "network"), "mac"),
