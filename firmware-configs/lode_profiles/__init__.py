@@ -1,6 +1,6 @@
 """What each device speaks, measures and tolerates: descriptions as data, checked when loaded."""
 
-from lode_profiles.library import Profile, find_rig, load, meters, names, rigs
+from lode_profiles.library import Profile, find_rig, load, meters, names, rigs, text_of
 from lode_profiles.modbus import (
     Controls,
     MeterProfile,
@@ -37,5 +37,6 @@ __all__ = [
     "replay",
     "rigs",
     "span",
+    "text_of",
     "width",
 ]

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from lode_profiles.faults import explained
 from lode_profiles.modbus import MeterProfile
 from lode_profiles.nodes import NodeMap
 from lode_profiles.schema import ProfileError, RigProfile
@@ -59,6 +60,16 @@ def names() -> list[str]:
     return sorted(_paths())
 
 
+def text_of(name: str) -> str:
+    """Give the text of a description that ships.
+
+    Raises:
+        ProfileError: there is none of this name.
+    """
+    load(name)
+    return _paths()[name][1].read_text(encoding="utf-8")
+
+
 def rigs() -> dict[str, RigProfile]:
     """Load every rig model, by name."""
     loaded = {name: load(name) for name in names()}
@@ -93,13 +104,16 @@ def parse(text: str, place: str) -> Profile:
     """
     try:
         data = tomllib.loads(text)
-        shape = next((kind.shape for kind in _KINDS.values() if kind.mark in data), None)
-        if shape is None:
-            marks = " or ".join(sorted({kind.mark for kind in _KINDS.values()}))
-            raise ProfileError(f"{place}: describes no known device; it needs the key {marks}")
+    except tomllib.TOMLDecodeError as error:
+        raise ProfileError(f"{place}: no valid TOML: {error}") from None
+    shape = next((kind.shape for kind in _KINDS.values() if kind.mark in data), None)
+    if shape is None:
+        marks = " or ".join(sorted({kind.mark for kind in _KINDS.values()}))
+        raise ProfileError(f"{place}: describes no known device; it needs the key {marks}")
+    try:
         profile = msgspec.convert(_unmarked(data), shape)
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
-        raise ProfileError(f"{place}: {error}".replace("`", "").replace("$.", "")) from None
+    except msgspec.ValidationError as error:
+        raise ProfileError(f"{place}: {explained(text, data, shape, error)}") from None
     if profile.name:
         raise ProfileError(f"{place}: name is the file's name; remove the key")
     return profile
