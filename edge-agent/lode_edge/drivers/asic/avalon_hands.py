@@ -70,9 +70,9 @@ class AvalonHands(Stepwise):
                 before, after = self._is_asleep(stats), isinstance(intent, orders.Sleep)
                 return needed("asleep", before, after, lambda: self._at_once(word))
             case orders.PowerMode(mode=mode):
-                before = _mode(await self._stats())
+                now = _mode(await self._stats())
                 told = (_DEVICE, "workmode", "set", _MODES[mode])
-                return needed("workmode", before, mode, lambda: self._set(*told))
+                return needed("workmode", now, mode, lambda: self._set(*told))
             case orders.FanSpeed(percent=percent):
                 return self._fan(intent, percent)
             case orders.FaultLight(is_on=is_on):

@@ -46,13 +46,17 @@ class Figures:
     rejected: float | None = None
     uptime_s: float | None = None
     ideal_ths: float | None = None  # what the rig itself expects of its present mode
-    is_asleep: bool = False  # the rig says so
+    is_asleep: bool = False  # the rig says so; so of the next two
+    is_tuning: bool = False
+    is_faulted: bool = False
 
     @property
     def state(self) -> State:
         """Give what the figures prove; a rig that neither hashes nor says why is unknown."""
         if self.is_asleep:
             return State.SLEEPING
+        if self.is_tuning or self.is_faulted:
+            return State.TUNING if self.is_tuning else State.FAULTED
         total = _Sieve().keep("hashrate_ths", self.hashrate_ths)
         rates = [board.hashrate_ths for board in self.boards] if total is None else [total]
         is_hashing = any(_Sieve().all("hashrate_ths", rates))

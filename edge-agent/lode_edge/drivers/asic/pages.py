@@ -29,8 +29,10 @@ class Pages:
         path: str,
         body: bytes = b"",
         headers: Mapping[str, str] | None = None,
+        *,
+        deadline: float | None = None,
     ) -> Response:
-        """Ask once; a body is JSON.
+        """Ask once, by `deadline` or within the rig's time limit; a body is JSON.
 
         Raises:
             DriverError: no answer came, or none that makes sense.
@@ -40,7 +42,7 @@ class Pages:
         given = {"Content-Type": "application/json"} if body else {}
         headers = given | dict(headers or {})
         return await self._web.request(
-            method, path, headers=headers, body=body, deadline=self._rig.deadline()
+            method, path, headers=headers, body=body, deadline=deadline or self._rig.deadline()
         )
 
     async def get(self, path: str) -> bytes:
