@@ -99,7 +99,7 @@ async def _fits(bus: Bus, unit: int, profile: MeterProfile, deadline: float) -> 
     for request in plan(profile, within):
         ask = Ask(unit, request.function, request.register, request.count)
         answer = await bus.read(ask, deadline=deadline)
-        for name, value in values(profile, [(request, answer)]).items():
+        for name, value in values([(request, answer)]).items():
             low, high = within[name]
             if value is None or not low <= value <= high:
                 return False

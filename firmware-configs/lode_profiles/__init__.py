@@ -12,7 +12,7 @@ from lode_profiles.modbus import (
     Vector,
     span,
 )
-from lode_profiles.registers import decode, modulus, replay, width
+from lode_profiles.registers import Reader, decode, modulus, reader, replay, width
 from lode_profiles.schema import Mode, ProfileError, RigProfile
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "Probe",
     "Profile",
     "ProfileError",
+    "Reader",
     "Register",
     "RigProfile",
     "Speed",
@@ -34,6 +35,7 @@ __all__ = [
     "meters",
     "modulus",
     "names",
+    "reader",
     "replay",
     "rigs",
     "span",

@@ -2,8 +2,12 @@
 
 import math
 import struct
+from collections.abc import Callable
 
 from lode_profiles.modbus import MeterProfile, NumberType, Register, span
+
+Reader = Callable[[bytes, int], float | None]
+"""Reads a value that begins at this byte."""
 
 _FORMATS: dict[NumberType, struct.Struct] = {
     "bit": struct.Struct(">B"),
@@ -23,20 +27,34 @@ def width(kind: NumberType) -> int:
     return _FORMATS[kind].size
 
 
+def reader(profile: MeterProfile, register: Register) -> Reader:
+    """Make what reads a value out of an answer; None when the device marks it as missing."""
+    form = _FORMATS[register.type]
+    size, unpack = form.size, form.unpack_from
+    scale, offset, bit = register.scale, register.offset, register.bit
+    missing = frozenset(profile.missing.get(register.type, ()))
+    is_swapped = profile.word_order == "low-first" and size > 2  # noqa: PLR2004 -- one register
+
+    def read(data: bytes, at: int) -> float | None:
+        if is_swapped:
+            data = b"".join(data[n : n + 2] for n in range(at + size - 2, at - 2, -2))
+            at = 0
+        if missing and int.from_bytes(data[at : at + size], "big") in missing:
+            return None
+        number = unpack(data, at)[0]
+        if bit is not None:
+            number = number >> bit & 1
+        value: float = number * scale + offset
+        return value if math.isfinite(value) else None
+
+    return read
+
+
 def decode(profile: MeterProfile, register: Register, raw: bytes) -> float | None:
     """Read a value from its own registers' bytes; None when the device marks it as missing."""
-    form = _FORMATS[register.type]
-    if len(raw) != form.size:
-        raise ValueError(f"{len(raw)} bytes for a {register.type}, expected {form.size}")
-    if profile.word_order == "low-first" and form.size > 2:  # noqa: PLR2004 -- one register
-        raw = b"".join(raw[i : i + 2] for i in range(form.size - 2, -2, -2))
-    if profile.missing and int.from_bytes(raw, "big") in profile.missing.get(register.type, ()):
-        return None
-    number = form.unpack(raw)[0]
-    if register.bit is not None:
-        number = number >> register.bit & 1
-    value = float(number) * register.scale + register.offset
-    return value if math.isfinite(value) else None
+    if len(raw) != width(register.type):
+        raise ValueError(f"{len(raw)} bytes for a {register.type}, expected {width(register.type)}")
+    return reader(profile, register)(raw, 0)
 
 
 def modulus(register: Register) -> float | None:

@@ -302,10 +302,10 @@ def test_the_checksum_is_the_specifications():
 @given(st.binary(max_size=300), st.integers(1, 125), st.sampled_from([1, 2, 3, 4]))
 def test_bytes_make_registers_or_an_error_and_nothing_else(data, count, function):
     ask = Ask(1, function, 0, count)
-    size = ask.question().head[1]
+    size = ask.question.head[1]
     for raw in (data, b"\x01" + data, bytes((1, function, size)) + data, sealed(b"\x01" + data)):
-        framing, question = Rtu(), ask.question()
-        framing.late = [Ask(1, 3, 0, 7).question(), Ask(2, 3, 0, 7).question()]
+        framing, question = Rtu(), ask.question
+        framing.late = [Ask(1, 3, 0, 7).question, Ask(2, 3, 0, 7).question]
         framing.frame(question)
         found = framing.read(question, raw)
         assert found is None or isinstance(found, DriverError) or len(found) == size
@@ -315,7 +315,7 @@ def test_bytes_make_registers_or_an_error_and_nothing_else(data, count, function
 def test_an_answer_is_found_however_it_is_cut(data):
     count = data.draw(st.integers(1, 125))
     registers = data.draw(st.binary(min_size=2 * count, max_size=2 * count))
-    framing, question = Rtu(), Ask(7, 4, 3, count).question()
+    framing, question = Rtu(), Ask(7, 4, 3, count).question
     echo = framing.frame(question) if data.draw(st.booleans()) else b""
     framing.frame(question)
     whole = echo + sealed(bytes((7, 4, 2 * count)) + registers)

@@ -98,7 +98,7 @@ class Bus:
 
     async def _answer(self, asked: Ask | Write) -> bytes | DriverError:
         loop = asyncio.get_running_loop()
-        question = asked.question()
+        question = asked.question
         if self._line is None or self._line.is_lost:
             self._line = await self.place.open(self._framing)
         while (rest_s := self._free_s(asked, question) - loop.time()) > 0:  # noqa: ASYNC110

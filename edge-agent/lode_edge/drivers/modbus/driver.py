@@ -9,7 +9,7 @@ from lode_edge.drivers.modbus.bus import Bus
 from lode_edge.drivers.modbus.counter import Counter
 from lode_edge.drivers.modbus.frames import Ask
 from lode_edge.drivers.modbus.hands import Hands, check_silence
-from lode_edge.drivers.modbus.periods import Periods
+from lode_edge.drivers.modbus.periods import Due, Periods, asking
 from lode_edge.drivers.modbus.place import place_of
 from lode_edge.drivers.modbus.plan import Request, bits, plan, values
 from lode_edge.errors import DriverError, EdgeError, Unreachable, Unsupported
@@ -51,10 +51,10 @@ class ModbusDriver:
             raise EdgeError(f"device {entry.name}: {error}") from error
         self._place = entry.address
         self._hands = Hands(profile, entry.unit, self._shared, entry.timeout_s)
-        self._periods = Periods(profile, entry.interval_s)
+        self._periods = Periods(profile, entry.unit, entry.interval_s)
         # One value proves that it answers; its counters are for readings alone, each used once.
         proof = profile.probe.within if profile.probe else profile.registers()
-        self._proof = plan(profile, [next(iter(proof))])[0]
+        self._proof = asking(profile, entry.unit, plan(profile, [next(iter(proof))])[0])
         self._counters = {
             name: Counter(modulus(register))
             for name, register in profile.fields.items()
@@ -68,7 +68,7 @@ class ModbusDriver:
         Raises:
             DriverError: it does not answer.
         """
-        await self._ask(self._proof, self._deadline())
+        await self._shared().read(self._proof, deadline=self._deadline())
         profile = self._profile
         return Facts(vendor=profile.vendor, model=profile.model, profile=profile.name)
 
@@ -138,14 +138,15 @@ class ModbusDriver:
         """
         return await self._hands.posture()
 
-    async def _read(self, requests: Sequence[Request]) -> tuple[dict[str, float | None], Quality]:
+    async def _read(self, requests: Sequence[Due]) -> tuple[dict[str, float | None], Quality]:
         """Read what can be read; a failed request leaves its own values missing, and no others."""
         deadline = self._deadline()
         answers: list[tuple[Request, bytes]] = []
         errors: list[DriverError] = []
-        for request in requests:
+        bus = self._shared()
+        for request, ask in requests:
             try:
-                answers.append((request, await self._ask(request, deadline)))
+                answers.append((request, await bus.read(ask, deadline=deadline)))
             except Unreachable as error:
                 errors.append(error)
                 break
@@ -153,19 +154,14 @@ class ModbusDriver:
                 errors.append(error)
         if not answers:
             raise errors[0]
-        found = values(self._profile, answers)
+        found = values(answers)
         if not errors:
             return found, Quality.GOOD
         quality = Quality.PARTIAL
         for failure in errors:
             quality |= failure.quality
-        asked = dict.fromkeys(place.name for request in requests for place in request.places)
+        asked = dict.fromkeys(place.name for request, _ in requests for place in request.places)
         return {**asked, **found}, quality
-
-    async def _ask(self, request: Request, deadline: float) -> bytes:
-        place = (self._unit, request.function, request.register, request.count)
-        ask = Ask(*place, self._profile.min_gap_ms / 1000)
-        return await self._shared().read(ask, deadline=deadline)
 
     def _shared(self) -> Bus:
         if self._bus is None:

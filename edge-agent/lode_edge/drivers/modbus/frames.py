@@ -6,6 +6,7 @@
 An answer that is not exactly the one asked for is a bad answer.
 """
 
+import functools
 import struct
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
@@ -37,7 +38,7 @@ class Question(NamedTuple):
         return self.unit, self.head
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Ask:
     """A range of registers of one unit, and how long the bus is left alone before it is asked."""
 
@@ -47,6 +48,7 @@ class Ask:
     count: int
     gap_s: float = 0.0
 
+    @functools.cached_property
     def question(self) -> Question:
         """Write it; the answer's rest is the registers' bytes, or the coils' bits."""
         size = (self.count + 7) // 8 if self.function in _COILS else 2 * self.count
@@ -54,7 +56,7 @@ class Ask:
         return Question(self.unit, pdu, bytes((self.function, size)), 2 + size)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Write:
     """Values for registers (functions 6, 16) or coils (5, 15: 0 or 1) of one unit."""
 
@@ -64,6 +66,7 @@ class Write:
     values: tuple[int, ...]
     gap_s: float = 0.0
 
+    @functools.cached_property
     def question(self) -> Question:
         """Write it; its answer repeats its beginning."""
         place = struct.pack(">BH", self.function, self.register)

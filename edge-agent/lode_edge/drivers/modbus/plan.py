@@ -7,7 +7,7 @@ with it and no others.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from lode_profiles import MeterProfile, Register, decode, span, width
+from lode_profiles import MeterProfile, Reader, Register, reader, span, width
 
 _COILS = (1, 2)
 _BITS_PER_REGISTER = 16
@@ -18,9 +18,9 @@ class Place:
     """Where in a request's answer a value lies, in bytes; of coils, each makes a byte."""
 
     name: str
-    register: Register
     start: int
     stop: int
+    read: Reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,26 +44,24 @@ def plan(profile: MeterProfile, names: Iterable[str]) -> tuple[Request, ...]:
         first, last = register.register, register.register + span(register.type)
         fits = kind == function and _fits(profile, kind, (start, stop), (first, last))
         if group and not fits:
-            requests.append(_request(function, start, stop, group))
+            requests.append(_request(profile, function, (start, stop), group))
             group = {}
         if not group:
             function, start, stop = kind, first, last
         group[name] = register
         stop = max(stop, last)
     if group:
-        requests.append(_request(function, start, stop, group))
+        requests.append(_request(profile, function, (start, stop), group))
     return tuple(requests)
 
 
-def values(
-    profile: MeterProfile, answers: Sequence[tuple[Request, bytes]]
-) -> dict[str, float | None]:
+def values(answers: Sequence[tuple[Request, bytes]]) -> dict[str, float | None]:
     """Read every value that the answered requests hold."""
     found: dict[str, float | None] = {}
     for request, answer in answers:
         raw = bits(answer, request.count) if request.function in _COILS else answer
         for place in request.places:
-            found[place.name] = decode(profile, place.register, raw[place.start : place.stop])
+            found[place.name] = place.read(raw, place.start)
     return found
 
 
@@ -82,10 +80,13 @@ def _fits(
     return is_near and max(last, stop) - start <= most and not profile.is_hole(stop, first)
 
 
-def _request(function: int, start: int, stop: int, group: dict[str, Register]) -> Request:
-    unit = 1 if function in _COILS else 2
+def _request(
+    profile: MeterProfile, function: int, place: tuple[int, int], group: dict[str, Register]
+) -> Request:
+    start, stop = place
+    size = 1 if function in _COILS else 2
     places = []
     for name, register in group.items():
-        at = unit * (register.register - start)
-        places.append(Place(name, register, at, at + width(register.type)))
+        at = size * (register.register - start)
+        places.append(Place(name, at, at + width(register.type), reader(profile, register)))
     return Request(function, start, stop - start, tuple(places))
