@@ -12,7 +12,7 @@ import msgspec
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
 from lode_hub.errors import UnavailableError
-from lode_hub.live import Live
+from lode_hub.live import Change, Live
 from lode_hub.queries import Queries
 from lode_hub.queries.nouns import RigPulse
 
@@ -31,14 +31,16 @@ class Subscriber:
         self.rigs: dict[int, RigPulse] = {}
         self.gone: set[int] = set()
         self.alerts: set[int] = set()
+        self.commands: set[str] = set()
         self._told = asyncio.Event()
 
-    def tell(self, rigs: dict[int, RigPulse], gone: set[int], alerts: frozenset[int]) -> None:
+    def tell(self, rigs: dict[int, RigPulse], gone: set[int], change: Change) -> None:
         """Add news."""
         self.rigs.update(rigs)
         self.gone |= gone
-        self.alerts |= alerts
-        if rigs or gone or alerts:
+        self.alerts |= change.alerts
+        self.commands |= change.commands
+        if rigs or gone or change.alerts or change.commands:
             self._told.set()
 
     async def message(self) -> bytes:
@@ -50,8 +52,9 @@ class Subscriber:
             "rigs": list(self.rigs.values()),
             "gone": sorted(self.gone),
             "alerts": sorted(self.alerts),
+            "commands": sorted(self.commands),
         }
-        self.rigs, self.gone, self.alerts = {}, set(), set()
+        self.rigs, self.gone, self.alerts, self.commands = {}, set(), set(), set()
         return msgspec.json.encode(news)
 
 
@@ -75,7 +78,7 @@ class Feed:
         """Give everything first, and then what changes."""
         subscriber = Subscriber()
         if self._subscribers:
-            subscriber.tell(self._known, set(), frozenset())
+            subscriber.tell(self._known, set(), Change())
         else:
             self._known = {}  # nobody has kept it fresh
         self._subscribers.add(subscriber)
@@ -90,20 +93,20 @@ class Feed:
         while True:
             await self._wanted.wait()
             async with self._live.subscribe() as changes:
-                await self._read(frozenset())
+                await self._read(Change())
                 while self._subscribers:
                     begun = time.monotonic()
-                    alerts: frozenset[int] = frozenset()
+                    change = Change()
                     with suppress(TimeoutError):
                         async with asyncio.timeout(QUIET_S):
-                            alerts = (await anext(changes)).alerts
-                    await self._read(alerts)
+                            change = await anext(changes)
+                    await self._read(change)
                     await asyncio.sleep(max(0.0, begun + PERIOD_S - time.monotonic()))
             self._wanted.clear()
             if self._subscribers:  # one came while the last one left
                 self._wanted.set()
 
-    async def _read(self, alerts: frozenset[int]) -> None:
+    async def _read(self, change: Change) -> None:
         try:
             now = {rig.device_id: rig for rig in await self._queries.pulse()}
         except UnavailableError:
@@ -112,7 +115,7 @@ class Feed:
         gone = self._known.keys() - now.keys()
         self._known = now
         for subscriber in self._subscribers:
-            subscriber.tell(changed, gone, alerts)
+            subscriber.tell(changed, gone, change)
 
 
 @asynccontextmanager

@@ -65,7 +65,7 @@ def valid_s(intent: Intent, given: float | None) -> float:
     return given
 
 
-def check_whole(intent: Intent, terms: Terms | None, now_ms: int) -> None:
+def check_whole(intent: AnyIntent, terms: Terms | None, now_ms: int) -> None:
     """Check what does not depend on a device.
 
     Raises:
@@ -73,15 +73,16 @@ def check_whole(intent: Intent, terms: Terms | None, now_ms: int) -> None:
     """
     if terms is not None and not isinstance(intent, orders.WISHES):
         raise InvalidError(f"terms: {intent.action} holds nothing; leave them out")
-    if isinstance(intent, orders.Curtail):
-        terms = intent.terms
-    until_ms = None if terms is None else terms.until_ms
+    held = intent.terms if isinstance(intent, orders.Curtail) else terms
+    until_ms = None if held is None else held.until_ms
     if until_ms is not None and not now_ms < until_ms <= now_ms + MAX_HELD_MS:
         raise InvalidError(f"terms.until_ms: {until_ms} is past, or too far away")
     if isinstance(intent, orders.StandingPlan):
         _check_periods(intent.periods)
-    order = Order(intent=intent)  # type: ignore[arg-type]
-    size = len(orders.encode_order(order))
+    try:
+        size = len(orders.encode_order(Order(intent=intent, terms=terms)))
+    except OverflowError:
+        raise InvalidError("order: a number is too large; give times in Unix ms") from None
     if size > orders.MAX_BODY_BYTES:
         raise InvalidError(f"order: {size} bytes, more than {orders.MAX_BODY_BYTES}; divide it")
 

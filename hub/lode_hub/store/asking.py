@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import psycopg
 import psycopg_pool
 
-from lode_hub.errors import UnavailableError
+from lode_hub.errors import InvalidError, UnavailableError
 from lode_hub.store import Connection, Store
 
 WAIT_S = 5.0
@@ -19,9 +19,13 @@ async def asking(store: Store) -> AsyncIterator[Connection]:
 
     Raises:
         UnavailableError: there is none now, or the connection broke.
+        InvalidError: the database can hold no such value, such as a zero character.
     """
     try:
         async with store.pool.connection(timeout=WAIT_S) as conn:
             yield conn
     except (psycopg.OperationalError, psycopg.InterfaceError, psycopg_pool.PoolTimeout) as error:
         raise UnavailableError("database: does not answer now; try again in a moment") from error
+    except psycopg.DataError as error:
+        said = str(error).strip().splitlines()[0]
+        raise InvalidError(f"request: the database can hold no such value: {said}") from error
