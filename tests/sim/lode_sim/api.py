@@ -64,7 +64,7 @@ def answer(rig: Rig, request: bytes) -> Answer:
         order = msgspec.json.decode(request, type=dict[str, object])
     except (msgspec.DecodeError, UnicodeDecodeError):
         return Answer(vendor.refuse(vendor.description, INVALID_JSON, "Invalid JSON", now.when))
-    if WriteFault.BROKEN_READ in rig.writes and not is_write(rig, request):
+    if rig.writes.faults and _breaks(rig, request):
         return Answer(vendor.refuse(vendor.description, BROKEN, "Internal error", now.when))
     if vendor.obey and (obeyed := vendor.obey(rig, order, now)):
         return Answer(obeyed)
@@ -75,6 +75,11 @@ def answer(rig: Rig, request: bytes) -> Answer:
     if "+" in command and vendor.joins:
         return Answer(*_joined(rig, command.split("+"), now))
     return Answer(*_single(rig, command, now))
+
+
+def _breaks(rig: Rig, request: bytes) -> bool:
+    is_so = WriteFault.BROKEN_WRITE if is_write(rig, request) else WriteFault.BROKEN_READ
+    return is_so in rig.writes
 
 
 def is_write(rig: Rig, request: bytes) -> bool:

@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from lode_sim.faults import CLOCK_JUMP_S, RIG_FAULTS, Fault
 from lode_sim.models import Model
@@ -91,9 +92,10 @@ class Rig:
         self.faults: dict[Fault, str] = {}
         self.port: Port | None = None  # of the API
         self.doors: list[Port] = []  # further ports: web, ...
-        self.kept: dict[str, object] = {}  # settings, as the vendor keeps them
+        self.kept: dict[str, Any] = {}  # settings, as the vendor keeps them
         self.writes = Writes()
         self._away: list[Port] = []
+        self._restarts = 0  # begun, and not ended
         self._clocks = clocks
         self._ambient_c = ambient_c
         self._random = random.Random(seed)
@@ -156,6 +158,11 @@ class Rig:
         self.snapshot()
         self._conditions.mode = mode
 
+    @property
+    def is_away(self) -> bool:
+        """Tell whether some of its ports do not answer yet after a restart."""
+        return bool(self._away) or self._restarts > 0
+
     def limit_power(self, power_w: float | None) -> None:
         """Let the rig draw at most so much, in W; None is as its mode has it."""
         self.snapshot()
@@ -177,6 +184,7 @@ class Rig:
     def _restart(self, ports: list[Port]) -> None:
         self.snapshot()
         self.physics.boot(self._clocks.monotonic())
+        self._restarts += 1
         loop = asyncio.get_running_loop()
         loop.call_later(_ANSWERED_S, self._leave, ports)  # the answer goes out before
         loop.call_later(_ANSWERED_S + self.writes.restart_s, self._return, ports)
@@ -186,6 +194,7 @@ class Rig:
         self._set_ports()
 
     def _return(self, ports: list[Port]) -> None:
+        self._restarts -= 1
         for port in ports:
             if port in self._away:
                 self._away.remove(port)

@@ -98,11 +98,12 @@ class _Ambient:
 
 def _draw_models(plan: Plan, source: random.Random) -> Sequence[Model]:
     """Draw the mix so that even a small site has every firmware: shares first, then shuffled."""
+    usual = [model for model in MODELS if model.share]
     unknown = sorted(set(plan.models) - set(BY_KEY))
     if unknown:
         raise OrderError(f"model {unknown[0]!r}: unknown; one of {', '.join(BY_KEY)}")
-    chosen = [BY_KEY[key] for key in plan.models] if plan.models else list(MODELS)
-    whole = sum(model.share for model in chosen)
+    chosen = [BY_KEY[key] for key in plan.models] if plan.models else usual
+    whole = sum(model.share for model in chosen) or 1.0
     drawn = [m for m in chosen for _ in range(max(1, round(plan.rigs * m.share / whole)))]
     drawn = sorted(drawn, key=lambda model: -model.share)
     most = chosen[0]

@@ -18,6 +18,7 @@ from lode_sim.writes import WriteFault
 
 WEB_PORT = 80
 _PATIENCE_S = 30.0
+_NO_LOGIN = 401
 _REQUEST_LIMIT_BYTES = 1 << 20
 _SILENT = (Fault.HANG, Fault.OFFLINE, Fault.REBOOT)
 
@@ -63,6 +64,7 @@ class _Talk:
             return
         writes, vendor = self.rig.writes, VENDORS[self.rig.model.vendor]
         is_write = request.method != "GET" and not request.path.endswith(vendor.logs_in_at)
+        is_write = is_write and not request.body.startswith(vendor.asks_with)
         if any(fault in self.rig.faults for fault in _SILENT):
             await self.reader.read()  # until the client leaves
             return
@@ -76,7 +78,7 @@ class _Talk:
         else:
             assert vendor.web is not None
             page = vendor.web(self.rig, request)
-        if is_write and WriteFault.CUT in writes:
+        if is_write and WriteFault.CUT in writes and page.status != _NO_LOGIN:
             reset(self.writer.transport)
             return
         self._answer(page, is_half=not is_write and WriteFault.HALF_READ in writes)
@@ -87,7 +89,11 @@ class _Talk:
         while True:
             event = self.talk.next_event()
             if event is h11.NEED_DATA:
-                self.talk.receive_data(await self.reader.read(65_536))
+                data = await self.reader.read(65_536)
+                if head is None and data.startswith(b"{"):  # a question for cgminer's API
+                    self.writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+                    return None
+                self.talk.receive_data(data)
             elif isinstance(event, h11.Request):
                 head = event
             elif isinstance(event, h11.Data):

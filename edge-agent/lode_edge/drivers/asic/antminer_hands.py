@@ -157,20 +157,12 @@ class AntminerHands(Stepwise):
     async def _tell(self, path: str, told: Mapping[str, object]) -> str:
         response = await self._pages.request("POST", path, msgspec.json.encode(told))
         place = self._pages.place(path)
-        said = response.good(place).decode("utf-8", "replace").strip()[:200]
-        try:
-            answer = msgspec.json.decode(said, type=dict[str, object])
-        except msgspec.MsgspecError as error:
-            raise BadAnswer(f"{place}: said neither yes nor no: {said[:40]!r}") from error
-        code = str(answer.get("code", ""))
-        if answer.get("stats", "success") != "success" or not code.startswith(("M000", "B")):
-            raise BadAnswer(f"{place}: refused with code {code or 'none'}")
-        return said
+        return _agreed(response.good(place), place)
 
     async def _reboot(self) -> str:
-        response = await self._pages.request("POST", _REBOOT)
-        response.good(self._pages.place(_REBOOT))
-        return "rebooting"
+        place = self._pages.place(_REBOOT)
+        said = (await self._pages.request("POST", _REBOOT)).good(place)
+        return _agreed(said, place) if said.lstrip().startswith(b"{") else "rebooting"
 
     async def _is_asleep(self, mode: str | None) -> bool | None:
         """Believe in sleep only when the mining program runs, and does not hash."""
@@ -192,6 +184,19 @@ def mode_of(settings: Settings) -> str | None:
     """Give the work mode that settings hold, as text; None when they hold none."""
     mode = plain(settings, _mode_key(settings))
     return str(mode) if isinstance(mode, (int, str)) and str(mode).isdigit() else None
+
+
+def _agreed(answer: bytes, place: str) -> str:
+    """Give what the rig said, if it is a yes."""
+    said = answer.decode("utf-8", "replace").strip()[:200]
+    try:
+        row = msgspec.json.decode(said, type=dict[str, object])
+    except msgspec.MsgspecError as error:
+        raise BadAnswer(f"{place}: said neither yes nor no: {said[:40]!r}") from error
+    code = str(row.get("code", ""))
+    if row.get("stats", "success") != "success" or not code.startswith(("M000", "B")):
+        raise BadAnswer(f"{place}: refused with code {code or 'none'}")
+    return said
 
 
 def _mode_key(settings: Settings) -> str:

@@ -15,6 +15,7 @@ from lode_edge.drivers.asic import (
     braiins,
     epic,
     luxos,
+    vnish,
     whatsminer,
     whatsminer_v3,
 )
@@ -24,10 +25,11 @@ from lode_edge.drivers.asic.link import WEB_PORT, Direct, Link
 from lode_edge.drivers.asic.reply import Replies, rows
 from lode_edge.http import Web
 
-# Tried in this order: LuxOS and Braiins also say which Antminer they run on, and WhatsMiners of
-# version 3 that they are WhatsMiners.
+# Tried in this order: LuxOS, VNish and Braiins also say which Antminer they run on, and WhatsMiners
+# of version 3 that they are WhatsMiners.
 FAMILIES: tuple[Family, ...] = (
     luxos.FAMILY,
+    vnish.FAMILY,
     braiins.FAMILY,
     braiins.REST,
     braiins.GRAPHQL,

@@ -1,7 +1,7 @@
 """LuxOS on an Antminer S19k Pro, at its `default` profile."""
 
 from lode_sim.rig import Board, Rig, Snapshot
-from lode_sim.vendors import cgminer_pools, luxos_orders
+from lode_sim.vendors import luxos_orders
 from lode_sim.vendors.antminer import chains, rates, shares
 from lode_sim.vendors.recorded import Reply, Row, Vendor, load, refuse, unchanged
 
@@ -42,8 +42,9 @@ def devs(rig: Rig, now: Snapshot) -> Reply:
 def pools(rig: Rig, now: Snapshot) -> Reply:
     """Answer `pools`: the first one is worked for. Passwords are not told."""
     recording = load(FOLDER, "pools")
-    kept = cgminer_pools.pools(rig, recording.rows)
-    shown = [{key: value for key, value in row.items() if key != "pass"} for row in kept]
+    shown = [
+        {k: value for k, value in row.items() if k != "pass"} for row in luxos_orders.pools(rig)
+    ]
     for row in shown:
         is_used = row["Priority"] == 0
         row["Accepted"] = now.accepted if is_used else 0

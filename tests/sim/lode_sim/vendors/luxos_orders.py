@@ -28,8 +28,7 @@ def obey(rig: Rig, order: Row, now: Snapshot) -> Reply | None:
     if WriteFault.REFUSED in rig.writes:
         return _no("Command refused", now)
     if command in _POOLS:
-        kept = cgminer_pools.pools(rig, load(FOLDER, "pools").rows)
-        why_not = cgminer_pools.change(rig, kept, command, parameter)
+        why_not = cgminer_pools.change(rig, pools(rig), command, parameter)
         return _no(why_not, now) if why_not else _yes(55, "Pools changed", now)
     if WriteFault.LOST in rig.writes:
         rig.kept.pop("session", None)
@@ -39,6 +38,16 @@ def obey(rig: Rig, order: Row, now: Snapshot) -> Reply | None:
     rig.kept["session"] = (session, now.when + SESSION_S)
     why_not = _DONE[command](rig, words)
     return _no(why_not, now) if why_not else _yes(335, f"{command} done", now)
+
+
+def pools(rig: Rig) -> list[Row]:
+    """Give the rig's pools, as it keeps them."""
+    return cgminer_pools.pools(rig, load(FOLDER, "pools").rows)
+
+
+def profiles() -> list[Row]:
+    """Give the profiles that can be chosen."""
+    return load(FOLDER, "profiles").rows
 
 
 def settings(rig: Rig) -> Row:
@@ -80,7 +89,7 @@ def _curtail(rig: Rig, words: list[str]) -> str:
 
 
 def _profile(rig: Rig, words: list[str]) -> str:
-    found = [row for row in load(FOLDER, "profiles").rows if row["Profile Name"] == words[0]]
+    found = [row for row in profiles() if row["Profile Name"] == words[0]]
     if not found:
         return "Profile not found"
     if settings(rig)["IsAtmEnabled"]:
