@@ -17,10 +17,11 @@ import msgspec
 from lode_profiles.faults import explained
 from lode_profiles.modbus import MeterProfile
 from lode_profiles.nodes import NodeMap
+from lode_profiles.pdus import PduProfile
 from lode_profiles.schema import ProfileError, RigProfile
 from lode_profiles.topics import TopicProfile
 
-Profile = RigProfile | MeterProfile | NodeMap | TopicProfile
+Profile = RigProfile | MeterProfile | NodeMap | TopicProfile | PduProfile
 
 _MAX_BYTES = 1 << 20
 
@@ -37,6 +38,7 @@ _KINDS = {
     "meters": _Kind(MeterProfile, "function"),
     "fans": _Kind(MeterProfile, "function"),
     "opcua": _Kind(NodeMap, "namespace"),
+    "pdus": _Kind(PduProfile, "figures"),
     "topics": _Kind(TopicProfile, "protocol"),
 }
 

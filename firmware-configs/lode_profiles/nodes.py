@@ -1,5 +1,6 @@
 """The shape of a node map: which nodes of an OPC UA server are which figures of a device."""
 
+import math
 from typing import Annotated
 
 import msgspec
@@ -47,7 +48,7 @@ class NodeVector(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     note: Text
     raw: dict[str, float]
-    values: dict[str, float | None]  # None is written as the text "missing"
+    values: dict[str, float]
 
 
 class NodeMap(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -87,3 +88,7 @@ class NodeMap(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             for name in (*vector.raw, *vector.values):
                 if name not in nodes:
                     raise ValueError(f"vectors names {name!r}, which is no field and no point")
+            for name, value in vector.values.items():
+                found = vector.raw.get(name, math.nan) * nodes[name].scale + nodes[name].offset
+                if not math.isclose(found, value, rel_tol=1e-9):
+                    raise ValueError(f"vectors ({vector.note}): {name} is {found}, not {value}")
