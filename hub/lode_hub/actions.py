@@ -12,6 +12,7 @@ from lode_hub.commands.curtail import Curtailments
 from lode_hub.commands.desk import Desk
 from lode_hub.errors import ForbiddenError
 from lode_hub.store import Store
+from lode_hub.trust.enrol import Invitation, Trust
 
 
 class Person(Protocol):
@@ -67,8 +68,28 @@ class Actions:
         await self._demand(person, "alerts.resolve")
         await alerts.resolve(self._store, alert_id, person.name, self._clock_ms())
 
-    async def _demand(self, person: Person, right: Right) -> None:
-        if not await self._access.may(Member(name=person.name, role=person.role), right):
+    async def invite_agent(self, trust: Trust, agent: str, site: str, person: Person) -> Invitation:
+        """Make a one-time token that lets an agent in.
+
+        Raises:
+            ForbiddenError: the person's role does not allow it, or not at this site.
+            InvalidError: the names cannot be.
+        """
+        await self._demand(person, "agents.enrol", site)
+        return await trust.invite(agent, site, person.name)
+
+    async def revoke_agent(self, trust: Trust, agent: str, person: Person) -> None:
+        """Throw an agent out.
+
+        Raises:
+            ForbiddenError: the person's role does not allow it.
+            NotFoundError: it was never let in.
+        """
+        await self._demand(person, "agents.enrol")
+        await trust.revoke(agent, person.name)
+
+    async def _demand(self, person: Person, right: Right, site: str | None = None) -> None:
+        if not await self._access.may(Member(name=person.name, role=person.role), right, site):
             raise ForbiddenError(
                 f"{right}: {person.name} as {person.role} may not do that; ask an administrator"
             )

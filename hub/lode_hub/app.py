@@ -1,6 +1,6 @@
 """The hub's main path: build the parts, join them, start them, and stop them in reverse.
 
-database ─► store ─► migrate ─► access ─► broker ─► ingest, domains ─► notifier ─► live ─► doors
+database ─► store ─► migrate ─► access, trust ─► broker ─► ingest, notifier, commands, live ─► doors
 
 A part that fails is begun again; /healthz says what does not run now.
 """
@@ -12,6 +12,7 @@ import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
+from pathlib import Path
 from typing import Protocol
 
 import structlog
@@ -24,6 +25,8 @@ from lode_hub.access.guard import Guard
 from lode_hub.actions import Actions
 from lode_hub.api.watch import PartState
 from lode_hub.broker import EmbeddedBroker
+from lode_hub.commands import keys
+from lode_hub.commands.dispatch import Dispatcher
 from lode_hub.database import EmbeddedPostgres
 from lode_hub.errors import HubError
 from lode_hub.live import Live
@@ -31,7 +34,10 @@ from lode_hub.queries import Queries
 from lode_hub.settings import HubSettings, NotifySettings, secret
 from lode_hub.store import Store, retention
 from lode_hub.supervise import Supervisor
-from lode_hub.worker import Ingesting, brokers_of, own_broker
+from lode_hub.trust.enrol import Trust
+from lode_hub.trust.told import trust_of, web_door
+from lode_hub.trust.warden import Warden
+from lode_hub.worker import LINKS, Ingesting, brokers_of, own_broker
 
 DASHBOARDS = "lode.dashboards"
 """The entry-point group of what is mounted beside the API; see Mount."""
@@ -87,12 +93,16 @@ class Hub:
             await retention.keep(store, settings.retention)
             access = Access(store, settings.access)
             await access.greet(self._show)
-            await ends.enter_async_context(self._running_broker())
+            trust = trust_of(store, settings)
+            await ends.enter_async_context(self._running_broker(trust))
             ends.push_async_callback(self._parts.stop)
+            if self._broker is not None:
+                self._parts.start("warden", Warden(trust, self._broker, url).run)
             self._start_ingest(store, url)
             live = Live(url)
             self._start_parts(store, live, access)
-            server = self._doors(store, live, access)
+            self._start_commands(store, live)
+            server = self._doors(store, live, access, trust)
             _log.info("hub started", url=settings.public_url)
             await _serve(server, door)
 
@@ -109,11 +119,12 @@ class Hub:
             await self._postgres.stop()
 
     @asynccontextmanager
-    async def _running_broker(self) -> AsyncIterator[None]:
+    async def _running_broker(self, trust: Trust) -> AsyncIterator[None]:
         if self._settings.broker.urls:
             yield
             return
-        self._broker = own_broker(self._settings.broker, self._settings.data_dir)
+        self._broker = own_broker(self._settings)
+        await self._broker.admit(await trust.roll())
         await self._broker.start()
         try:
             yield
@@ -122,14 +133,31 @@ class Hub:
 
     def _start_ingest(self, store: Store, url: str) -> None:
         settings = self._settings
-        brokers = brokers_of(settings.broker, settings.data_dir)
-        # The same over a restart, so that this machine's partitions are its own again at once.
-        name = f"{socket.gethostname()[:32]}-{settings.port}"
+        brokers = brokers_of(settings)
+        name = self._name
         if settings.ingest.workers == 0:
             Ingesting(store, url, name, brokers, settings.ingest).start(self._parts)
         for number in range(1, settings.ingest.workers + 1):
             command = [*self._worker_command, f"{name}-w{number}"]
             self._parts.start(f"worker {number}", partial(_run_process, command))
+
+    @property
+    def _name(self) -> str:
+        # The same over a restart, so that this machine's leases are its own again at once.
+        return f"{socket.gethostname()[:32]}-{self._settings.port}"
+
+    def _start_commands(self, store: Store, live: Live) -> None:
+        settings = self._settings
+        keys.public_pem(settings.data_dir)  # made now, so that agents can be given them
+        dispatcher = Dispatcher(
+            store,
+            live,
+            settings.data_dir,
+            brokers_of(settings),
+            make_link=LINKS[settings.ingest.client],
+            name=self._name,
+        )
+        self._parts.start("commands", dispatcher.run)
 
     def _start_parts(self, store: Store, live: Live, access: Access) -> None:
         settings = self._settings
@@ -143,7 +171,7 @@ class Hub:
         self._parts.start("live", live.run)
         self._parts.start("sessions", access.run)
 
-    def _doors(self, store: Store, live: Live, access: Access) -> "Server":
+    def _doors(self, store: Store, live: Live, access: Access, trust: Trust) -> "Server":
         settings = self._settings
         queries, actions = Queries(store), Actions(store, access)
         app = api.build(
@@ -152,6 +180,7 @@ class Hub:
             live=live,
             access=access,
             parts=self.states,
+            trust=trust,
             is_secure=settings.public_url.startswith("https:"),
             mounts=[partial(m, queries=queries, actions=actions, live=live) for m in dashboards()],
         )
@@ -161,7 +190,7 @@ class Hub:
             public_url=settings.public_url,
             metrics_token=secret(None, settings.access.metrics_token_file),
         )
-        return server_of(guarded)
+        return server_of(guarded, web_door(settings) if settings.tls else None)
 
     def states(self) -> Mapping[str, PartState]:
         """Tell how each part is now."""
@@ -189,11 +218,14 @@ class Server(uvicorn.Server):
         yield
 
 
-def server_of(guarded: Guard) -> Server:
-    """Make the web server, not yet serving."""
+def server_of(guarded: Guard, door: tuple[Path, Path] | None = None) -> Server:
+    """Make the web server, not yet serving; by https with a certificate and its key."""
+    certificate_file, key_file = door or (None, None)
     return Server(
         uvicorn.Config(
             guarded,
+            ssl_certfile=certificate_file,
+            ssl_keyfile=key_file,
             access_log=False,
             log_config=None,
             server_header=False,
@@ -215,7 +247,7 @@ async def run_worker(settings: HubSettings, name: str) -> None:
         store = await ends.enter_async_context(opened(url, _WORKER_POOL))
         parts = Supervisor()
         ends.push_async_callback(parts.stop)
-        brokers = brokers_of(settings.broker, settings.data_dir)
+        brokers = brokers_of(settings)
         Ingesting(store, url, name, brokers, settings.ingest).start(parts)
         await asyncio.Event().wait()
 

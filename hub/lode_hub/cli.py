@@ -1,37 +1,31 @@
-"""The command lode-hub: serve, worker, migrate, check, admin."""
+"""The command lode-hub: serve, worker, migrate, check, admin, agent, broker, commands."""
 
 import asyncio
-import contextlib
 import json
 import os
-import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import uvloop
 
-from lode_hub import logs
+from lode_hub import console
 from lode_hub.access import ADMIN, Access
-from lode_hub.app import Hub, opened, own_database, run_worker
-from lode_hub.errors import HubError, InUseError, SettingsError
-from lode_hub.settings import HubSettings, load, shown
-from lode_hub.store import Store
+from lode_hub.app import Hub, opened, run_worker
+from lode_hub.commands import shell
+from lode_hub.console import Config, DataDir
+from lode_hub.errors import HubError, SettingsError
+from lode_hub.settings import HubSettings, shown
+from lode_hub.trust import commands as trust
 
 app = typer.Typer(add_completion=True, no_args_is_help=True, help=__doc__, rich_markup_mode=None)
 admin = typer.Typer(no_args_is_help=True, help="People and their passwords.")
 app.add_typer(admin, name="admin")
-
-Config = Annotated[
-    Path | None, typer.Option("--config", envvar="LODE_HUB_CONFIG", help="TOML file with settings")
-]
-DataDir = Annotated[
-    Path | None, typer.Option("--data-dir", help="folder of the embedded database and broker")
-]
+app.add_typer(trust.agent, name="agent")
+app.add_typer(trust.broker, name="broker")
+app.add_typer(shell.commands, name="commands")
 
 
 def main() -> None:
@@ -58,11 +52,11 @@ def serve(
     ] = False,
 ) -> None:
     """Run the hub: ingest, detection, alerts, dashboard and API."""
-    given: dict[str, Any] = _given(data_dir=data_dir, port=port, host=host)
+    given: dict[str, Any] = {"data_dir": data_dir, "port": port, "host": host}
     if embedded:
         given |= {"database": {"url": ""}, "broker": {"urls": ()}}
-    settings = _settings(config, given)
-    _run(Hub(settings, _show_password, _worker_command(config, settings)).run())
+    settings = console.settings(config, **given)
+    console.run(Hub(settings, _show_password, _worker_command(config, settings)).run())
 
 
 @app.command()
@@ -73,9 +67,9 @@ def worker(
     parent: Annotated[int, typer.Option(hidden=True, help="end when this process has")] = 0,
 ) -> None:
     """Run an ingest worker beside a hub, sharing its partitions."""
-    settings = _settings(config, _given(data_dir=data_dir))
+    settings = console.settings(config, data_dir=data_dir)
     name = name or f"{socket.gethostname()[:32]}-{os.getpid()}"
-    _run(_while_parent(parent, run_worker(settings, name)))
+    console.run(_while_parent(parent, run_worker(settings, name)))
 
 
 @app.command()
@@ -83,11 +77,11 @@ def migrate(config: Config = None, data_dir: DataDir = None) -> None:
     """Bring the database's schema up to date."""
 
     async def work() -> None:
-        async with _store(settings) as store:
+        async with console.store(settings) as store:
             await store.migrate()
 
-    settings = _settings(config, _given(data_dir=data_dir))
-    _run(work())
+    settings = console.settings(config, data_dir=data_dir)
+    console.run(work())
     print("schema is up to date")
 
 
@@ -99,9 +93,9 @@ def check(config: Config = None, data_dir: DataDir = None) -> None:
         async with opened(settings.database.full_url, 2):
             pass
 
-    settings = _settings(config, _given(data_dir=data_dir))
+    settings = console.settings(config, data_dir=data_dir)
     if settings.database.url:
-        _run(work())
+        console.run(work())
     print(json.dumps(shown(settings), indent=2))
 
 
@@ -114,12 +108,12 @@ def reset_password(
     """Give a person a new password, show it, and end their sessions."""
 
     async def work() -> str:
-        async with _store(settings) as store:
+        async with console.store(settings) as store:
             await store.migrate()
             return await Access(store, settings.access).reset_password(name)
 
-    settings = _settings(config, _given(data_dir=data_dir))
-    print(f"{name} has a new password: {_run(work())}")
+    settings = console.settings(config, data_dir=data_dir)
+    print(f"{name} has a new password: {console.run(work())}")
 
 
 @admin.command("add")
@@ -133,22 +127,12 @@ def add(
     """Add a person, and show the first password."""
 
     async def work() -> str:
-        async with _store(settings) as store:
+        async with console.store(settings) as store:
             await store.migrate()
             return await Access(store, settings.access).add(name, role, site or None)
 
-    settings = _settings(config, _given(data_dir=data_dir))
-    print(f"{name} has the password: {_run(work())}")
-
-
-def _settings(config: Path | None, given: dict[str, Any]) -> HubSettings:
-    settings = load(config, **given)
-    logs.configure(settings.log_level)
-    return settings
-
-
-def _given(**options: object) -> dict[str, object]:
-    return {name: value for name, value in options.items() if value is not None}
+    settings = console.settings(config, data_dir=data_dir)
+    print(f"{name} has the password: {console.run(work())}")
 
 
 def _show_password(password: str) -> None:
@@ -160,50 +144,6 @@ def _worker_command(config: Path | None, settings: HubSettings) -> list[str]:
     command = [sys.executable, "-m", "lode_hub", "worker", "--parent", str(os.getpid())]
     command += ["--data-dir", str(settings.data_dir)]
     return [*command, *(["--config", str(config)] if config else []), "--name"]
-
-
-@asynccontextmanager
-async def _store(settings: HubSettings) -> AsyncIterator[Store]:
-    """Open the store, of the running hub or with a database started for this."""
-    if settings.database.url:
-        async with opened(settings.database.full_url, 2) as store:
-            yield store
-        return
-    postgres = own_database(settings)
-    try:
-        await postgres.start()
-    except InUseError:  # by the hub that runs; it lets us in
-        async with opened(postgres.url, 2) as store:
-            yield store
-        return
-    try:
-        async with opened(postgres.url, 2) as store:
-            yield store
-    finally:
-        await postgres.stop()
-
-
-def _run(work: Coroutine[Any, Any, Any]) -> Any:  # noqa: ANN401 -- whatever the work gives
-    """Run until it ends, or until SIGINT or SIGTERM, which let it end in good order."""
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_until_signal(work))
-
-
-async def _until_signal(work: Awaitable[Any]) -> Any:  # noqa: ANN401
-    task = asyncio.ensure_future(work)
-    loop = asyncio.get_running_loop()
-    asked = False
-
-    def stop() -> None:
-        nonlocal asked
-        if not asked:  # a second signal must not cut the good order short
-            asked = True
-            task.cancel()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop)
-    with contextlib.suppress(asyncio.CancelledError):
-        return await task
 
 
 async def _while_parent(parent: int, work: Coroutine[Any, Any, None]) -> None:

@@ -4,7 +4,8 @@ HubError
 ├── SettingsError      a setting is missing or wrong       ┐
 ├── DatabaseError      no database that can be used        │ the hub says it and ends
 │   └── InUseError     another hub has it                  │
-├── BrokerError        the hub's own broker does not start ┘
+├── BrokerError        the hub's own broker does not start │
+├── TrustError         a key cannot be used, or is not safe ┘
 ├── UnauthorizedError  nobody is logged in                 ┐
 ├── ForbiddenError     this person may not do that         │
 ├── NotFoundError      there is no such thing              │ the API answers with it
@@ -36,6 +37,10 @@ class InUseError(DatabaseError):
 
 class BrokerError(HubError):
     """The hub's own broker does not start."""
+
+
+class TrustError(HubError):
+    """A key of the hub's cannot be used, or others may read it."""
 
 
 # These are answers to a person or a machine that asked.

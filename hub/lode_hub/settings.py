@@ -60,13 +60,20 @@ class BrokerSettings(_Section):
     password: SecretStr | None = None
     password_file: Path | None = None
     ca_file: Path | None = None  # whom to trust for mqtts; empty: the system's list
+    cert_file: Path | None = None  # mqtts: the hub's own certificate, where one is asked for
+    key_file: Path | None = None
     # The own one:
     kind: Literal["auto", "mosquitto", "nats"] = "auto"
     host: str = "127.0.0.1"
     port: int = Field(default=18420, ge=1, le=65535)
     program: Path | None = None
+    tls_host: str = "127.0.0.1"
+    tls_port: int | None = Field(default=None, ge=1, le=65535)  # None: agents have passwords
+    # What enrolled agents are told; empty: `urls`, or the own one at the host of `base_url`.
+    agent_urls: Annotated[tuple[str, ...], NoDecode] = ()
+    agent_login: Literal["auto", "certificate", "password"] = "auto"  # auto: certificate by mqtts
 
-    @field_validator("urls", mode="before")
+    @field_validator("urls", "agent_urls", mode="before")
     @classmethod
     def _may_be_one_line(cls, urls: object) -> object:
         if not isinstance(urls, str):
@@ -79,6 +86,13 @@ class IngestSettings(_Section):
 
     client: Literal["gmqtt", "paho"] = "gmqtt"
     workers: int = Field(default=0, ge=0, le=64)  # further processes; 0: all in the hub's own
+
+
+class TrustSettings(_Section):
+    """Whom the hub takes for one of its agents, and for how long."""
+
+    certificate_d: float = Field(default=7.0, gt=0, le=366)  # agents renew after two thirds of it
+    token_h: float = Field(default=24.0, gt=0, le=720)
 
 
 class RetentionSettings(_Section):
@@ -142,11 +156,13 @@ class HubSettings(BaseSettings):
     data_dir: Path = Path(".lode/hub")  # the embedded database, the broker and their secrets
     host: str = "127.0.0.1"
     port: int = Field(default=8420, ge=0, le=65535)
+    tls: bool = False  # serve by https, with a certificate of the hub's own authority
     base_url: str = ""  # how people reach it; in mails, and to tell our pages from others'
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     database: DatabaseSettings = DatabaseSettings()
     broker: BrokerSettings = BrokerSettings()
     ingest: IngestSettings = IngestSettings()
+    trust: TrustSettings = TrustSettings()
     retention: RetentionSettings = RetentionSettings()
     access: AccessSettings = AccessSettings()
     notify: NotifySettings = NotifySettings()
@@ -154,7 +170,8 @@ class HubSettings(BaseSettings):
     @property
     def public_url(self) -> str:
         """How people reach the dashboard, without a slash at the end."""
-        return (self.base_url or f"http://{self.host}:{self.port}").rstrip("/")
+        scheme = "https" if self.tls else "http"
+        return (self.base_url or f"{scheme}://{self.host}:{self.port}").rstrip("/")
 
 
 def load(file: Path | None = None, **given: Any) -> HubSettings:  # noqa: ANN401 -- pydantic judges

@@ -7,7 +7,6 @@ import dataclasses
 import ssl
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 
 from lode_hub import alerts
 from lode_hub.broker import EmbeddedBroker
@@ -16,10 +15,11 @@ from lode_hub.ingest.gmqtt_link import GmqttLink
 from lode_hub.ingest.ingress import Address, MakeLink
 from lode_hub.ingest.paho_link import PahoLink
 from lode_hub.ingest.worker import Worker, WorkerSettings
-from lode_hub.settings import BrokerSettings, IngestSettings, secret
+from lode_hub.settings import BrokerSettings, HubSettings, IngestSettings, secret
 from lode_hub.sites import Sites
 from lode_hub.store import Store
 from lode_hub.supervise import Supervisor
+from lode_hub.trust.told import door_of
 
 LINKS: dict[str, MakeLink] = {"gmqtt": GmqttLink, "paho": PahoLink}
 
@@ -57,23 +57,28 @@ class Ingesting:
         await self._domains.restore(partitions)
 
 
-def brokers_of(settings: BrokerSettings, data_dir: Path) -> list[Address]:
+def brokers_of(settings: HubSettings) -> list[Address]:
     """Give the brokers' addresses with the hub's login: the given ones, or our own's."""
-    if settings.urls:
-        return [_given(url, settings) for url in settings.urls]
-    own = own_broker(settings, data_dir)
+    if settings.broker.urls:
+        return [_given(url, settings.broker) for url in settings.broker.urls]
+    own = own_broker(settings)
+    host, port = own.entrance
+    if own.tls is not None:
+        return [Address(host=host, port=port, tls=own.tls)]
     password = own.hub_password_file.read_text().strip()
-    return [Address(host=own.host, port=own.port, username="hub", password=password)]
+    return [Address(host=host, port=port, username="hub", password=password)]
 
 
-def own_broker(settings: BrokerSettings, data_dir: Path) -> EmbeddedBroker:
+def own_broker(settings: HubSettings) -> EmbeddedBroker:
     """Give the hub's own broker, not yet started."""
+    broker = settings.broker
     return EmbeddedBroker(
-        data_dir / "broker",
-        kind=settings.kind,
-        host=settings.host,
-        port=settings.port,
-        program=settings.program,
+        settings.data_dir / "broker",
+        kind=broker.kind,
+        host=broker.host,
+        port=broker.port,
+        program=broker.program,
+        door=door_of(settings),
     )
 
 
@@ -81,10 +86,14 @@ def _given(url: str, settings: BrokerSettings) -> Address:
     address = Address.of(url, password=secret(settings.password, settings.password_file))
     return dataclasses.replace(
         address,
-        username=address.username or settings.username,
-        tls=_tls(settings.ca_file) if address.tls else None,
+        # A certificate names the hub by itself; nats-server refuses two names.
+        username=address.username or (settings.username if address.password else None),
+        tls=_tls(settings) if address.tls else None,
     )
 
 
-def _tls(ca_file: Path | None) -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=ca_file)
+def _tls(settings: BrokerSettings) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=settings.ca_file)
+    if settings.cert_file is not None:
+        context.load_cert_chain(settings.cert_file, settings.key_file)
+    return context

@@ -2,7 +2,7 @@
 
 request ─► open path? ─► origin ours? ─► session (cookie or bearer)? ─► the app, with a Person
                │              └─ no: 403        └─ no: 401, or to the login page
-               └─ GET /healthz, /login, POST /api/v1/session
+               └─ GET /healthz, /login, POST /api/v1/session, /api/v1/enrolment
 """
 
 import hmac
@@ -27,6 +27,8 @@ COOKIE = "lode_session"
 OPEN = frozenset(
     {("GET", "/healthz"), ("HEAD", "/healthz"), ("GET", "/login"), ("HEAD", "/login")}
     | {("POST", "/login"), ("POST", "/api/v1/session")}
+    # An agent's token or certificate speaks for it.
+    | {("POST", "/api/v1/enrolment"), ("POST", "/api/v1/enrolment/renewal")}
 )
 """What needs no session."""
 

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 Role = Literal["viewer", "operator", "trader", "auditor", "regulator", "admin"]
-Right = Literal["alerts.acknowledge", "alerts.resolve", "commands.order", "commands.approve"]
+Right = Literal[
+    "alerts.acknowledge", "alerts.resolve", "commands.order", "commands.approve", "agents.enrol"
+]
 
 ROLES: tuple[Role, ...] = get_args(Role)
 
@@ -14,6 +16,7 @@ RIGHTS: dict[Right, frozenset[Role]] = {
     "alerts.resolve": frozenset({"operator", "admin"}),
     "commands.order": frozenset({"operator", "admin"}),
     "commands.approve": frozenset({"operator", "admin"}),
+    "agents.enrol": frozenset({"admin"}),
 }
 """Who may do what; what is not here nobody may. Everybody who is logged in may look."""
 

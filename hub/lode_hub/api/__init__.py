@@ -12,10 +12,11 @@ from lode_hub.access import Access
 from lode_hub.access import page as login
 from lode_hub.access.guard import Guard
 from lode_hub.actions import Actions
-from lode_hub.api import alerts, feed, fleet, problems, session, watch, way
+from lode_hub.api import alerts, commands, enrol, feed, fleet, problems, session, watch, way
 from lode_hub.api.parts import asker
 from lode_hub.live import Live
 from lode_hub.queries import Queries
+from lode_hub.trust.enrol import Trust
 
 PREFIX = "/api/v1"
 
@@ -30,6 +31,7 @@ def build(  # noqa: PLR0913 -- the parts that the doors lead to
     live: Live,
     access: Access,
     parts: watch.Parts,
+    trust: Trust,
     is_secure: bool = False,
     mounts: Sequence[Mount] = (),
 ) -> FastAPI:
@@ -51,8 +53,15 @@ def build(  # noqa: PLR0913 -- the parts that the doors lead to
     )
     problems.install(app)
     api = APIRouter(prefix=PREFIX)
-    for router in (fleet.routes(queries), way.routes(queries), alerts.routes(queries, actions)):
+    for router in (
+        fleet.routes(queries),
+        way.routes(queries),
+        alerts.routes(queries, actions),
+        commands.routes(queries, actions),
+    ):
         api.include_router(router, dependencies=[Depends(asker)])
+    api.include_router(enrol.routes(trust, actions), dependencies=[Depends(asker)])
+    api.include_router(enrol.knocking(trust))
     api.include_router(session.routes(access, is_secure=is_secure))
     api.include_router(feed.routes(states))
     app.include_router(api)

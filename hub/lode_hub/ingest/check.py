@@ -12,6 +12,7 @@ import numpy.typing as npt
 from lode_hub.ingest import conduct
 from lode_hub.ingest.inbox import Incoming
 from lode_hub.store import readings
+from lode_hub.trust.known import Known
 from lode_wire import codec, records, topics
 from lode_wire.columns import Numbers, Strings
 from lode_wire.errors import DecodeError
@@ -73,11 +74,19 @@ class _UnfitError(Exception):
     pass
 
 
-def check(incoming: Incoming, *, clock_offset_ms: float | None = None) -> Checked:
-    """Check a payload; the offset, of its agent's clock, decides about the mark `CLOCK`."""
+def check(
+    incoming: Incoming, *, clock_offset_ms: float | None = None, known: Known | None = None
+) -> Checked:
+    """Check a payload; the offset, of its agent's clock, decides about the mark `CLOCK`.
+
+    What an agent that is known says must fit its enrolment.
+    """
     upward = topics.parse(incoming.topic)
     if upward is None:
         return Unfit(incoming, None, None, f"topic {incoming.topic!r}: no topic of batches")
+    objection = known.objection(upward) if known is not None else None
+    if objection is not None:
+        return Unfit(incoming, upward.agent, None, objection)
     try:
         batch = codec.decode(incoming.payload)
     except DecodeError as error:
@@ -89,6 +98,7 @@ def check(incoming: Incoming, *, clock_offset_ms: float | None = None) -> Checke
         return Unfit(incoming, upward.agent, None, str(error))
     try:
         content = _content(incoming, upward, batch, clock_offset_ms)
+        _check_site(content, known.site(upward.agent) if known is not None else None)
     except (_UnfitError, DecodeError) as error:
         return Unfit(incoming, upward.agent, header, str(error))
     return Fit(incoming, header, content)
@@ -228,6 +238,12 @@ def _check_birth(birth: records.Birth, upward: topics.Upward) -> None:
         raise _UnfitError(
             f"birth: site {birth.site!r} is at home in partition {expected}, not {upward.partition}"
         )
+
+
+def _check_site(content: Readings | list[records.Record], site: str | None) -> None:
+    for record in content if isinstance(content, list) else ():
+        if isinstance(record, records.Birth) and site not in {None, record.site}:
+            raise _UnfitError(f"birth: site {record.site!r}, but it is enrolled for {site!r}")
 
 
 def _check_device(device: records.Device) -> None:

@@ -21,6 +21,7 @@ from lode_hub.ingest.lane import Lane
 from lode_hub.ingest.writer import Written
 from lode_hub.store import Store
 from lode_hub.store.cursor import Cursor
+from lode_hub.trust.known import Known
 from lode_wire import messages, topics
 
 LANES = 2
@@ -41,7 +42,7 @@ def _now_ms() -> int:
 class Pipeline:
     """Takes deliveries of any number of sessions, and commits them group by group."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- whom it hears, asks and tells
         self,
         store: Store,
         inbox: Inbox,
@@ -50,12 +51,14 @@ class Pipeline:
         on_committed: OnCommitted,
         on_written: OnWritten = lambda _: None,
         clock_offset_ms: Callable[[str], float | None] = lambda _: None,
+        known: Known | None = None,
     ) -> None:
         self._inbox = inbox
         self._publish = publish
         self._on_committed = on_committed
         self._on_written = on_written
         self._clock_offset_ms = clock_offset_ms
+        self._known = known
         self._lanes = [Lane(store, self._finish) for _ in range(LANES)]
         self._committed: asyncio.Queue[list[Committed]] = asyncio.Queue(COMMITTED_QUEUE)
 
@@ -82,7 +85,9 @@ class Pipeline:
             incoming = await self._inbox.get()
             upward = topics.parse(incoming.topic)
             agent = upward.agent if upward is not None else ""
-            checked = check(incoming, clock_offset_ms=self._clock_offset_ms(agent))
+            checked = check(
+                incoming, clock_offset_ms=self._clock_offset_ms(agent), known=self._known
+            )
             await self._lane_of(agent).add(checked)
             if time.monotonic() - begun > _SLICE_S:
                 await asyncio.sleep(0)

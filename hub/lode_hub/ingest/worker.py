@@ -23,7 +23,8 @@ from lode_hub.ingest.pipeline import OnCommitted, Pipeline
 from lode_hub.ingest.presence import Presences
 from lode_hub.ingest.quarantine import Watch
 from lode_hub.ingest.writer import Written
-from lode_hub.store import Store, leases, retention
+from lode_hub.store import Store, leases, retention, trust
+from lode_hub.trust.known import Known
 from lode_wire import topics
 
 OnFindings = Callable[[Sequence[Finding]], Awaitable[None]]
@@ -91,6 +92,9 @@ class Worker:
         """Work until cancelled; then give the partitions back."""
         store = await self._open()
         self._ownership = Ownership(store, self._settings.name, self._change)
+        self._known = Known(store, self._settings.database_url)
+        async with store.pool.connection() as conn:
+            self._suffix = await trust.session_suffix(conn)
         self._pipeline = Pipeline(
             store,
             self._inbox,
@@ -98,6 +102,7 @@ class Worker:
             on_committed=self._on_committed,
             on_written=self._count,
             clock_offset_ms=self._offset_ms,
+            known=self._known,
         )
         self._presences = Presences(
             store,
@@ -130,9 +135,10 @@ class Worker:
     async def _run(self, store: Store) -> None:
         house = partial(retention.keep_house, store)
         alone = partial(leases.alone, store, HOUSEKEEPING, self._settings.name, house)
+        name = self._settings.name.replace(".", "_")  # nats-server takes no dots
         self._hall = Ingress(
             Session(
-                client_id=f"hub-presence-{self._settings.name}",
+                client_id=f"hub-presence-{name}-{self._suffix}",
                 topic=topics.presence("+"),
                 qos=0,
                 is_clean=True,
@@ -146,6 +152,7 @@ class Worker:
                 self._pipeline.run,
                 self._ownership.run,
                 self._presences.run,
+                self._known.run,
                 self._hall.run,
                 self._tell_owned,
                 self._report,
@@ -161,7 +168,9 @@ class Worker:
             task.add_done_callback(self._ending.discard)
         for number in gained - self._sessions.keys():
             ingress = Ingress(
-                Session(client_id=f"hub-p{number:02d}", topic=topics.batches(number)),
+                Session(
+                    client_id=f"hub-p{number:02d}-{self._suffix}", topic=topics.batches(number)
+                ),
                 self._settings.brokers,
                 partial(self._deliver, number),
                 make=self._settings.make_link,

@@ -71,6 +71,12 @@ class Program:
             return True
         return False
 
+    def tell(self, number: signal.Signals) -> None:
+        """Send it a signal, if it runs."""
+        if self._pidfd is not None:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._pidfd, number)
+
     async def ended(self, within_s: float | None = None) -> bool:
         """Wait until it has ended, or for so many seconds; tell whether it has."""
         if self._pidfd is None:

@@ -1,10 +1,12 @@
 """The hub's doors as they are served: every route, the dashboard, the guard, a real socket."""
 
 import asyncio
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 
 import httpx
 import pytest
@@ -18,8 +20,10 @@ from lode_hub.api.watch import PartState
 from lode_hub.app import dashboards, listening, server_of
 from lode_hub.live import Live
 from lode_hub.queries import Queries
-from lode_hub.settings import AccessSettings
+from lode_hub.settings import AccessSettings, TrustSettings
 from lode_hub.store import Store
+from lode_hub.trust.ca import Authority
+from lode_hub.trust.enrol import Broker, Trust
 from tests.hub.app.opened import until
 from tests.hub.queries.mine import Mine
 
@@ -73,6 +77,22 @@ def _walk(routes: list[BaseRoute], prefix: str) -> list[tuple[str, str]]:
 @asynccontextmanager
 async def serve(store: Store, database: str, *, has_dashboard: bool) -> AsyncIterator[Doors]:
     """Serve everything on a free port; the dashboard only once in a process."""
+    with tempfile.TemporaryDirectory() as home:
+        async with _serve(store, database, Path(home), has_dashboard=has_dashboard) as doors:
+            yield doors
+
+
+def trusting(store: Store, folder: Path) -> Trust:
+    """Give what lets agents in."""
+    told = Broker(urls=["mqtts://hub.test:8883"], login="certificate")
+    authority = Authority.open(folder)
+    return Trust(store, folder, authority, TrustSettings(), told, command_keys=lambda: b"")
+
+
+@asynccontextmanager
+async def _serve(
+    store: Store, database: str, home: Path, *, has_dashboard: bool
+) -> AsyncIterator[Doors]:
     access = Access(store, AccessSettings(attempts=3, address_attempts=100))
     queries, actions, live = Queries(store), Actions(store, access), Live(database)
     parts: dict[str, PartState] = {}
@@ -83,6 +103,7 @@ async def serve(store: Store, database: str, *, has_dashboard: bool) -> AsyncIte
         live=live,
         access=access,
         parts=lambda: parts,
+        trust=trusting(store, home / "trust"),
         mounts=[partial(mount, queries=queries, actions=actions, live=live) for mount in found],
     )
     socket = listening("127.0.0.1", 0)

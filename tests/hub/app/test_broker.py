@@ -14,6 +14,7 @@ import pytest
 from lode_hub import broker as module
 from lode_hub.broker import EmbeddedBroker
 from lode_hub.errors import BrokerError
+from lode_hub.trust.lists import Guest, Roll
 from tests.hub.app.opened import free_port, owner_of, until
 
 KINDS = [pytest.param("mosquitto", marks=pytest.mark.needs("mosquitto")), "nats"]
@@ -27,17 +28,17 @@ async def broker(request: pytest.FixtureRequest, home: Path) -> AsyncIterator[Em
 
 
 async def lets_in(broker: EmbeddedBroker, name: str, password: str) -> bool:
-    return await module._accepts(broker.host, broker.port, name, password)
+    return await module._accepts(broker.host, broker.port, (name, password))
 
 
 class Peer:
     """A client that remembers what it hears."""
 
-    def __init__(self, broker: EmbeddedBroker, name: str, password_file: Path) -> None:
+    def __init__(self, broker: EmbeddedBroker, name: str, password: str) -> None:
         self.heard: list[str] = []
         self._broker = broker
-        self._client = gmqtt.Client(f"test-{name}")
-        self._client.set_auth_credentials(name, password_file.read_text())
+        self._client = gmqtt.Client(f"test-{name}".replace(".", "_"))
+        self._client.set_auth_credentials(name, password)
         self._client.on_message = self._hear
 
     async def _hear(self, _client: object, topic: str, *_: object) -> int:
@@ -61,18 +62,19 @@ async def test_nobody_comes_in_without_a_password(broker: EmbeddedBroker) -> Non
     assert await broker.start() == f"mqtt://127.0.0.1:{broker.port}"
 
     assert await lets_in(broker, "hub", broker.hub_password_file.read_text())
-    assert await lets_in(broker, "agent", broker.agent_password_file.read_text())
-    assert not await lets_in(broker, "hub", broker.agent_password_file.read_text())
+    assert not await lets_in(broker, "hub", "sesame")
+    assert not await lets_in(broker, "agent", "")
     assert not await lets_in(broker, "", "")
-    assert broker.agent_password_file.stat().st_mode & 0o777 == 0o600
+    assert broker.hub_password_file.stat().st_mode & 0o777 == 0o600
     assert broker.folder.stat().st_mode & 0o777 == 0o700
     assert owner_of(broker.pid) != 0 or os.geteuid() != 0
 
 
 async def test_agents_hear_their_own_only(broker: EmbeddedBroker) -> None:
+    await broker.admit(Roll(guests=(Guest(name="north.1", password="one"),)))
     await broker.start()
-    hub = Peer(broker, "hub", broker.hub_password_file)
-    agent = Peer(broker, "agent", broker.agent_password_file)
+    hub = Peer(broker, "hub", broker.hub_password_file.read_text())
+    agent = Peer(broker, "north.1", "one")
     await hub.open("lode/v1/07/+/+", "lode/v1/state/+")
     await agent.open("lode/v1/ack/north.1", "lode/v1/cmd/north.1", "lode/v1/07/+/+")
 

@@ -99,7 +99,7 @@ def test_several_brokers_fit_into_one_variable(
     monkeypatch.setenv("LODE_HUB_BROKER__URLS", said)
     settings = load()
     assert settings.broker.urls == ("mqtt://a:1", "mqtt://b")
-    first, second = brokers_of(settings.broker, tmp_path)
+    first, second = brokers_of(settings)
     assert (first.host, first.port, first.username) == ("a", 1, "hub")
     assert (second.host, second.port) == ("b", 1883)
 

@@ -1,5 +1,6 @@
 """A migrated store, brokers of both kinds, and both clients."""
 
+import dataclasses
 import os
 import shutil
 import socket
@@ -15,6 +16,7 @@ from lode_hub.ingest.gmqtt_link import GmqttLink
 from lode_hub.ingest.ingress import Address, MakeLink
 from lode_hub.ingest.paho_link import PahoLink
 from lode_hub.store import Store
+from lode_hub.trust.lists import Guest, Roll
 
 LINKS: dict[str, MakeLink] = {"gmqtt": GmqttLink, "paho": PahoLink}
 
@@ -34,7 +36,17 @@ class Broker:
 
     program: EmbeddedBroker
     hub: Address
-    agent: Address
+
+    def agent(self, name: str) -> Address:
+        """Say how an agent logs in."""
+        return dataclasses.replace(self.hub, username=name, password=password_of(name))
+
+
+AGENTS = ("north-1", "north-2", "north-agent", "south-agent", "east-agent", "west-agent")
+
+
+def password_of(agent: str) -> str:
+    return f"password of {agent}"
 
 
 @pytest.fixture(
@@ -58,13 +70,11 @@ async def run_broker(kind: str) -> AsyncIterator[Broker]:
     home = Path(tempfile.mkdtemp(prefix="lode-broker-"))
     os.chmod(home, 0o755)  # noqa: PTH101
     program = EmbeddedBroker(home / "broker", kind=kind, port=free_port())  # type: ignore[arg-type]
+    guests = tuple(Guest(name=name, password=password_of(name)) for name in AGENTS)
+    await program.admit(Roll(guests=guests))
     await program.start()
     try:
-        yield Broker(
-            program,
-            hub=address(program, "hub", program.hub_password_file),
-            agent=address(program, "agent", program.agent_password_file),
-        )
+        yield Broker(program, hub=address(program, "hub", program.hub_password_file))
     finally:
         await program.stop()
         shutil.rmtree(home, ignore_errors=True)

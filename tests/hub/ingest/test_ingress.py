@@ -30,9 +30,9 @@ async def running(ingress):
             await task
 
 
-async def say(broker, *payloads, topic=TOPIC, retain=False):
+async def say(broker, *payloads, topic=TOPIC, agent="north-1", retain=False):
     def speak():
-        with speaker(broker.agent) as one:
+        with speaker(broker.agent(agent)) as one:
             for payload in payloads:
                 one.say(topic, payload, retain=retain)
 
@@ -163,14 +163,14 @@ async def test_a_clean_session_hears_what_is_retained_and_leaves_nothing(broker,
             await until(lambda: bool(got), "retained")  # noqa: B023
             assert got[0].is_retained
             assert ingress.publish("lode/v1/ack/north-1", b"x")
-        await say(broker, b"there", topic="lode/v1/state/north-2")
+        await say(broker, b"there", topic="lode/v1/state/north-2", agent="north-2")
         assert {delivery.topic for delivery in got} == {"lode/v1/state/north-1"}
 
 
 async def test_publishes(broker, make_link):
     ingress = Ingress(SESSION, [broker.hub], lambda _: None, make=make_link)
     assert not ingress.publish("lode/v1/ack/north-1", b"too early")
-    with speaker(broker.agent, "listener", "lode/v1/ack/north-1") as listener:
+    with speaker(broker.agent("north-1"), "listener", "lode/v1/ack/north-1") as listener:
         async with running(ingress):
             await until(lambda: ingress.is_connected and listener.is_listening, "connected")
             assert ingress.publish("lode/v1/ack/north-1", b"mark")

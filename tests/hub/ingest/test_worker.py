@@ -25,7 +25,8 @@ class Edge:
 
     def __init__(self, broker, site):
         self.agent = Agent(name=f"{site}-agent", site=site)
-        self.speaker = Speaker(broker.agent, self.agent.name, topics.ack(self.agent.name))
+        address = broker.agent(self.agent.name)
+        self.speaker = Speaker(address, self.agent.name, topics.ack(self.agent.name))
         self.spool: dict[int, tuple[str, bytes]] = {}
         self.echoes: list[messages.Ack] = []
         self.mark = 0

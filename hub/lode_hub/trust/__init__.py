@@ -1,0 +1,1 @@
+"""Which agents belong to this hub: tokens, certificates, and who may come to the broker."""
