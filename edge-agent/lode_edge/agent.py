@@ -12,14 +12,14 @@ from concurrent.futures import Future
 
 import structlog
 
-from lode_edge import drivers
+from lode_edge import drivers, trust
 from lode_edge.drivers import Facts
 from lode_edge.health import EVERY_S, Monitor
 from lode_edge.inventory import VERSION, Inventory
 from lode_edge.poll import Polled, Poller
 from lode_edge.settings import DeviceEntry, Settings
 from lode_edge.spool import Limits, NoRoomError, Origin, Spool
-from lode_edge.uplink import Address, Identity, Uplink, Window
+from lode_edge.uplink import Identity, Uplink, Window
 from lode_wire import topics
 
 _ROOM_S = 1.0  # between two attempts to open the spool on a full disk
@@ -63,6 +63,9 @@ async def _live(settings: Settings, spool: Spool, stop: asyncio.Event) -> None:
                 tasks.create_task(_report(monitor, poller, spool, uplink)),
                 tasks.create_task(_remember(inventory)),
             ]
+            known = trust.Identity.load(settings.agent.data_dir)
+            if known is not None:
+                beside.append(tasks.create_task(trust.Renewal(known, uplink.reconnect).run()))
             await stop.wait()
             # What is half read is read to its end; no reading takes longer than its timeout.
             poller.stop()
@@ -102,23 +105,11 @@ async def _opened(settings: Settings, stop: asyncio.Event) -> Spool | None:
 
 
 def _uplink(settings: Settings, spool: Spool, boot: str) -> Uplink:
-    broker = settings.broker
-    addresses = [
-        Address(
-            url=url,
-            username=broker.username,
-            password_file=broker.password_file,
-            ca_file=broker.ca_file,
-            cert_file=broker.cert_file,
-            key_file=broker.key_file,
-        )
-        for url in broker.urls
-    ]
     identity = Identity(
         agent=settings.agent.name, partition=topics.partition_of(settings.agent.site), boot=boot
     )
     window = Window(batches=settings.uplink.window, size_bytes=settings.uplink.window_bytes)
-    return Uplink(identity, spool, addresses, window)
+    return Uplink(identity, spool, trust.addresses(settings), window)
 
 
 def _poller(settings: Settings, spool: Spool, inventory: Inventory) -> Poller:

@@ -24,6 +24,7 @@ _PROGRAM_FAULT, _USER_FAULT = 1, 2
 # Commands of parts, each a module with an `app`; loaded only when they are asked for.
 _PARTS = {
     "discover": "lode_edge.discover.cli",
+    "enrol": "lode_edge.trust.command",
     "profile": "lode_edge.profiles.cli",
 }
 

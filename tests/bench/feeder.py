@@ -72,7 +72,7 @@ class _Drain:
 def _uplink(feed: Feed, spool: Spool) -> Uplink:
     partition = topics.partition_of(feed.site)
     identity = Identity(agent=feed.agent, partition=partition, boot="bench")
-    address = Address(url=feed.url, username="agent", password_file=Path(feed.password_file))
+    address = Address(url=feed.url, username=feed.agent, password_file=Path(feed.password_file))
     return Uplink(identity, spool, [address], Window())
 
 

@@ -122,13 +122,17 @@ def feeders(found: Stack, feeds: Sequence[Feed]) -> Iterator[list[Feeder]]:
 
 
 def feed(found: Stack, number: int, **options: Any) -> Feed:
-    """Describe a feeder at a site of its own."""
+    """Describe a feeder at a site of its own, and let it in."""
+    agent, site, folder = f"agent-{number}", f"site-{number}", found.home / f"agent-{number}"
+    config = found.home / f"agent-{number}.toml"
+    config.write_text(f'[agent]\nname = "{agent}"\nsite = "{site}"\ndata_dir = "{folder}"\n')
+    found.enrol(config)
     return Feed(
-        agent=f"agent-{number}",
-        site=f"site-{number}",
+        agent=agent,
+        site=site,
         url=f"mqtt://127.0.0.1:{found.broker_port}",
-        password_file=str(found.home / "hub" / "broker" / "agent.password"),
-        folder=str(found.home / f"agent-{number}"),
+        password_file=str(folder / "identity" / "password"),
+        folder=str(folder),
         **options,
     )
 

@@ -4,6 +4,7 @@ Rigs are called the same at every site, so each site's books are kept by its age
 """
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
@@ -18,28 +19,34 @@ RIGS, METERS, INTERVAL_S = 10, 20, 0.5
 class Further:
     """A site and its agent, as processes that end with the stack."""
 
-    def __init__(self, stack: Stack, site: str, number: int, brokers: list[str]) -> None:
+    def __init__(
+        self, stack: Stack, site: str, number: int, login: Callable[[str], dict[str, str]] | None
+    ) -> None:
+        self.stack = stack
         self.name, self.agent, self.partition = site, f"{site}-1", partition_of(site)
         self.truth = stack.home / f"{site}.jsonl"
         self._config = stack.home / f"{site}.toml"
         first, second, *_ = stack.base.split(".")
         base = f"{first}.{int(second) + 100 + number}.0.0"
-        urls = [word for url in brokers for word in ("--broker-url", url)]
         command = [str(BIN / "lode-sim"), "serve", "--rigs", str(RIGS), "--meters", str(METERS)]
         command += ["--seed", str(70 + number), "--base", base, "--truth", str(self.truth)]
         command += ["--site", site, "--agent", self.agent, "--interval", str(INTERVAL_S)]
-        command += ["--data-dir", str(stack.home / f"{site}-sim"), *urls]
+        command += ["--data-dir", str(stack.home / f"{site}-sim")]
+        command += ["--broker-url", f"mqtt://127.0.0.1:{stack.broker_port}"]
         command += ["--agent-data-dir", str(stack.home / f"{site}-edge")]
         command += ["--write-agent-config", str(self._config)]
         self.site = Part(f"{site} site", command, _log(stack, f"{site}-site"))
         run = [str(BIN / "lode-edge"), "run", "--config", str(self._config)]
-        self.edge = Part(f"{site} edge", run, _log(stack, f"{site}-edge"), dict(stack.edge.env))
+        env = login(self.agent) if login is not None else stack.edge.env
+        self.edge = Part(f"{site} edge", run, _log(stack, f"{site}-edge"), dict(env))
         stack.parts += [self.site, self.edge]
 
     def start(self) -> None:
         """Start the site, then the agent that its configuration is for."""
         self.site.start()
         wait_for(self._config.exists, 30, f"site {self.name} to be ready", self.site)
+        if self.stack.has_own_broker:
+            self.stack.enrol(self._config)
         self.edge.start()
 
 
@@ -49,13 +56,14 @@ class Fleet:
     Args:
         stack: a running one; its parts are added to.
         sites: their names, which decide their partitions.
-        brokers: the URLs the agents try in turn; else the stack's broker.
+        login: gives an agent's environment, where the broker is not the hub's own.
     """
 
-    def __init__(self, stack: Stack, *sites: str, brokers: list[str] | None = None) -> None:
-        urls = brokers or [f"mqtt://127.0.0.1:{stack.broker_port}"]
+    def __init__(
+        self, stack: Stack, *sites: str, login: Callable[[str], dict[str, str]] | None = None
+    ) -> None:
         self.stack = stack
-        self.further = [Further(stack, s, n, urls) for n, s in enumerate(sites, start=1)]
+        self.further = [Further(stack, s, n, login) for n, s in enumerate(sites, start=1)]
         for further in self.further:
             further.start()
 

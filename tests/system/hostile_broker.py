@@ -21,7 +21,7 @@ from argon2 import PasswordHasher
 
 from lode_sim.stack import BIN, Part, free_port, listens, wait_for
 
-USERS = ("hub", "agent")
+USERS = ("hub", "north-1")
 
 
 class HostileBroker:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import httpx
 
+from lode_hub.trust.lists import Guest, Roll, nats_hub, nats_users
 from lode_sim.stack import BIN, Part, free_port, wait_for
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -38,16 +39,19 @@ class Node:
 
 
 class Cluster:
-    """The three nodes, below one folder."""
+    """The three nodes, below one folder, and the agents that may come."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *agents: str) -> None:
         self.folder = folder
-        self.passwords = {who: secrets.token_urlsafe(24) for who in ("hub", "agent", "route")}
+        self.passwords = {who: secrets.token_urlsafe(24) for who in ("hub", "route", *agents)}
+        roll = Roll(guests=tuple(Guest(name=a, password=self.passwords[a]) for a in agents))
+        users = nats_users(nats_hub(self.passwords["hub"]), roll)
         self.nodes = [Node(folder, number) for number in range(1, NODES + 1)]
         for node in self.nodes:
             node.folder.mkdir(parents=True)
             shutil.copy(SHIPPED, node.folder)
             (node.folder / "node.conf").write_text(self._told(node))
+            (node.folder / "users.conf").write_text(users)
 
     @property
     def urls(self) -> list[str]:
@@ -88,5 +92,5 @@ class Cluster:
             "monitor": f'"127.0.0.1:{node.monitor_port}"',
             "store": f'"{node.folder}/store"',
         }
-        lines |= {f"{who}_password": f'"{word}"' for who, word in self.passwords.items()}
+        lines["route_password"] = f'"{secret}"'
         return "".join(f"{key} = {value}\n" for key, value in lines.items())

@@ -57,9 +57,9 @@ def test_devices_that_talk_nonsense_are_marked_and_the_rest_goes_on(launch):
 
 def publish(stack, topic, payloads):
     """Publish as the agent would, with its own credentials."""
-    password = (stack.home / "hub" / "broker" / "agent.password").read_text().strip()
+    password = (stack.home / "edge" / "identity" / "password").read_text()
     client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id="forger")
-    client.username_pw_set("agent", password)
+    client.username_pw_set("north-1", password)
     client.connect("127.0.0.1", stack.broker_port)
     client.loop_start()
     for payload in payloads:

@@ -1,6 +1,7 @@
 """Zero lost, zero doubled, over kill -9 of each node of a broker cluster."""
 
 import time
+from functools import partial
 
 import pytest
 
@@ -16,7 +17,7 @@ BACK_S = 90.0  # NATS elects a leader for each session; with two cores for all t
 
 @pytest.fixture
 def cluster(tmp_path):
-    found = Cluster(tmp_path / "cluster")
+    found = Cluster(tmp_path / "cluster", "north-1", *(f"{site}-1" for site in SITES))
     found.start()
     yield found
     found.kill()
@@ -31,9 +32,9 @@ def test_every_node_may_be_killed_in_turn(launch, cluster, record_property):
         site_options=("--meters", "40"),
         has_own_broker=False,
         hub_env=cluster.settings("HUB", "hub"),
-        edge_env=cluster.settings("EDGE", "agent"),
+        edge_env=cluster.settings("EDGE", "north-1"),
     )
-    fleet = Fleet(stack, *SITES)
+    fleet = Fleet(stack, *SITES, login=partial(cluster.settings, "EDGE"))
     fleet.wait_until_all_move(BACK_S)
     waits_s = [kill_one(fleet, cluster, turn) for turn in range(KILLS)]
     accounts = fleet.balance(timeout_s=60)

@@ -33,7 +33,7 @@ def test_a_broker_that_loses_messages_loses_no_reading(launch, broker, record_pr
         site_options=("--meters", "60"),
         has_own_broker=False,
         hub_env=broker.settings("HUB", "hub"),
-        edge_env=broker.settings("EDGE", "agent"),
+        edge_env=broker.settings("EDGE", "north-1"),
     )
     fleet = Fleet(stack)
     HubApi(stack).wait_for_readings(500)

@@ -69,6 +69,7 @@ class Uplink:
         self._told: dict[str, str] = {}  # why each broker's connection ended, as last logged
         self._to_announce: tuple[int, ...] | None = None
         self._stopping = threading.Event()
+        self._is_to_reconnect = False
         self._drain_until_s = 0.0
         self._thread = threading.Thread(target=self._run, name="uplink", daemon=True)
 
@@ -80,6 +81,11 @@ class Uplink:
     def announce(self, batches: Iterable[int]) -> None:
         """Send these batches first, and nothing else until the hub has committed them."""
         self._to_announce = tuple(batches)
+        self._wake()
+
+    def reconnect(self) -> None:
+        """Come to the broker anew, as the files say by then; what was on its way is sent again."""
+        self._is_to_reconnect = True
         self._wake()
 
     def stop(self, *, drain_s: float = 0.0) -> None:
@@ -134,8 +140,11 @@ class Uplink:
             epoch=self._spool.depth.epoch,
             sent_ms=None,
         )
+        self._is_to_reconnect = False
+        name = self._identity.agent.replace(".", "_")  # nats-server takes no dots
         session = Session(
-            client_id=f"lode-{self._identity.agent}",
+            # Another agent, even a stolen one, cannot guess the epoch and take this session.
+            client_id=f"lode-{name}-{self._spool.depth.epoch}",
             subscriptions=(topics.ack(self._identity.agent),),
             will_topic=topics.presence(self._identity.agent),
             will=messages.encode(presence),
@@ -156,6 +165,7 @@ class Uplink:
             ended = next((event for event in events if isinstance(event, Closed)), None)
             self._take_announcement()
             sender.handle(events)
+            ended = ended or self._renewed()
             if ended is not None:
                 return ended
             if sender.closed == "connecting":
@@ -174,6 +184,12 @@ class Uplink:
                 sender.say_goodbye()
                 sender.closed = "stopped"
                 return Closed("stopped")
+
+    def _renewed(self) -> Closed | None:
+        if not self._is_to_reconnect:
+            return None
+        self._sender.closed = "to come back with a fresh certificate"
+        return Closed(self._sender.closed)
 
     def _take_announcement(self) -> None:
         announced, self._to_announce = self._to_announce, None

@@ -22,6 +22,7 @@ from typing import IO, Any
 import httpx
 
 from lode_hub.database import EmbeddedPostgres
+from lode_sim.enrolled import enrol
 
 BIN = Path(sys.executable).parent
 _PR_SET_PDEATHSIG = 1
@@ -106,6 +107,7 @@ class Stack:
     base: str = "127.20.0.0"
     http_port: int = 8420
     broker_port: int = 18420
+    tls_port: int | None = None  # where agents come by certificate; None: by password
     broker: str = "auto"
     site_options: tuple[str, ...] = ()
     hub_env: dict[str, str] = field(default_factory=dict)
@@ -130,7 +132,7 @@ class Stack:
         self.hub.env = self._hub_settings()
         self.hub.stdout = self.hub_stdout
         self.edge = self._part("edge", "lode-edge", "run", "--config", str(self.agent_config))
-        self.edge.env = self._edge_settings()
+        self.edge.env = dict(self.edge_env)
         self.parts = [self.mailbox, self.hub, self.link, self.site, self.edge]
 
     @property
@@ -154,8 +156,14 @@ class Stack:
         self.site.start()
         wait_for(self.agent_config.exists, 30, "the site to be ready", self.site)
         wait_for(lambda: listens(self.link_port), 30, "the link to listen", self.link)
+        if self.has_own_broker:
+            self.enrol(self.agent_config)
         if self.starts_edge:
             self.edge.start()
+
+    def enrol(self, config: Path) -> None:
+        """Let the agent of a configuration in, unless it is already."""
+        enrol(config, self.url, self.home / "hub", self.database_url())
 
     def stop(self) -> None:
         """Stop every part, the sources first; say nothing of those already gone."""
@@ -207,13 +215,14 @@ class Stack:
             *("--write-agent-config", str(self.agent_config), "--site", "north"),
             *("--agent", "north-1", "--interval", str(self.interval_s)),
             *("--agent-data-dir", str(self.edge_data or self.home / "edge")),
-            *("--broker-url", f"mqtt://127.0.0.1:{self.link_port}"),
+            *("--broker-url", f"mqtt{'s' if self.tls_port else ''}://127.0.0.1:{self.link_port}"),
             *self.site_options,
         ]
 
     def _link_arguments(self) -> list[str]:
+        to = f"127.0.0.1:{self.tls_port or self.broker_port}"
         return [
-            *("--listen", f"127.0.0.1:{self.link_port}", "--to", f"127.0.0.1:{self.broker_port}"),
+            *("--listen", f"127.0.0.1:{self.link_port}", "--to", to),
             *("--data-dir", str(self.home / "link")),
         ]
 
@@ -221,18 +230,12 @@ class Stack:
         own = ["--embedded"] if self.has_own_broker else []
         return [*own, *("--data-dir", str(self.home / "hub")), *("--port", str(self.http_port))]
 
-    def _edge_settings(self) -> dict[str, str]:
-        password = self.home / "hub" / "broker" / "agent.password"
-        return {
-            "LODE_EDGE_BROKER__USERNAME": "agent",
-            "LODE_EDGE_BROKER__PASSWORD_FILE": str(password),
-            **self.edge_env,
-        }
-
     def _hub_settings(self) -> dict[str, str]:
         smtp = {"host": "127.0.0.1", "port": self.mail_port, "tls": "none"}
         smtp |= {"sender": "lode@north.example", "recipients": ["operator@north.example"]}
+        tls = {"LODE_HUB_BROKER__TLS_PORT": str(self.tls_port)} if self.tls_port else {}
         return {
+            **tls,
             "LODE_HUB_BROKER__PORT": str(self.broker_port),
             "LODE_HUB_BROKER__KIND": self.broker,
             "LODE_HUB_NOTIFY__SMTP": json.dumps(smtp),

@@ -41,6 +41,7 @@ def main(argv: list[str] | None = None) -> int:
         interval_s=options.interval,
         http_port=options.port,
         broker_port=options.broker_port,
+        tls_port=options.tls_port,
         broker=options.broker,
         hub_stdout=sys.stdout,
     )
@@ -108,6 +109,7 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--interval", type=float, default=2.0, help="seconds between polls")
     parser.add_argument("--port", type=int, default=8420)
     parser.add_argument("--broker-port", type=int, default=18420)
+    parser.add_argument("--tls-port", type=int, default=18883, help="of the broker, for agents")
     parser.add_argument("--broker", choices=["auto", "mosquitto", "nats"], default="auto")
     parser.add_argument("--home", type=Path, default=Path(".lode"))
     return parser.parse_args(argv)
