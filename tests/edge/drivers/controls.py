@@ -78,6 +78,11 @@ class Bench:
         """Wait until the rig's API is away."""
         await _until(lambda: self.rig.port is not None and self.rig.port.state == "refused")
 
+    async def seen(self, intent: orders.Intent) -> None:
+        """Wait until an order that was taken is to be seen: the rig's own clock may decide."""
+        if self.subject.slow_s and intent.action in ("sleep", "wake"):
+            await asyncio.sleep(self.subject.slow_s + 0.1)
+
     async def back(self) -> None:
         """Wait until the rig answers again."""
         await _until(lambda: not self.rig.is_away)

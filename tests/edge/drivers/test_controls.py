@@ -1,9 +1,7 @@
 """Every control of every family, with everything that can go wrong with it."""
 
-import asyncio
-
 import pytest
-from tests.edge.drivers.controls import NEW, SUBJECTS, Bench, bench, holds, honest, shown, tried
+from tests.edge.drivers.controls import NEW, SUBJECTS, bench, holds, honest, shown, tried
 
 from lode_edge.drivers.acting import Deed
 from lode_edge.drivers.asic import avalon_hands
@@ -27,12 +25,6 @@ def quick_avalons(monkeypatch):
     monkeypatch.setattr(avalon_hands, "LEAD_S", 1)
 
 
-async def seen(it: Bench, intent: orders.Intent) -> None:
-    """Wait until an order that was taken is to be seen."""
-    if it.subject.slow_s and intent.action in ("sleep", "wake"):
-        await asyncio.sleep(it.subject.slow_s + 0.1)  # the rig's own clock decides
-
-
 @FAMILIES
 async def test_a_control_does_what_it_says_and_nothing_twice(family, tmp_path):
     async with bench(SUBJECTS[family], tmp_path) as it:
@@ -48,7 +40,7 @@ async def test_a_control_does_what_it_says_and_nothing_twice(family, tmp_path):
             assert intent.action in offered
             assert isinstance(came, Deed)
             assert came.changes == tuple(changes)
-            await seen(it, intent)
+            await it.seen(intent)
             assert holds(intent, it.subject.truth(it.rig)) in (True, None)
             await honest(it)
 
@@ -99,7 +91,7 @@ async def test_a_connection_that_breaks_is_said_to_be_no_answer(family, tmp_path
         came = await tried(it, orders.Sleep())
         assert isinstance(came, Unreachable)
         it.rig.writes.faults = set()
-        await seen(it, orders.Sleep())
+        await it.seen(orders.Sleep())
         assert it.subject.truth(it.rig).is_asleep is True
         await honest(it)
 

@@ -13,7 +13,7 @@ from lode_edge.drivers.asic.hands import Rig
 from lode_edge.drivers.asic.reply import Row, as_number, text
 from lode_edge.drivers.asic.steps import Step, Stepwise, needed, pool_text, restart
 from lode_edge.drivers.asic.vnish_pages import Unlocked
-from lode_edge.errors import BadAnswer
+from lode_edge.errors import BadAnswer, NotNow
 from lode_wire import orders
 
 ASLEEP = frozenset({"stopped", "paused"})
@@ -60,8 +60,6 @@ class VnishHands(Stepwise):
     async def steps(self, intent: orders.Intent) -> Sequence[Step]:
         """Work out what to send."""
         match intent:
-            case orders.RestartMining():
-                return restart("mining", lambda: self._told("/mining/restart"))
             case orders.Reboot():
                 return restart("rig", lambda: self._told("/system/reboot"))
             case orders.Preset() | orders.PowerLimit():
@@ -72,6 +70,10 @@ class VnishHands(Stepwise):
         if isinstance(intent, orders.FaultLight):
             before, is_on = status.get("find_miner"), intent.is_on
             return needed("find_miner", before, is_on, lambda: self._light(is_on=is_on))
+        if isinstance(intent, orders.RestartMining):
+            if _is_asleep(status) is not False:
+                raise NotNow(f"{self.place}: restart_mining: it is stopped; that would wake it")
+            return restart("mining", lambda: self._told("/mining/restart"))
         before, after = _is_asleep(status), isinstance(intent, orders.Sleep)
         path = "/mining/stop" if after else "/mining/start"
         return needed("stopped", before, after, lambda: self._told(path))
