@@ -1,6 +1,7 @@
 """The shape of a node map: which nodes of an OPC UA server are which figures of a device."""
 
 import math
+from collections.abc import Mapping
 from typing import Annotated
 
 import msgspec
@@ -85,10 +86,15 @@ class NodeMap(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             if node.unit != FIELD_UNITS[field]:
                 raise ValueError(f"fields.{field}.unit is {node.unit!r}; scale it to its own")
         for vector in self.vectors:
-            for name in (*vector.raw, *vector.values):
-                if name not in nodes:
-                    raise ValueError(f"vectors names {name!r}, which is no field and no point")
-            for name, value in vector.values.items():
-                found = vector.raw.get(name, math.nan) * nodes[name].scale + nodes[name].offset
-                if not math.isclose(found, value, rel_tol=1e-9):
-                    raise ValueError(f"vectors ({vector.note}): {name} is {found}, not {value}")
+            _check(vector, nodes)
+
+
+def _check(vector: NodeVector, nodes: Mapping[str, Node]) -> None:
+    """Refuse a vector that does not hold."""
+    for name in (*vector.raw, *vector.values):
+        if name not in nodes:
+            raise ValueError(f"vectors names {name!r}, which is no field and no point")
+    for name, value in vector.values.items():
+        found = vector.raw.get(name, math.nan) * nodes[name].scale + nodes[name].offset
+        if not math.isclose(found, value, rel_tol=1e-9):
+            raise ValueError(f"vectors ({vector.note}): {name} is {found}, not {value}")
