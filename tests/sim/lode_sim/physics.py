@@ -14,6 +14,7 @@ from lode_sim.models import Model
 MODES = {"normal": (1.0, 1.0), "low": (0.75, 0.62), "high": (1.10, 1.24), "sleep": (0.0, 0.0)}
 
 CONTROL_BOARD_W = 25.0
+FIXED_SHARE = 0.15  # of the name plate's power, which control board and fans take at most
 FAN_W = 22.0  # one fan at full speed; power goes with the cube of the speed
 DESIGN_INLET_C = 25.0
 DESIGN_AIRFLOW = 0.70  # of full, at which the name plate's power holds the target at that inlet
@@ -123,7 +124,9 @@ class Physics:
         return min(max((since_s - begin_s) / (full_s - begin_s), 0.0), 1.0)
 
     def _fixed_w(self, fan_ratio: float) -> float:
-        return CONTROL_BOARD_W + self.model.fans * FAN_W * fan_ratio**3
+        most = CONTROL_BOARD_W + self.model.fans * FAN_W
+        scale = min(FIXED_SHARE * self.model.power_w / most, 1.0)  # of the smallest rigs
+        return scale * (CONTROL_BOARD_W + self.model.fans * FAN_W * fan_ratio**3)
 
     def _resistance(self, airflow: float) -> float:
         """Kelvin per watt between the hottest chip and the inlet air."""

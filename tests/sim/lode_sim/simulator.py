@@ -21,12 +21,14 @@ from lode_sim.api import open_api
 from lode_sim.control import SITE_SOCKET, Control, Order
 from lode_sim.errors import OrderError
 from lode_sim.faults import Desk, schedule
+from lode_sim.frames import FRAMED_PORT, open_frames
 from lode_sim.meter import Meter
 from lode_sim.modbus import MODBUS_PORT, open_modbus
 from lode_sim.physics import MODES
 from lode_sim.rig import API_PORT, Rig
 from lode_sim.site import Plan, Site, build
 from lode_sim.truth import Truth
+from lode_sim.vendors import VENDORS
 from lode_sim.web import WEB_PORT, open_web
 
 LEAVE_S = 1.0
@@ -137,20 +139,25 @@ class Simulator:
     def _open_ports(self) -> None:
         try:
             for rig in self.site.rigs:
-                open_api(rig, self.truth, self._ports.rigs)
-                self._open_web(rig)
+                self._open_rig(rig)
             for meter in self.site.meters:
                 open_modbus(meter, self.truth, self._ports.meters)
         except OSError as error:
             base = self.site.plan.base
             raise OrderError(f"site at {base}: {error}; choose another --base") from error
 
-    def _open_web(self, rig: Rig) -> None:
-        """Open a rig's web port, moved as far as the API's; not ours to take: without it."""
-        port = WEB_PORT + self._ports.rigs - API_PORT
-        if port > 0:
-            with contextlib.suppress(PermissionError):
-                open_web(rig, port)
+    def _open_rig(self, rig: Rig) -> None:
+        """Open a rig's ports, all moved as far as the API's; one not ours to take: without it."""
+        vendor, moved = VENDORS[rig.model.vendor], self._ports.rigs - API_PORT
+        if vendor.api:
+            open_api(rig, self.truth, self._ports.rigs)
+        with contextlib.suppress(PermissionError):
+            if vendor.has_web_on_api:
+                open_web(rig, self._ports.rigs)
+            elif WEB_PORT + moved > 0:
+                open_web(rig, WEB_PORT + moved)
+            if FRAMED_PORT + moved > 0:
+                open_frames(rig, FRAMED_PORT + moved)
 
     def _select(self, order: Order, otherwise: str) -> list[Rig | Meter]:
         patterns = order.devices or ([otherwise] if otherwise else [])

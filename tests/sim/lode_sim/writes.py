@@ -15,6 +15,7 @@ class WriteFault(enum.StrEnum):
     HALF_READ = "half-read"  # half of what is asked for comes
     BROKEN_WRITE = "broken-write"  # fails where it is told something: HTTP 500; does nothing
     TAKEN = "taken"  # another holds its session
+    CLOSED = "closed"  # takes no orders until somebody enables them with the vendor's tool
     LOST = "lost"  # forgets who has logged on, each time before it is told something
 
 

@@ -19,6 +19,7 @@ from lode_edge.drivers.asic.steps import Step, Stepwise, needed, pool_text, rest
 from lode_edge.drivers.driver import Login
 from lode_edge.errors import BadAnswer, NotNow, Unreachable, Unsupported
 from lode_wire import orders
+from lode_wire.records import Quality
 
 DEFAULT_LOGIN = Login(username="admin", password="admin")  # noqa: S106 -- as it is sold
 LAST_WITH_V2_WRITES = "202411"  # as firmware versions begin
@@ -194,7 +195,11 @@ class Version2(Stepwise):
     async def _raw(self, command: str) -> Row:
         rig = self._rig
         data = await client.ask(rig.host, rig.port, command, deadline=self._deadline())
-        return decode(data, f"{self.place} {command}").body
+        place = f"{self.place} {command}"
+        reply = decode(data, place)
+        if reply.quality & Quality.PARTIAL:
+            raise BadAnswer(f"{place}: did not come whole")
+        return reply.body
 
     def _deadline(self) -> float:
         return asyncio.get_running_loop().time() + self._rig.timeout_s

@@ -2,10 +2,25 @@
 
 Only `version` is recorded. The rest is composed in the shapes that Braiins documents for its
 cgminer-style API on 4028: hash chains are numbered 1 to 3, and the tuner knows the power.
+Beside it there may be a REST API or a GraphQL at the web port.
 """
 
+from collections.abc import Callable
+
 from lode_sim.rig import Board, Rig, Snapshot
-from lode_sim.vendors.recorded import Recording, Reply, Row, Vendor, composed, refuse, unchanged
+from lode_sim.vendors import braiins_web
+from lode_sim.vendors.recorded import (
+    Answer,
+    Page,
+    Recording,
+    Reply,
+    Request,
+    Row,
+    Vendor,
+    composed,
+    refuse,
+    unchanged,
+)
 
 FOLDER = "braiins/v21_09"
 DESCRIPTION = "BOSer boser-openwrt 0.1.0-11012d53"
@@ -205,22 +220,36 @@ def _recording(code: int, message: str, section: str, rows: list[Row]) -> Record
     return composed(code, message, DESCRIPTION, section, rows)
 
 
-VENDOR = Vendor(
-    commands={
-        "version": unchanged(FOLDER, "version"),
-        "summary": summary,
-        "stats": stats,
-        "devs": devs,
-        "edevs": devs,
-        "devdetails": devdetails,
-        "temps": temps,
-        "fans": fans,
-        "tempctrl": tempctrl,
-        "tunerstatus": tunerstatus,
-        "pools": pools,
-        "config": config,
-    },
-    joins=True,
-    description=DESCRIPTION,
-    refuse=refuse,
-)
+COMMANDS: dict[str, Answer] = {
+    "version": unchanged(FOLDER, "version"),
+    "summary": summary,
+    "stats": stats,
+    "devs": devs,
+    "edevs": devs,
+    "devdetails": devdetails,
+    "temps": temps,
+    "fans": fans,
+    "tempctrl": tempctrl,
+    "tunerstatus": tunerstatus,
+    "pools": pools,
+    "config": config,
+}
+
+
+def _vendor(
+    web: Callable[[Rig, Request], Page] | None, asks_with: tuple[bytes, ...] = ()
+) -> Vendor:
+    return Vendor(
+        commands=COMMANDS,
+        joins=True,
+        description=DESCRIPTION,
+        refuse=refuse,
+        web=web,
+        logs_in_at="/auth/login",
+        asks_with=asks_with,
+    )
+
+
+VENDOR = _vendor(None)
+REST_VENDOR = _vendor(braiins_web.rest)
+GRAPHQL_VENDOR = _vendor(braiins_web.graphql, (b'{"query":"query', b'{"query":"mutation Login'))

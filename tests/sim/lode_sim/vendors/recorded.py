@@ -59,7 +59,7 @@ class Vendor:
     reads: frozenset[str] = frozenset()  # parameters with which such a command changes nothing
     web: Callable[[Rig, Request], Page] | None = None
     logs_in_at: str = "/unlock"  # the end of a path that is posted to, and changes nothing
-    asks_with: bytes = b"\x00"  # how a body begins that is posted to ask, not to tell
+    asks_with: tuple[bytes, ...] = ()  # how bodies begin that are posted to ask, not to tell
     framed: Callable[[Rig, Row, Snapshot], Reply] | None = None  # on WhatsMiner's 4433
     api: bool = True  # has cgminer's API at all
     has_web_on_api: bool = False  # has its pages on the API's port

@@ -1,16 +1,18 @@
 """WhatsMiner with API v2; an M50S by its rates. `devdetails` is composed: no recording has it."""
 
 from lode_sim.rig import Board, Rig, Snapshot
+from lode_sim.vendors import whatsminer_orders
 from lode_sim.vendors.recorded import Reply, Row, Vendor, composed, load, load_flat
 
 FOLDER = "whatsminer/v2"
-POWER_MODES = {"normal": "Normal", "low": "Low", "high": "High", "sleep": "Normal"}
+POWER_MODES = {"normal": "Normal", "low": "Low", "high": "High"}
 
 
 def summary(rig: Rig, now: Snapshot) -> Reply:
     """Answer `summary`: nearly everything, in MH/s and W."""
     recording = load(FOLDER, "summary")
     alive = [board for board in now.boards if board.is_alive]
+    kept = whatsminer_orders.settings(rig)
     row = {
         **recording.rows[0],
         "Accepted": now.accepted,
@@ -26,7 +28,8 @@ def summary(rig: Rig, now: Snapshot) -> Reply:
         "MAC": rig.identity.mac,
         "MHS av": round(now.average_ths * 1e6, 2),
         "Power": round(now.power_w),
-        "Power Mode": POWER_MODES[now.mode],
+        "Power Limit": kept["power_limit_set"],
+        "Power Mode": POWER_MODES[str(kept["power_mode"])],
         "Uptime": now.elapsed_s,
     }
     return recording.reply(now.when, [row])
@@ -45,7 +48,14 @@ def devs(_rig: Rig, now: Snapshot) -> Reply:
 def pools(rig: Rig, now: Snapshot) -> Reply:
     """Answer `pools`."""
     recording = load(FOLDER, "pools")
-    first, *others = ({**row, "User": rig.identity.worker} for row in recording.rows)
+    own = ((str(row["URL"]), rig.identity.worker) for row in recording.rows)
+    told = rig.kept.get("pools")
+    if isinstance(told, list):
+        own = ((pool["url"], pool["user"]) for pool in told)
+    first, *others = (
+        {**row, "URL": url, "User": user}
+        for row, (url, user) in zip(recording.rows, own, strict=False)
+    )
     shares = {"Accepted": now.accepted, "Rejected": now.rejected}
     return recording.reply(now.when, [first | shares, *others])
 
@@ -67,14 +77,15 @@ def devdetails(rig: Rig, now: Snapshot) -> Reply:
     return recording.reply(now.when)
 
 
-def get_version(_rig: Rig, now: Snapshot) -> Reply:
+def get_version(rig: Rig, now: Snapshot) -> Reply:
     """Answer `get_version`."""
-    return _flat("get_version", now)
+    return _flat("get_version", now, fw_ver=whatsminer_orders.settings(rig)["fw_ver"])
 
 
 def get_miner_info(rig: Rig, now: Snapshot) -> Reply:
-    """Answer `get_miner_info`: name and MAC."""
-    return _flat("get_miner_info", now, hostname=rig.name, mac=rig.identity.mac)
+    """Answer `get_miner_info`: name, MAC and light."""
+    light = whatsminer_orders.settings(rig)["ledstat"]
+    return _flat("get_miner_info", now, hostname=rig.name, mac=rig.identity.mac, ledstat=light)
 
 
 def get_psu(_rig: Rig, now: Snapshot) -> Reply:
@@ -89,11 +100,12 @@ def get_error_code(_rig: Rig, now: Snapshot) -> Reply:
     return _flat("get_error_code", now)
 
 
-def status(_rig: Rig, now: Snapshot) -> Reply:
+def status(rig: Rig, now: Snapshot) -> Reply:
     """Answer `status`: is it off, and what limits it."""
     off = "true" if now.mode == "sleep" else "false"
-    mode = POWER_MODES[now.mode].lower()
-    return _flat("status", now, mineroff=off, power_mode=mode, power_limit_set="3600")
+    kept = whatsminer_orders.settings(rig)
+    limit = str(kept["power_limit_set"])
+    return _flat("status", now, mineroff=off, power_mode=kept["power_mode"], power_limit_set=limit)
 
 
 def refuse(_description: str, code: int, message: str, when: int) -> Reply:
@@ -148,4 +160,6 @@ VENDOR = Vendor(
     joins=False,
     description="cgminer 4.9.2",
     refuse=refuse,
+    obey=whatsminer_orders.obey,
+    writes=whatsminer_orders.WRITES,
 )
