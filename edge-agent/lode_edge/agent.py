@@ -14,9 +14,11 @@ import structlog
 
 from lode_edge import drivers, trust
 from lode_edge.drivers import Facts
+from lode_edge.drivers.driver import Login
 from lode_edge.health import EVERY_S, Monitor
 from lode_edge.inventory import VERSION, Inventory
 from lode_edge.poll import Polled, Poller
+from lode_edge.secrets import logins
 from lode_edge.settings import DeviceEntry, Settings
 from lode_edge.spool import Limits, NoRoomError, Origin, Spool
 from lode_edge.uplink import Identity, Uplink, Window
@@ -118,12 +120,17 @@ def _poller(settings: Settings, spool: Spool, inventory: Inventory) -> Poller:
         if news is not None:
             spool.put([news])
 
-    polled = [_polled(entry, spool.numbers[entry.name]) for entry in settings.devices]
+    known = logins(settings)
+    polled = [
+        _polled(entry, spool.numbers[entry.name], known.get(entry.name))
+        for entry in settings.devices
+    ]
     return Poller(polled, spool.put, identified=learn)
 
 
-def _polled(entry: DeviceEntry, number: int) -> Polled:
-    driver = drivers.make(drivers.DeviceEntry(**dataclasses.asdict(entry)), number)
+def _polled(entry: DeviceEntry, number: int, login: Login | None) -> Polled:
+    told = drivers.DeviceEntry(**dataclasses.asdict(entry), login=login)
+    driver = drivers.make(told, number)
     return Polled(
         name=entry.name, driver=driver, interval_s=entry.interval_s, timeout_s=entry.timeout_s
     )

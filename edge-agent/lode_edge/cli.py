@@ -98,11 +98,14 @@ def run(
 @app.command()
 def check(config: Config = _DEFAULT, as_json: AsJson = False) -> None:
     """Check the settings, and print them as they take effect."""
-    from lode_edge import drivers, settings
+    from lode_edge import drivers, settings, trust
+    from lode_edge.secrets import logins
 
     told = settings.load(config)
+    known = logins(told)
+    trust.addresses(told)
     for entry in told.devices:
-        drivers.make(drivers.DeviceEntry(**_plain(entry)), 0)
+        drivers.make(drivers.DeviceEntry(**_plain(entry), login=known.get(entry.name)), 0)
     data = told.model_dump(mode="json", exclude_none=True)
     if as_json:
         print(json.dumps(data, indent=2))

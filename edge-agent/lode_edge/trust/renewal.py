@@ -44,6 +44,8 @@ class Renewal:
                 pause_s = _FIRST_PAUSE_S
                 log.info("certificate renewed", until=f"{self._ends_at():%Y-%m-%d %H:%M:%S}Z")
                 self._reconnect()
+                # By a clock that is far ahead the next one is due at once; it need not be.
+                await asyncio.sleep(await asyncio.to_thread(self._rest_s))
 
     def _wait_s(self) -> float:
         try:
@@ -52,6 +54,10 @@ class Renewal:
             self._tell(error)
             return _LOOK_S
         return max(0.0, min(left_s, _LOOK_S))
+
+    def _rest_s(self) -> float:
+        known = self._known.certificate()
+        return (known.not_valid_after_utc - known.not_valid_before_utc).total_seconds() / 10
 
     def _ends_at(self) -> dt.datetime:
         return self._known.certificate().not_valid_after_utc

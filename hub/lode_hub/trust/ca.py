@@ -102,7 +102,7 @@ class Authority:
         now = _now()
         uri = x509.UniformResourceIdentifier(uri_of(agent, site, key_id(key)))
         made = (
-            self._builder(key, agent, now - _EARLY, now + lifetime)
+            self._builder(key, agent, now - min(_EARLY, lifetime), now + lifetime)
             .add_extension(x509.SubjectAlternativeName([uri]), critical=False)
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
             .sign(self._key, _SHA256)

@@ -38,7 +38,8 @@ RENEWED = b"lode renewed 1\n"
 """What the signatures of a renewal and of its answer begin with, so that they mean nothing else."""
 
 MAX_TOKEN_CHARS = 128
-_ATTEMPTS, _ATTEMPTS_S = 20, 300.0
+_ATTEMPTS, _ATTEMPTS_S = 20, 300.0  # of an address
+_RENEWALS, _RENEWALS_S = 10, 600.0  # of an agent; more is a fault of its own
 _MAX_NONCE_BYTES = 64
 _REFUSED = (
     "token: not known, used or run out; ask for another: lode-hub agent token NAME --site SITE"
@@ -119,6 +120,7 @@ class Trust:
         self._command_keys = command_keys
         self._secret = _secret(folder / "broker-passwords.key")
         self._addresses = Limiter(_ATTEMPTS, _ATTEMPTS_S)
+        self._renewals = Limiter(_RENEWALS, _RENEWALS_S)
 
     async def invite(self, agent: str, site: str, by: str) -> Invitation:
         """Make a token by which one agent comes in, once; earlier ones of its name end.
@@ -142,7 +144,7 @@ class Trust:
             InvalidError: the signing request is none.
             UnauthorizedError: the token is not good.
         """
-        self._count(address)
+        _count(self._addresses, address)
         key = key_of(request[:MAX_PEM_BYTES].encode())
         id_, _, secret = token[:MAX_TOKEN_CHARS].partition(".")
         async with asking(self._store) as conn, conn.transaction():
@@ -180,10 +182,11 @@ class Trust:
         """Give an agent the next certificate for its key; the answer is signed over its nonce.
 
         Raises:
-            TooManyError: too many attempts from this address lately.
+            TooManyError: too many attempts from this address, or of this agent, lately.
+            InvalidError: the certificate cannot be read.
             UnauthorizedError: the certificate is not good any more, or not the sender's.
         """
-        self._count(address)
+        _count(self._addresses, address)
         try:
             shown = x509.load_pem_x509_certificate(certificate[:MAX_PEM_BYTES].encode())
             key = shown.public_key()
@@ -202,6 +205,7 @@ class Trust:
             found = await table.renewable(conn, serial)
             if found is None or found.key_id != key_id(key):
                 raise _not_good(address, serial, "it has run out, or was revoked")
+            _count(self._renewals, found.agent)
             issued = self._authority.certify(key, found.agent, found.site, self._lifetime)
             await self._remember(conn, issued)
             await table.renewed(conn, found.agent)
@@ -268,18 +272,19 @@ class Trust:
         digest = hmac.digest(self._secret, nonce.encode(), "sha256")
         return base64.urlsafe_b64encode(digest[:24]).decode()
 
-    def _count(self, address: str) -> None:
-        wait_s = self._addresses.wait_s(address)
-        if wait_s > 0:
-            raise TooManyError(
-                f"enrolment: too many attempts; try again in {wait_s:.0f} s", retry_s=wait_s
-            )
-        self._addresses.count(address)
-
     async def _remember(self, conn: Connection, issued: Issued) -> None:
         await table.add_certificate(
             conn, issued.serial, issued.agent, issued.key_id, issued.not_after
         )
+
+
+def _count(limiter: Limiter, key: str) -> None:
+    wait_s = limiter.wait_s(key)
+    if wait_s > 0:
+        raise TooManyError(
+            f"enrolment: too many attempts; try again in {wait_s:.0f} s", retry_s=wait_s
+        )
+    limiter.count(key)
 
 
 def _not_good(address: str, serial: str, why: str) -> UnauthorizedError:
