@@ -6,6 +6,12 @@ FINAL = frozenset({"declined", "released", "refused", "failed", "expired"})
 WAITING = "waiting"
 """The count of devices not yet heard of."""
 
+HOLDING = frozenset(
+    {"sleep", "wake", "power_limit", "power_mode", "preset", "fan_speed", "outlet"}
+    | {"curtail", "plan", "stop_all"}
+)
+"""Actions that go on once they are effective; every other is then at its end."""
+
 _ON_THE_WAY = (WAITING, "accepted", "sent", "acknowledged")
 _AT_THE_GATE = frozenset(
     {"malformed", "unknown-key", "forged", "wrong-agent", "not-yet", "too-late", "clock"}
@@ -15,6 +21,11 @@ SUSPICIOUS = frozenset({"malformed", "unknown-key", "forged", "wrong-agent"})
 """Why an agent refuses what the hub has not sent."""
 
 OUT_OF_ORDER = "out-of-order"
+
+
+def is_over(stage: str, action: str) -> bool:
+    """Tell whether nothing more is to come."""
+    return stage in FINAL or (stage == "effective" and action not in HOLDING)
 
 
 def code_of(reason: str) -> str:

@@ -116,8 +116,9 @@ async def _move(
         await commands_states.apply_to_wholes(conn, said, list(wholes.values()))
     ids = list({state.command_id for state in heard})
     for told in await commands_states.told(conn, ids):
-        stage = truth.whole(told.said, told.counts, is_listed=known[told.id].is_listed)
-        await commands_states.move(conn, told, stage, is_final=stage in truth.FINAL)
+        held = known[told.id]
+        stage = truth.whole(told.said, told.counts, is_listed=held.is_listed)
+        await commands_states.move(conn, told, stage, is_over=truth.is_over(stage, held.action))
 
 
 def _state(place: int, record: records.CommandState) -> State:

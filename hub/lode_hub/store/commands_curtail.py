@@ -10,37 +10,41 @@ from lode_hub.store.connection import Connection
 
 Row = dict[str, Any]
 
-HOLDER = """
-    (select c.id from command_device cd join command c on c.id = cd.command_id
-        where cd.device_id = {device} and c.ended_at is null and c.stage <> 'proposed'
+HOLDERS = """
+    holder as (
+        select distinct on (cd.device_id) cd.device_id, c.id as lease
+        from command c join command_device cd on cd.command_id = c.id
+        where c.ended_at is null and c.stage <> 'proposed' and cd.device_id is not null
             and (cd.stage is null or cd.stage not in ('released', 'refused', 'failed', 'expired'))
             and c.action in ('sleep', 'wake', 'power_limit', 'power_mode', 'preset', 'fan_speed',
                 'outlet', 'curtail')
-        order by c.number desc limit 1)
+        order by cd.device_id, c.number desc
+    )
 """
-"""The command that holds a device; `{device}` is to be its id."""
+"""The command that holds each device that is held."""
 
 
 async def candidates(conn: Connection, site: str) -> list[Row]:
     """List the configured rigs of a site as they are now, with what can be asked of them."""
-    statement = _CANDIDATES.replace("{holder}", HOLDER.format(device="r.device_id"))
     async with conn.cursor(row_factory=dict_row) as cursor:
-        await cursor.execute(statement.encode(), {"site": site})
+        await cursor.execute(_CANDIDATES.encode(), {"site": site})
         return await cursor.fetchall()
 
 
-_CANDIDATES = """
+_CANDIDATES = f"""
+    with {HOLDERS}
     select r.device_id, r.name, d.agent_id, r.agent, r.rack, r.state, r.age_s, r.power_w,
         r.rated_power_w, r.hashrate_ths, r.rated_hashrate_ths, k.offers, k.blocked, k.starts_left,
-        k.feeder, {holder} as lease,
+        k.feeder, h.lease,
         m.person || ': ' || m.note as maintenance
     from rig_now r
         join device d on d.id = r.device_id
         left join device_controls k on k.device_id = r.device_id
         left join device_maintenance m on m.device_id = r.device_id
+        left join holder h on h.device_id = r.device_id
     where r.site = %(site)s and r.is_configured
     order by r.device_id
-"""
+"""  # noqa: S608 -- of constants
 
 
 async def metered_w(conn: Connection, site: str) -> float | None:

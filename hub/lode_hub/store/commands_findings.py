@@ -12,34 +12,40 @@ async def add(conn: Connection, findings: Sequence[Finding]) -> None:
     """Keep findings; that a trouble is over only where one is open, or waits to be told."""
     if not findings:
         return
+    known = {(finding.rule, finding.subject) for finding in findings if finding.is_active}
+    known |= await _open(conn, {finding.subject for finding in findings if not finding.is_active})
+    kept = [f for f in findings if (f.rule, f.subject) in known]
+    if not kept:
+        return
     await conn.execute(
         """
         insert into command_finding (rule, subject, is_active, severity, at_ms, title,
             likely_cause, evidence)
-        select v.* from unnest(%(rule)s::text[], %(subject)s::text[], %(is_active)s::bool[],
+        select * from unnest(%(rule)s::text[], %(subject)s::text[], %(is_active)s::bool[],
             %(severity)s::text[], %(at_ms)s::bigint[], %(title)s::text[],
             %(likely_cause)s::text[], %(evidence)s::jsonb[])
-            as v (rule, subject, is_active, severity, at_ms, title, likely_cause, evidence)
-        where v.is_active
-            or exists (select 1 from alert a where a.rule = v.rule and a.subject = v.subject
-                and a.state <> 'resolved')
-            or exists (select 1 from command_finding f where f.rule = v.rule
-                and f.subject = v.subject)
-            or exists (select 1 from unnest(%(rule)s::text[], %(subject)s::text[],
-                %(is_active)s::bool[]) as w (rule, subject, is_active)
-                where w.is_active and w.rule = v.rule and w.subject = v.subject)
         """,
         {
-            "rule": [finding.rule for finding in findings],
-            "subject": [finding.subject for finding in findings],
-            "is_active": [finding.is_active for finding in findings],
-            "severity": [finding.severity for finding in findings],
-            "at_ms": [finding.at_ms for finding in findings],
-            "title": [finding.title for finding in findings],
-            "likely_cause": [finding.likely_cause for finding in findings],
-            "evidence": [msgspec.json.encode(finding.evidence).decode() for finding in findings],
+            "rule": [finding.rule for finding in kept],
+            "subject": [finding.subject for finding in kept],
+            "is_active": [finding.is_active for finding in kept],
+            "severity": [finding.severity for finding in kept],
+            "at_ms": [finding.at_ms for finding in kept],
+            "title": [finding.title for finding in kept],
+            "likely_cause": [finding.likely_cause for finding in kept],
+            "evidence": [msgspec.json.encode(finding.evidence).decode() for finding in kept],
         },
     )
+
+
+async def _open(conn: Connection, subjects: set[str]) -> set[tuple[str, str]]:
+    """Give rule and subject of what is open, or waits to be told, of these subjects."""
+    found = await conn.execute(
+        "select rule, subject from alert where state <> 'resolved' and subject = any(%(s)s) "
+        "union select rule, subject from command_finding where subject = any(%(s)s)",
+        {"s": sorted(subjects)},
+    )
+    return {(str(rule), str(subject)) for rule, subject in await found.fetchall()}
 
 
 async def waiting(conn: Connection, limit: int) -> list[tuple[int, Finding]]:

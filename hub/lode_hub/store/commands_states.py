@@ -164,13 +164,13 @@ async def told(conn: Connection, ids: Sequence[str]) -> list[Told]:
         return await cursor.fetchall()
 
 
-async def move(conn: Connection, whole: Told, stage: str, *, is_final: bool) -> None:
+async def move(conn: Connection, whole: Told, stage: str, *, is_over: bool) -> None:
     """Say how far a command is that its agent has answered; what was sent is needed no more."""
     await conn.execute(
         "update command set stage = %s, reason = %s, counts = %s::jsonb, body = null, "
         "sealed = null, answered_at = coalesce(answered_at, now()), "
         "ended_at = case when %s then coalesce(ended_at, now()) end where id = %s",
-        (stage, whole.reason, _json(whole.counts), is_final, whole.id),
+        (stage, whole.reason, _json(whole.counts), is_over, whole.id),
     )
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from psycopg.rows import dict_row
 
-from lode_hub.store.commands_curtail import HOLDER
+from lode_hub.store.commands_curtail import HOLDERS
 from lode_hub.store.connection import Connection
 
 Row = dict[str, Any]
@@ -135,9 +135,10 @@ async def strange(conn: Connection, limit: int) -> list[Row]:
 
 
 _CONTROLS = f"""
+    with {HOLDERS}
     select k.device_id, d.name, coalesce(s.name, '') as site, a.name as agent, k.offers,
         k.presets, k.power_min_w, k.power_max_w, k.starts_left, k.feeder, k.outlet, k.blocked,
-        {HOLDER.format(device="k.device_id")} as lease,
+        h.lease,
         m.person || ', ' || to_char(m.at at time zone 'utc', 'YYYY-MM-DD HH24:MI') || ' UTC'
             || case when m.note <> '' then ': ' || m.note else '' end as maintenance,
         {_ms("k.at")} as at_ms
@@ -146,6 +147,7 @@ _CONTROLS = f"""
         join agent a on a.id = d.agent_id
         left join site s on s.id = a.site_id
         left join device_maintenance m on m.device_id = k.device_id
+        left join holder h on h.device_id = k.device_id
 """  # noqa: S608 -- of constants
 
 
