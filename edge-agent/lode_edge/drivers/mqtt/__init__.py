@@ -1,5 +1,5 @@
 """Devices that speak on a site's own MQTT broker."""
 
-from lode_edge.drivers.mqtt.driver import MqttDevice
+from lode_edge.drivers.mqtt.driver import MqttStream
 
-__all__ = ["MqttDevice"]
+__all__ = ["MqttStream"]

@@ -42,7 +42,7 @@ class Counters:
     dropped: int = 0  # came too fast
 
 
-class MqttDevice:
+class MqttStream:
     """Listens to one device through the connection that all devices on its broker share."""
 
     def __init__(self, entry: DeviceEntry, number: int, *, clock: Clock = SYSTEM) -> None:

@@ -323,16 +323,17 @@ async def keep(make: Callable[[], Link], live: Callable[[Link], Awaitable[None]]
     loop = asyncio.get_running_loop()
     pause_s, told = _PAUSES_S[0], ""
     while True:
-        link = make()
-        began_s = loop.time()
+        link, began_s = None, loop.time()
         try:
+            link = make()
             await link.open()
             await live(link)
             reason = await link.lost()
         except LinkError as error:
             reason = str(error)
         finally:
-            await link.close()
+            if link is not None:
+                await link.close()
         if reason != told:
             log.warning("broker connection ended", reason=reason)
             told = reason
