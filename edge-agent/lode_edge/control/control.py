@@ -1,0 +1,255 @@
+"""Control at work: one task that takes commands, looks at the site, decides, keeps, and acts.
+
+commands ─► gate ─► orders ─┐
+readings, postures ─► site ─┼─► leases, rules, stop ─► ruling ─► reconciler ─► errands
+answers of devices ─────────┘            all kept in one commit, before anything is sent ─┘
+"""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from lode_edge.clock import SYSTEM, Clock
+from lode_edge.control import errands
+from lode_edge.control.book import Book, Named
+from lode_edge.control.envelope import Envelope
+from lode_edge.control.errands import Answer, Errand
+from lode_edge.control.gate import Gate, Refused
+from lode_edge.control.journal import Entry
+from lode_edge.control.now import Heard, Now
+from lode_edge.control.offers import Offers
+from lode_edge.control.orders import Orders
+from lode_edge.control.reconcile import Reconciler
+from lode_edge.control.rules import Rules
+from lode_edge.control.site import Device, Site
+from lode_edge.control.stop import Stop, StopFile
+from lode_edge.control.store import Store, StoreError
+from lode_edge.control.tasks import Tasks
+from lode_edge.control.telling import Spooled, Telling
+from lode_edge.control.wholes import Wholes
+from lode_edge.control.wishes import ruling
+from lode_edge.drivers.driver import Facts
+from lode_wire.records import Record, Stage
+
+AT_ONCE, AT_ONCE_STOPPED = 64, 256  # devices that something is under way with
+_GROUP_S = 0.1  # between two steps, however much happens
+_INBOX = 64  # commands that wait; what comes beyond is sent again by the hub
+_UNKNOWN_PER_MIN = 60  # refusals of what nobody has vouched for, written down
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Place:
+    """Where control is at home: its agent, files, keys and limits."""
+
+    agent: str
+    directory: Path
+    envelope: Envelope
+    keys: Mapping[str, Ed25519PublicKey]
+    blocked: str = ""  # why the agent only reads
+    images: Path | None = None
+    interval_s: float = 2.0
+
+
+class Control:
+    """Everything of an agent that acts. `take` may be called from any thread; the rest from one."""
+
+    def __init__(
+        self,
+        place: Place,
+        devices: Sequence[Device],
+        spool: Spooled,
+        *,
+        heard: Callable[[], Heard] = Heard,
+        clock: Clock = SYSTEM,
+    ) -> None:
+        """Open the store and take up what was under way.
+
+        Raises:
+            StoreError: the store cannot be used.
+        """
+        self._place, self._spool = place, spool
+        self._now = Now(clock, heard)
+        self.site = Site(devices, place.envelope)
+        self._stop_file = StopFile(place.directory)
+        self._inbox: deque[bytes] = deque()
+        self._answers: deque[Answer] = deque()
+        self._running: set[asyncio.Task[None]] = set()
+        self._stirred = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.offers = Offers(self.site, place.blocked)
+        self._strangers: deque[float] = deque(maxlen=_UNKNOWN_PER_MIN)
+        self._open()
+
+    def take(self, payload: bytes) -> None:
+        """Take a command as it came."""
+        if len(self._inbox) < _INBOX:
+            self._inbox.append(payload)
+            self._stir()
+
+    def observe(self, records: Sequence[Record]) -> None:
+        """Take in what devices have said."""
+        self.site.observe(records, self._now.wall_ms, self._now.s)
+
+    def learned(self, name: str, facts: Facts) -> None:
+        """Take in what a device says it is."""
+        device = self.site.devices.get(name)
+        if device is not None:
+            device.facts = facts
+            self.offers.is_due(device)
+
+    async def run(self) -> None:
+        """Work until cancelled; then let what is under way end."""
+        self._loop = asyncio.get_running_loop()
+        try:
+            while True:
+                await self._step_safely()
+                await self._wait()
+        finally:
+            for task in self._running:
+                task.cancel()
+            await asyncio.gather(*self._running, return_exceptions=True)
+            self.close()
+
+    def close(self) -> None:
+        """Let go of the store."""
+        self._store.close()
+
+    async def step(self) -> None:
+        """Take in all that has happened, decide, keep it, and send.
+
+        Raises:
+            StoreError: the disk took nothing; nothing was sent but what puts rigs to sleep.
+        """
+        self._store.begin()
+        self._telling.take_in()
+        while self._answers:
+            self._take_answer(self._answers.popleft())
+        while self._inbox:
+            self._take_command(self._inbox.popleft())
+        due = self._decide()
+        if self._store.is_changed:
+            await asyncio.to_thread(self._store.commit)
+        else:
+            self._store.commit()
+        self._send(due)
+        self._telling.send(self._stir)
+        news = self.offers.news(self._book, self._now.wall_ms, self._now.s)
+        if news:
+            self._spool.put(news)
+
+    def _open(self) -> None:
+        place = self._place
+        self._store = Store(place.directory, place.agent, self._now.ms)
+        self._store.begin()
+        self._book = Book(self._store, self._now)
+        self._gate = Gate(place.agent, place.keys, self._book, self._now)
+        self._orders = Orders(
+            self._book, self.site, self._stop_file, self._now, blocked=place.blocked
+        )
+        self._reconciler = Reconciler(self._book, self.site, self._now)
+        self._rules = Rules(self._book, self.site, self._reconciler.stages.charges, self._now)
+        self._wholes = Wholes(self._book, self.site, self._now)
+        self._tasks = Tasks(self._book, self.site, self._now)
+        self._telling = Telling(self._store.journal, self._spool.announce)
+        if self._store.was_broken:
+            words = (
+                f"the store broke and began anew: {self._store.was_broken}; nothing is woken today"
+            )
+            self._book.note(Named("local:store"), Stage.FAILED, words)
+        self._store.commit()
+
+    async def _step_safely(self) -> None:
+        try:
+            await self.step()
+        except StoreError as error:
+            log.warning("control keeps nothing and sends nothing", reason=str(error))
+            self._store.close()
+            with contextlib.suppress(StoreError):
+                self._open()
+
+    def _decide(self) -> Sequence[Errand]:
+        """Give what is to be sent; an agent that only reads asks questions and no more."""
+        stop = self._stop_file.read()
+        places = (AT_ONCE if stop is None else AT_ONCE_STOPPED) - len(self._running)
+        due = [] if self._place.blocked else self._wished(stop, places)
+        taken = {errand.device.name for errand in due if errand.device is not None}
+        due += self._tasks.step(taken, places - len(due))
+        taken |= {errand.device.name for errand in due if errand.device is not None}
+        asked = self.offers.due(self._now.s, places - len(due), taken)
+        return [*due, *(Errand(device, kind="offers") for device in asked)]
+
+    def _wished(self, stop: Stop | None, places: int) -> list[Errand]:
+        self._wholes.end_what_is_over()
+        self._wholes.follow_stop(stop)
+        self._rules.look()
+        book, now = self._book, self._now
+        rules = ruling(book.leases.all.values(), book.plan, now.ms, self.site.expected_w)
+        due = list(self._reconciler.step(rules, places))
+        self._wholes.tell()
+        return due
+
+    def _send(self, due: Sequence[Errand]) -> None:
+        for errand in due:
+            task = asyncio.create_task(self._run(errand))
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+            if errand.device is not None:
+                errand.device.task = task
+
+    async def _run(self, errand: Errand) -> None:
+        answer = await errands.run(errand, self._place.images, lambda: self._now.s)
+        self._answers.append(answer)
+        self._stirred.set()
+
+    def _take_answer(self, answer: Answer) -> None:
+        device = answer.errand.device
+        if device is not None and answer.posture is not None:
+            device.posture, device.posture_s = answer.posture, answer.at_s
+        if device is not None and answer.errand.kind == "offers":
+            self.offers.take(device, answer.deed, self._now.s)
+        elif not self._tasks.answered(answer):
+            self._reconciler.answered(answer)
+
+    def _take_command(self, payload: bytes) -> None:
+        try:
+            found = self._gate.opened(payload)
+            if isinstance(found, Entry):
+                self._store.journal.tell_again(found)
+                return
+            command, order = found
+            try:
+                self._orders.take(command, order)
+            except Refused as refused:
+                about = Named(command.id, command.sequence)
+                self._book.note(about, Stage.REFUSED, str(refused))
+                log.info("command refused", command=command.id, reason=str(refused))
+        except Refused as refused:
+            self._refuse_stranger(refused)
+
+    def _refuse_stranger(self, refused: Refused) -> None:
+        """Write down what did not pass the gate, but not more than a minute bears."""
+        if len(self._strangers) == _UNKNOWN_PER_MIN and self._now.s - self._strangers[0] < 60:  # noqa: PLR2004 -- a minute
+            return
+        self._strangers.append(self._now.s)
+        self._book.note(refused.about or Named(""), Stage.REFUSED, str(refused))
+        log.warning("command refused", reason=str(refused))
+
+    def _stir(self) -> None:
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended, and nobody waits
+                self._loop.call_soon_threadsafe(self._stirred.set)
+
+    async def _wait(self) -> None:
+        await asyncio.sleep(_GROUP_S)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._place.interval_s - _GROUP_S):
+                await self._stirred.wait()
+        self._stirred.clear()

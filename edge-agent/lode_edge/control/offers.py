@@ -1,0 +1,99 @@
+"""What can be asked of each device: asked of it, joined with the envelope, told when it changes."""
+
+from collections.abc import Collection, Sequence
+
+import msgspec
+
+from lode_edge.control.allowed import limits_w
+from lode_edge.control.book import Book
+from lode_edge.control.site import Device, Site
+from lode_edge.drivers.acting import Abilities
+from lode_edge.errors import DriverError, Unsupported
+from lode_wire.records import Controls
+
+EVERY_S = 3600.0
+_AGAIN_S = 60.0  # after a device did not say
+_NEWS_S = 5.0  # between two looks at what has changed
+
+
+class Offers:
+    """What each device offers, as it was last told."""
+
+    def __init__(self, site: Site, blocked: str) -> None:
+        self._site, self._blocked = site, blocked
+        self._due_s: dict[str, float] = {}
+        self._told: dict[str, Controls] = {}
+        self._news_s = 0.0
+
+    def is_due(self, device: Device) -> None:
+        """Have a device asked anew, because it may have become another."""
+        self._due_s.pop(device.name, None)
+
+    def due(self, now_s: float, limit: int, taken: Collection[str]) -> Sequence[Device]:
+        """List devices to be asked now."""
+        found = [
+            device
+            for device in self._site.devices.values()
+            if device.hands is not None
+            and device.facts is not None
+            and not device.is_busy
+            and device.name not in taken
+            and now_s >= self._due_s.get(device.name, 0.0)
+        ][: max(0, limit)]
+        for device in found:
+            self._due_s[device.name] = now_s + EVERY_S
+        return found
+
+    def take(self, device: Device, said: object, now_s: float) -> None:
+        """Take in what a device offers."""
+        if isinstance(said, Unsupported):
+            device.abilities = Abilities(blocked=str(said))
+        elif isinstance(said, DriverError):
+            self._due_s[device.name] = now_s + _AGAIN_S
+        elif isinstance(said, Abilities):
+            device.abilities = said
+
+    def news(self, book: Book, at_ms: int, now_s: float) -> Sequence[Controls]:
+        """Give what has changed since it was told last."""
+        found: list[Controls] = []
+        if now_s < self._news_s:
+            return found
+        self._news_s = now_s + _NEWS_S
+        for device in self._site.devices.values():
+            controls = self._controls(device, book, at_ms)
+            before = self._told.get(device.name)
+            if before is not None:
+                before = msgspec.structs.replace(before, at_ms=at_ms)
+            if controls is not None and controls != before:
+                self._told[device.name] = controls
+                found.append(controls)
+        return found
+
+    def forget(self) -> None:
+        """Have everything told again, from any thread."""
+        self._told.clear()
+        self._news_s = 0.0
+
+    def _controls(self, device: Device, book: Book, at_ms: int) -> Controls | None:
+        offered = device.abilities
+        if offered is None:
+            if not self._blocked or device.hands is None:
+                return None
+            offered = Abilities()
+        model = self._site.model(device)
+        left = None if model is None else book.starts_left(device.name, model.starts_per_day)
+        least_w, most_w = limits_w(self._site, device)
+        unknown = "" if model is not None else "the envelope says nothing of its model"
+        is_limited = "power_limit" in offered.actions and model is not None
+        return Controls(
+            at_ms=at_ms,
+            device=device.number,
+            offers=() if self._blocked else tuple(sorted(offered.actions)),
+            presets=offered.presets,
+            power_min_w=least_w if is_limited else None,
+            power_max_w=most_w if is_limited else None,
+            starts_left=left,
+            feeder=device.entry.feeder,
+            outlet=device.entry.outlet,
+            blocked=self._blocked or offered.blocked or unknown,
+        )

@@ -1,0 +1,286 @@
+"""From what is wished to what is so: each course is looked at, and what is due for it decided.
+
+wished ─► courses ─► due, allowed by envelope and ramps? ─► errands ─► (commit) ─► devices
+             ▲                                                                       │
+             └───────────── answers, read-back, power ◄──────────────────────────────┘
+"""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from lode_edge.control import proof
+from lode_edge.control.allowed import wish_refusal
+from lode_edge.control.book import Baseline, Book, Course, Turned, shelved
+from lode_edge.control.errands import Answer, Errand
+from lode_edge.control.now import Now
+from lode_edge.control.proof import Shown
+from lode_edge.control.site import Device, Sample, Site
+from lode_edge.control.stages import KNOWN_S, LOOK_S, WATCH_S, Pulse, Stages
+from lode_edge.control.wishes import Held, Key
+from lode_edge.drivers.acting import Deed, Posture
+from lode_edge.errors import DriverError
+from lode_wire.orders import (
+    FanSpeed,
+    PowerLimit,
+    PowerMode,
+    Preset,
+    Sleep,
+    SwitchOutlet,
+    Wake,
+    Wish,
+)
+from lode_wire.records import Stage
+
+_DOWN_S, _UP_S = 180.0, 900.0  # for power to show it
+_LOOK_MOST_S = 15.0  # between two looks at what is not proved yet
+_METER_S = 10.0  # for which a feeder's meter is waited for before the rig itself is believed
+_MODES = ("low", "normal", "high")
+_TO_SEND = (Stage.ACCEPTED, Stage.SENT, Stage.DRIFTED, Stage.FAILED)
+
+
+class Reconciler:
+    """All courses at work. It decides; whoever calls it commits, and then runs the errands."""
+
+    def __init__(self, book: Book, site: Site, now: Now) -> None:
+        self._book, self._site, self._now = book, site, now
+        self.stages = Stages(book, site, now)
+        self._errands: list[Errand] = []
+        self._taken: set[str] = set()  # devices that one of the errands is for
+        self._places = 0
+
+    def step(self, ruling: Mapping[Key, Held], places: int) -> Sequence[Errand]:
+        """Look at every course once; give what is to be done after the commit."""
+        self.stages.courses.follow(ruling)
+        self.stages.keep_house()
+        self._errands, self._taken = [], set()
+        self._places = places
+        for course in sorted(self._book.courses.all.values(), key=_order):
+            device = self._site.devices.get(course.device)
+            if device is None or course.is_over or device.is_busy or device.name in self._taken:
+                continue
+            self._look_at(course, device)
+        return self._errands
+
+    def answered(self, answer: Answer) -> None:
+        """Take in what came of an order."""
+        course = self._book.courses.get(answer.errand.id)
+        if answer.deed is None or course is None or course.wish != answer.errand.intent:
+            return
+        if isinstance(answer.deed, DriverError):
+            self.stages.went_wrong(course, answer.deed)
+        elif isinstance(answer.deed, Deed):
+            self.stages.said_yes(course, answer.deed, answer.at_s)
+
+    def _look_at(self, course: Course, device: Device) -> None:
+        pulse = self.stages.pulse(course)
+        if course.stage in _TO_SEND:
+            if self._now.s >= pulse.due_s:
+                self._begin(course, device, pulse)
+        elif course.stage is Stage.ACKNOWLEDGED:
+            self._prove(course, device, pulse)
+        elif course.stage is Stage.EFFECTIVE:
+            self._watch(course, device, pulse)
+
+    def _begin(self, course: Course, device: Device, pulse: Pulse) -> None:
+        now_s = self._now.s
+        is_urgent = course.origin in ("stop", "local") and isinstance(course.wish, Sleep)
+        refused = wish_refusal(self._site, device, course.wish)
+        if refused and not course.is_restore:
+            self.stages.failed(course, refused)
+        elif not is_urgent and now_s - device.posture_s > KNOWN_S:
+            self._look(device, pulse)
+        elif proof.reads_back(course.wish, device, now_s, now_s - KNOWN_S):
+            self.stages.already(course, device)
+        elif self._places > 0:
+            change_w = self._change_w(course, device)
+            pulse.waits = "" if is_urgent else self._refusal(course, device, change_w)
+            if not pulse.waits:
+                self._send(course, device, change_w)
+
+    def _send(self, course: Course, device: Device, change_w: float) -> None:
+        now_s, feeder = self._now.s, self._feeder(course, device)
+        self._keep_baseline(course, device)
+        is_start = isinstance(course.wish, Wake)
+        if is_start and not course.is_counted:
+            self._book.count_start(device.name)
+            self.stages.charges.started(feeder, now_s)
+        if isinstance(course.wish, Sleep) and course.sent_ms is None:
+            self._book.count_sleep(device.name)
+        sent = msgspec.structs.replace(
+            course,
+            sent_ms=self._now.ms,
+            seen_ms=None,
+            change_w=change_w,
+            before_w=self._site.draws_w(device, now_s),
+            is_counted=is_start or course.is_counted,
+        )
+        self.stages.sent(sent, feeder)
+        self._run(Errand(device, course.wish, shelved(course.key)))
+
+    def _prove(self, course: Course, device: Device, pulse: Pulse) -> None:
+        now_s = self._now.s
+        is_set = proof.reads_back(course.wish, device, now_s, pulse.since_s)
+        shown = self._shown(course, device, pulse.since_s)
+        needs_power = proof.needs_power(course.wish)
+        if is_set and (shown.is_so or not needs_power):
+            self.stages.effective(course, device, shown)
+            return
+        if is_set and not self._is_measured(device):
+            self.stages.in_effect(course)  # nothing else will ever show when it came
+        if course.is_unproven:
+            return
+        if now_s - pulse.since_s <= (_UP_S if course.change_w > 0 else _DOWN_S):
+            self._look(device, pulse)
+        elif is_set and shown.is_so is None:
+            self.stages.unproven(course, device)
+        else:
+            self.stages.not_proved(course, device, is_set, shown)
+
+    def _watch(self, course: Course, device: Device, pulse: Pulse) -> None:
+        """Look whether what was proved is so still; it takes two signs to say that it is not."""
+        is_set = proof.reads_back(course.wish, device, self._now.s, pulse.since_s)
+        found = proof.measured(self._site, device, pulse.since_s)
+        is_drawn = found is None or isinstance(course.wish, Wake) or self._fits(course, found[1])
+        sign_s = max(device.posture_s, device.reading_s)
+        if is_set is False or not is_drawn:
+            if pulse.doubt_s is not None and sign_s > pulse.doubt_s:
+                self.stages.drifted(course, device, "power" if is_set else "read-back")
+                return
+            if pulse.doubt_s is None:
+                pulse.doubt_s = sign_s
+                pulse.look_s, pulse.look_every_s = self._now.s, LOOK_S
+        else:
+            pulse.doubt_s, pulse.look_every_s = None, WATCH_S
+        self._look(device, pulse)
+
+    def _look(self, device: Device, pulse: Pulse) -> None:
+        """Have a device say how it is, when that is due."""
+        if self._now.s >= pulse.look_s and self._places > 0:
+            pulse.look_s = self._now.s + pulse.look_every_s
+            if pulse.look_every_s < _LOOK_MOST_S:
+                pulse.look_every_s *= 1.5
+            self._run(Errand(device, kind="look"))
+
+    def _run(self, errand: Errand) -> None:
+        self._errands.append(errand)
+        if errand.device is not None:
+            self._taken.add(errand.device.name)
+        self._places -= 1
+
+    def _shown(self, course: Course, device: Device, since_s: float) -> Shown:
+        """Say what power shows: the feeder's meter before the outlet before the rig."""
+        now_s, weighing = self._now.s, self.stages.weighing
+        weighed = weighing.weigh(course.id, now_s)
+        if weighed is not None and weighed.is_shown is not None:
+            return Shown(weighed.is_shown, "meter", weighed.before_w, weighed.after_w)
+        if weighing.can_tell(course.id) and now_s - since_s < _METER_S:
+            return Shown(None, "meter")
+        found = proof.measured(self._site, device, since_s)
+        if found is None:
+            return Shown(None)
+        source, sample = found
+        return Shown(self._fits(course, sample), source, course.before_w, sample.power_w)
+
+    def _fits(self, course: Course, sample: Sample) -> bool:
+        asleep_w = self._site.expected_w(course.device, Sleep())
+        awake_w = self._awake_w(course, self._site.devices[course.device])
+        return proof.is_drawn(course.wish, sample.power_w, awake_w=awake_w, asleep_w=asleep_w)
+
+    def _is_measured(self, device: Device) -> bool:
+        """Tell whether the device's own power will show when something takes effect."""
+        return proof.measured(self._site, device, self._now.s - device.stale_s) is not None
+
+    # What is sent, and whether it may be.
+
+    def _keep_baseline(self, course: Course, device: Device) -> None:
+        """Note what a device has, before the first wish that changes it."""
+        key = shelved(course.key)
+        if course.is_restore or self._book.baselines.get(key) is not None:
+            return
+        found = self._site.own_w(device)
+        kept = Baseline(
+            wish=_had(course.wish, device, self._now.s),
+            rank=course.rank,
+            power_w=None if found is None else found.power_w,
+        )
+        self._book.baselines.put(key, kept)
+
+    def _refusal(self, course: Course, device: Device, change_w: float) -> str:
+        """Say why an order has to wait; empty when it may go."""
+        model = self._site.model(device)
+        if model is None:
+            return "its model is not known yet"
+        turned, is_start = (
+            self._book.turned.get(device.name) or Turned(),
+            isinstance(course.wish, Wake),
+        )
+        if isinstance(course.wish, Sleep) and self._is_within(turned.woken_ms, model.min_up_s):
+            return "its least time awake"
+        if is_start and self._is_within(turned.slept_ms, model.min_down_s):
+            return "its least time asleep"
+        is_new = is_start and not course.is_counted
+        if is_new and self._book.starts_left(device.name, model.starts_per_day) == 0:
+            return "no start is left today"
+        if not change_w:
+            return ""
+        feeder = self._feeder(course, device)
+        return self.stages.charges.refusal(feeder, change_w, self._now.s, is_start=is_start)
+
+    def _is_within(self, since_ms: int | None, for_s: float) -> bool:
+        return since_ms is not None and 0 <= self._now.ms - since_ms < for_s * 1000
+
+    def _change_w(self, course: Course, device: Device) -> float:
+        """Give by how much power may change at most; more is positive."""
+        wish, drawn_w = course.wish, self._site.draws_w(device, self._now.s)
+        match wish:
+            case Sleep():
+                return -drawn_w
+            case Wake():
+                return self._awake_w(course, device)
+            case SwitchOutlet(is_on=is_on):
+                fed = self._site.fed_by(course.key)
+                if fed is None:
+                    return 0.0
+                return self._site.awake_w(fed) if is_on else -self._site.draws_w(fed, self._now.s)
+            case _ if isinstance(wish, FanSpeed) or device.is_asleep(self._now.s):
+                return 0.0
+        return self._site.expected_w(device.name, wish) - drawn_w
+
+    def _awake_w(self, course: Course, device: Device) -> float:
+        baseline = self._book.baselines.get(shelved(course.key))
+        before_w = 0.0 if baseline is None or baseline.power_w is None else baseline.power_w
+        return max(before_w, self._site.awake_w(device))
+
+    def _feeder(self, course: Course, device: Device) -> str:
+        if isinstance(course.wish, SwitchOutlet):
+            fed = self._site.fed_by(course.key)
+            return device.entry.feeder if fed is None else fed.entry.feeder
+        return device.entry.feeder
+
+
+def _order(course: Course) -> tuple[bool, int, int]:
+    """Take wishes in their leases' order, and what is given back after them, in reverse."""
+    number, place = course.rank
+    return (True, -number, -place) if course.is_restore else (False, number, place)
+
+
+def _had(wish: Wish, device: Device, now_s: float) -> Wish | None:
+    """Say what would give a device back what it has now, as far as it says."""
+    said = device.posture or Posture()
+    match wish:
+        case Sleep() | Wake():
+            is_asleep = device.is_asleep(now_s)
+            # A rig that does not say is taken to hash: what we then put to sleep we wake.
+            return Sleep() if is_asleep else Wake()
+        case PowerLimit():
+            return None if said.power_limit_w is None else PowerLimit(power_w=said.power_limit_w)
+        case PowerMode():
+            return PowerMode(mode=said.mode) if said.mode in _MODES else None  # type: ignore[arg-type]
+        case Preset():
+            return None if said.preset is None else Preset(name=said.preset)
+        case FanSpeed():
+            return FanSpeed(percent=said.fan_percent)
+        case SwitchOutlet(outlet=outlet):
+            is_on = (said.outlets or {}).get(outlet)
+            return None if is_on is None else SwitchOutlet(outlet=outlet, is_on=is_on)

@@ -1,0 +1,218 @@
+"""What a course comes to, and what follows from it: in the journal, on the ramps, on the scales.
+
+accepted ─► sent ─► acknowledged ─► effective ─► (restore) released
+             ▲  └► failed ─┐  └─ no proof in time ─┐   └► drifted ─┐
+             └─────────────┴───────────────────────┴───────────────┘  a budget, ever slower
+"""
+
+from dataclasses import dataclass
+
+import msgspec
+
+from lode_edge.control.book import Book, Course
+from lode_edge.control.charges import Charges
+from lode_edge.control.courses import Courses
+from lode_edge.control.now import Now
+from lode_edge.control.proof import Shown
+from lode_edge.control.scales import Weighing
+from lode_edge.control.site import Device, Site
+from lode_edge.drivers.acting import Deed
+from lode_edge.errors import DriverError, Unreachable, Unsupported
+from lode_wire.orders import Evidence, Reason
+from lode_wire.records import Stage
+
+TRIES = 3
+LOOK_S, WATCH_S = 2.0, 60.0  # between two looks at what is not proved yet, and at what is
+KNOWN_S = 120.0  # for so long what a device has said may be relied on before an order
+_BACKOFF_S, _LATER_S = 5.0, 600.0  # between two tries; after the last, and at most after a drift
+_NEVER_S = float("inf")
+
+
+@dataclass(slots=True)
+class Pulse:
+    """What is remembered of a course while the agent runs."""
+
+    due_s: float = 0.0  # nothing is sent before
+    look_s: float = 0.0  # nor read
+    look_every_s: float = LOOK_S
+    since_s: float = 0.0  # what was said before proves nothing
+    doubt_s: float | None = None  # when something first spoke against it
+    waits: str = ""
+
+
+class Stages:
+    """The transitions of courses."""
+
+    def __init__(self, book: Book, site: Site, now: Now) -> None:
+        self._book, self._now = book, now
+        self.courses = Courses(book)
+        self.charges, self.weighing = Charges(site, now.s), Weighing(site)
+        self._pulses: dict[int, Pulse] = {}
+        for course in book.courses.all.values():
+            self._remember(course, site.devices.get(course.device))
+
+    def pulse(self, course: Course) -> Pulse:
+        """Give what is remembered of a course."""
+        return self._pulses.setdefault(course.id, Pulse(since_s=self._now.s))
+
+    def keep_house(self) -> None:
+        """Forget courses that are gone, and those whose effect is past."""
+        for key, course in list(self._book.courses.all.items()):
+            is_past = course.seen_ms is None or self._now.ms - course.seen_ms > _LATER_S * 1000
+            if course.is_over and is_past:
+                self._book.courses.drop(key)
+        ids = {course.id for course in self._book.courses.all.values()}
+        self.charges.keep(ids, self._now.s)
+        self.weighing.keep(ids)
+        self._pulses = {id_: pulse for id_, pulse in self._pulses.items() if id_ in ids}
+
+    def sent(self, course: Course, feeder: str) -> None:
+        """Charge what is about to be sent; tell of it the first time."""
+        now_s = self._now.s
+        if course.change_w:
+            self.charges.charge(course.id, feeder, course.change_w, now_s)
+            self.weighing.lay(course.id, feeder, course.change_w, now_s)
+        self.pulse(course).since_s = now_s
+        self._note(course, Stage.SENT, is_quiet=course.stage is Stage.SENT)
+
+    def said_yes(self, course: Course, deed: Deed, at_s: float) -> None:
+        """Take the device's yes for what it is: no proof."""
+        self.weighing.done(course.id, at_s)
+        self._note(course, Stage.ACKNOWLEDGED, Evidence(changes=deed.changes, said=deed.said))
+        pulse = self.pulse(course)
+        pulse.since_s, pulse.look_s, pulse.look_every_s = at_s, 0.0, LOOK_S
+
+    def already(self, course: Course, device: Device) -> None:
+        """Go on to the proof without an order, because the device says that it is so."""
+        said = Evidence(said="it was so already", read_back=str(device.posture or ""))
+        self.weighing.done(course.id, self._now.s)
+        self._note(course, Stage.ACKNOWLEDGED, said)
+        self.pulse(course).since_s = self._now.s - KNOWN_S
+
+    def went_wrong(self, course: Course, error: DriverError) -> None:
+        """Try again; what the device refused was surely not done, what it did not answer may be."""
+        if not isinstance(error, Unreachable):
+            self.charges.free(course.id)
+            self.weighing.take_off(course.id, is_clean=True)
+        if isinstance(error, Unsupported):
+            self.failed(course, f"{Reason.UNSUPPORTED}: {course.wish.action}: {error}", _NEVER_S)
+        else:
+            self._again(course, f"{Reason.DEVICE}: {error}")
+
+    def effective(self, course: Course, device: Device, shown: Shown) -> None:
+        """Note what is proved; what was to be given back is given back by that."""
+        self.in_effect(course)
+        self.weighing.settle(course.id)
+        kept = self._current(course)
+        evidence = self.evidence(kept, device, shown)
+        changed = msgspec.structs.replace(kept, tries=0, is_unproven=False, has_failed=False)
+        if course.is_restore:
+            self.courses.released(changed, evidence=evidence)
+            return
+        self._book.note_course(changed, Stage.EFFECTIVE, "", evidence)
+        pulse = self.pulse(course)
+        pulse.since_s, pulse.doubt_s = self._now.s, None
+        pulse.look_s, pulse.look_every_s = self._now.s + WATCH_S, WATCH_S
+
+    def unproven(self, course: Course, device: Device) -> None:
+        """Say that a wish is read back and that nothing measures its power: it is not effective."""
+        reason = f"{Reason.NO_EFFECT}: read back, but nothing measures its power"
+        self.in_effect(course)
+        changed = msgspec.structs.replace(self._current(course), is_unproven=True)
+        evidence = Evidence(read_back=str(device.posture or ""))
+        if course.is_restore:
+            self.courses.released(changed, reason, evidence)
+        else:
+            self._book.note_course(changed, Stage.ACKNOWLEDGED, reason, evidence)
+
+    def not_proved(self, course: Course, device: Device, is_set: bool | None, shown: Shown) -> None:
+        """Try again what the device said yes to and did not do."""
+        read_back = {None: "nothing", True: "yes", False: "no"}[is_set]
+        power = "missing" if shown.after_w is None else f"{shown.after_w:.0f} W by {shown.source}"
+        reason = f"{Reason.NO_EFFECT}: read-back says {read_back}, power is {power}"
+        self._again(course, reason, self.evidence(course, device, shown))
+
+    def drifted(self, course: Course, device: Device, sign: str) -> None:
+        """Note that what was proved is no longer so; it is asserted again, ever later."""
+        drifts = course.drifts + 1
+        changed = msgspec.structs.replace(course, drifts=drifts, tries=0, is_counted=False)
+        reason = f"{Reason.DISOBEYED}: its {sign} says so"
+        evidence = Evidence(read_back=str(device.posture or ""))
+        self._book.note_course(changed, Stage.DRIFTED, reason, evidence)
+        pulse = self.pulse(course)
+        wait_s = 0.0 if drifts == 1 else min(_LATER_S, _BACKOFF_S * 2.0 ** min(drifts, 10))
+        pulse.due_s, pulse.doubt_s = self._now.s + wait_s, None
+
+    def failed(
+        self,
+        course: Course,
+        reason: str,
+        later_s: float = _LATER_S,
+        evidence: Evidence | None = None,
+    ) -> None:
+        """Note that a course failed; it is tried again much later, and told of when it succeeds."""
+        self.in_effect(course)
+        self.weighing.take_off(course.id, is_clean=False)
+        self.pulse(course).due_s = self._now.s + later_s
+        failed = msgspec.structs.replace(self._current(course), tries=0, has_failed=True)
+        if course.has_failed:
+            self._book.set_course(msgspec.structs.replace(failed, stage=Stage.FAILED))
+        else:
+            self._book.note_course(failed, Stage.FAILED, reason, evidence)
+
+    def in_effect(self, course: Course) -> None:
+        """Note since when a change is in effect, or given up."""
+        current = self._current(course)
+        if current.seen_ms is None:
+            self.charges.seen(course.id, self._now.s)
+            self._book.set_course(msgspec.structs.replace(current, seen_ms=self._now.ms))
+
+    def evidence(self, course: Course, device: Device, shown: Shown) -> Evidence:
+        """Give what a step rests on."""
+        before_w = course.before_w if shown.before_w is None else shown.before_w
+        expected_w = None if course.before_w is None else course.before_w + course.change_w
+        return Evidence(
+            source=shown.source,
+            power_before_w=before_w,
+            power_after_w=shown.after_w,
+            expected_w=expected_w,
+            read_back=str(device.posture or ""),
+        )
+
+    def _again(self, course: Course, reason: str, evidence: Evidence | None = None) -> None:
+        tries = course.tries + 1
+        changed = msgspec.structs.replace(course, tries=tries, stage=Stage.SENT)
+        self._book.set_course(changed)
+        if tries >= TRIES:
+            self.failed(changed, reason, evidence=evidence)
+        else:
+            self.pulse(course).due_s = self._now.s + _BACKOFF_S * 2.0 ** (tries - 1)
+
+    def _note(
+        self,
+        course: Course,
+        stage: Stage,
+        evidence: Evidence | None = None,
+        *,
+        is_quiet: bool = False,
+    ) -> None:
+        """Note a step, unless it is one of a course that is only tried again."""
+        if is_quiet or course.has_failed:
+            self._book.set_course(msgspec.structs.replace(course, stage=stage))
+        else:
+            self._book.note_course(course, stage, "", evidence)
+
+    def _current(self, course: Course) -> Course:
+        current = self._book.course(course.key)
+        return course if current is None or current.id != course.id else current
+
+    def _remember(self, course: Course, device: Device | None) -> None:
+        """Take up a course after a restart: what was sent still counts, what was said does not."""
+        self._pulses[course.id] = Pulse(since_s=self._now.s)
+        if course.sent_ms is None or not course.change_w or device is None:
+            return
+        feeder = device.entry.feeder
+        self.charges.charge(course.id, feeder, course.change_w, self._now.s)
+        if course.seen_ms is not None:
+            ago_s = max(0, self._now.ms - course.seen_ms) / 1000
+            self.charges.seen(course.id, self._now.s - ago_s)

@@ -1,0 +1,162 @@
+"""What is carried out once: deeds that are sent at most once and then looked for, and questions.
+
+accepted ─► sent (on disk first) ─► acknowledged ─► effective, released
+              └► the agent was killed meanwhile: failed, for nobody knows what was done
+"""
+
+from collections.abc import Collection, Sequence
+
+import msgspec
+
+from lode_edge.control.book import Book, Named, Task
+from lode_edge.control.errands import Answer, Errand
+from lode_edge.control.now import Now
+from lode_edge.control.site import Device, Site
+from lode_edge.drivers.acting import Deed
+from lode_edge.errors import DriverError, Unsupported
+from lode_wire.orders import (
+    ChangePools,
+    DryRun,
+    Evidence,
+    FaultLight,
+    Intent,
+    Probe,
+    ReadRegisters,
+    Reason,
+    Reboot,
+    RestartMining,
+    UpdateFirmware,
+    decode_order,
+)
+from lode_wire.records import Stage
+
+_QUESTIONS = (Probe, ReadRegisters, DryRun)
+_PROVE_S = 900.0  # for a deed to show
+_LOOK_S = 10.0
+_BOOT_S = 60  # by which an uptime may differ
+
+
+class Tasks:
+    """The orders that are carried out once."""
+
+    def __init__(self, book: Book, site: Site, now: Now) -> None:
+        self._book, self._site, self._now = book, site, now
+        self._looked_s: dict[str, float] = {}
+        # What was sent when the agent was killed is not sent again.
+        self._orphans = {t.id for t in book.tasks.all.values() if t.stage is Stage.SENT}
+
+    def step(self, busy: Collection[str], places: int) -> Sequence[Errand]:
+        """Give what is to be sent and looked at after the commit."""
+        errands: list[Errand] = []
+        for task in list(self._book.tasks.all.values()):
+            device = self._site.devices.get(task.target)
+            if task.id in self._orphans:
+                self._orphans.discard(task.id)
+                lost = "the agent was restarted while it was sent; nobody knows whether it was done"
+                self._end(task, Stage.FAILED, f"{Reason.DEVICE}: {lost}")
+            elif len(errands) < places and not _is_taken(device, busy, errands):
+                errands += self._due(task, device)
+        return errands
+
+    def answered(self, answer: Answer) -> bool:
+        """Take in an answer; tell whether it was a task's."""
+        task = self._book.tasks.get(answer.errand.id)
+        if task is None:
+            return False
+        intent = self._intent(task)
+        if answer.errand.kind == "preview":
+            self._take_preview(task, answer)
+        elif isinstance(answer.deed, DriverError):
+            code = Reason.UNSUPPORTED if isinstance(answer.deed, Unsupported) else Reason.DEVICE
+            self._end(task, Stage.FAILED, f"{code}: {answer.deed}")
+        elif isinstance(intent, _QUESTIONS):
+            raw = msgspec.Raw(answer.data) if answer.data else None
+            changes = answer.deed.changes if isinstance(answer.deed, Deed) else ()
+            self._end(task, Stage.EFFECTIVE, evidence=Evidence(answer=raw, changes=changes))
+        elif isinstance(answer.deed, Deed):
+            said = Evidence(changes=answer.deed.changes, said=answer.deed.said)
+            self._note(task, Stage.ACKNOWLEDGED, said)
+        return True
+
+    def _due(self, task: Task, device: Device | None) -> Sequence[Errand]:
+        intent = self._intent(task)
+        if task.stage is Stage.ACCEPTED:
+            return self._send(task, device, intent)
+        if task.stage is not Stage.ACKNOWLEDGED or device is None:
+            return ()
+        if self._is_shown(task, device, intent):
+            self._end(task, Stage.EFFECTIVE, evidence=Evidence(read_back=_read_back(device)))
+        elif self._now.ms - task.sent_ms > _PROVE_S * 1000:
+            words = "it said yes, and nothing shows that it was done"
+            self._end(task, Stage.FAILED, f"{Reason.NO_EFFECT}: {words}")
+        elif self._now.s - self._looked_s.get(task.id, 0.0) >= _LOOK_S:
+            self._looked_s[task.id] = self._now.s
+            if isinstance(intent, ChangePools | UpdateFirmware):
+                return (Errand(device, intent, task.id, "preview"),)
+            return (Errand(device, kind="look"),)
+        return ()
+
+    def _send(self, task: Task, device: Device | None, intent: Intent) -> Sequence[Errand]:
+        """Note that a task is sent; a restart is a start, and counts as one."""
+        uptime_s = None
+        if isinstance(intent, Reboot | RestartMining) and device is not None:
+            model = self._site.model(device)
+            left = self._book.starts_left(device.name, model.starts_per_day if model else 0)
+            if left == 0:
+                self._end(task, Stage.REFUSED, f"{Reason.ENVELOPE}: no start is left today")
+                return ()
+            self._book.count_start(device.name)
+            uptime_s = None if device.reading is None else device.reading.uptime_s
+        sent = msgspec.structs.replace(task, sent_ms=self._now.ms, uptime_s=uptime_s)
+        self._note(sent, Stage.SENT)
+        self._looked_s[task.id] = self._now.s
+        return (Errand(device, intent, task.id),)
+
+    def _is_shown(self, task: Task, device: Device, intent: Intent) -> bool:
+        """Tell whether the device shows that a deed was done."""
+        sent_s = self._now.s - (self._now.ms - task.sent_ms) / 1000
+        if isinstance(intent, FaultLight):
+            said = device.posture if device.posture_s > sent_s else None
+            return said is not None and said.is_light_on == intent.is_on
+        reading = device.reading if device.reading_s > sent_s else None
+        if not isinstance(intent, Reboot | RestartMining) or reading is None:
+            return False
+        if reading.uptime_s is None:
+            return False
+        if task.uptime_s is not None:
+            return reading.uptime_s < task.uptime_s
+        return reading.uptime_s <= device.reading_s - sent_s + _BOOT_S
+
+    def _take_preview(self, task: Task, answer: Answer) -> None:
+        """Take settings that nothing would change any more for those that were asked for."""
+        if isinstance(answer.deed, Deed) and not answer.deed.changes:
+            self._end(task, Stage.EFFECTIVE, evidence=Evidence(read_back="as ordered"))
+
+    def _end(
+        self, task: Task, stage: Stage, reason: str = "", evidence: Evidence | None = None
+    ) -> None:
+        self._book.note(Named(task.id, task.sequence), stage, reason, evidence)
+        if stage is Stage.EFFECTIVE:
+            self._book.note(Named(task.id, task.sequence), Stage.RELEASED)
+        self._book.tasks.drop(task.id)
+        self._looked_s.pop(task.id, None)
+
+    def _note(self, task: Task, stage: Stage, evidence: Evidence | None = None) -> None:
+        self._book.note(Named(task.id, task.sequence), stage, "", evidence)
+        self._book.tasks.put(task.id, msgspec.structs.replace(task, stage=stage))
+
+    def _intent(self, task: Task) -> Intent:
+        return decode_order(task.body).intent
+
+
+def _is_taken(device: Device | None, busy: Collection[str], errands: Sequence[Errand]) -> bool:
+    if device is None:
+        return False
+    is_planned = any(errand.device is device for errand in errands)
+    return device.is_busy or device.name in busy or is_planned
+
+
+def _read_back(device: Device) -> str:
+    uptime_s = None if device.reading is None else device.reading.uptime_s
+    known = str(device.posture or "")
+    return known if uptime_s is None else f"{known} uptime_s {uptime_s}".strip()

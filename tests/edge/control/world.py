@@ -1,0 +1,382 @@
+"""A site in memory: rigs with power, delay and disobedience, meters, a hub, and time that jumps.
+
+Time goes on only when everybody waits, so that an hour passes in as long as its work takes.
+"""
+
+import asyncio
+import selectors
+from collections.abc import Callable, Coroutine, Iterable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from lode_edge.clock import Clock
+from lode_edge.control import Control, Device, Heard, Place
+from lode_edge.control.envelope import Envelope, Line, Model
+from lode_edge.drivers.acting import Abilities, Deed, Posture
+from lode_edge.drivers.driver import DeviceEntry, Facts
+from lode_edge.errors import BadAnswer, TimedOut, Unsupported
+from lode_wire import orders, seal
+from lode_wire.orders import Change, Intent, Order, Terms
+from lode_wire.records import (
+    Command,
+    CommandState,
+    MeterReading,
+    PowerSource,
+    Record,
+    RigReading,
+    Stage,
+    State,
+)
+
+BEGIN_MS = 1_780_000_000_000
+T = TypeVar("T")
+
+
+class Jump(asyncio.SelectorEventLoop):
+    """A loop whose time jumps to the next timer when there is nothing else to do."""
+
+    def __init__(self, begin_s: float = 1000.0) -> None:
+        self.now_s = begin_s
+        inner = selectors.DefaultSelector()
+        look = inner.select
+
+        def select(timeout: float | None = None) -> list[Any]:
+            found = look(0)
+            if not found:
+                assert timeout is not None, "everybody waits, and for nothing"
+                self.now_s += timeout
+            return found
+
+        inner.select = select  # type: ignore[method-assign]
+        super().__init__(inner)
+
+    def time(self) -> float:
+        return self.now_s
+
+    def run_in_executor(self, executor: Any, func: Callable[..., T], *args: Any) -> Any:
+        """Run it here and now: no thread is waited for in a time that jumps."""
+        done: asyncio.Future[T] = self.create_future()
+        try:
+            done.set_result(func(*args))
+        except Exception as error:
+            done.set_exception(error)
+        return done
+
+    def live(self, work: Coroutine[Any, Any, T]) -> T:
+        return self.run_until_complete(work)
+
+
+@dataclass
+class Rig:
+    """A rig with hands; `faults` name how it misbehaves."""
+
+    name: str
+    power_w: float = 3000.0
+    asleep_w: float = 60.0
+    delay_s: float = 0.2
+    lag_s: float = 0.0  # until power follows
+    is_asleep: bool = False
+    limit_w: float | None = 3500.0
+    is_light_on: bool = False
+    uptime_since_s: float = 0.0
+    faults: set[str] = field(default_factory=set)
+    measures: bool = True
+    ths: float = 100.0
+    offers: tuple[str, ...] = ("sleep", "wake", "power_limit", "reboot", "fault_light", "pools")
+    orders: list[tuple[float, Intent]] = field(default_factory=list)
+    drawn_w: float = 3000.0
+    changed: Callable[[], None] = lambda: None
+
+    @property
+    def wanted_w(self) -> float:
+        if self.is_asleep:
+            return self.asleep_w
+        return self.power_w if self.limit_w is None else min(self.power_w, self.limit_w)
+
+    async def abilities(self) -> Abilities:
+        await self._wait()
+        return Abilities(actions=self.offers, power_min_w=500, power_max_w=3600)
+
+    async def preview(self, intent: Intent) -> tuple[Change, ...]:
+        await self._wait()
+        return (Change(key="mode", before="0", after="1"),)
+
+    async def act(self, intent: Intent) -> Deed:
+        self.orders.append((asyncio.get_running_loop().time(), intent))
+        await self._wait()
+        if intent.action not in self.offers:
+            raise Unsupported(f"{self.name}: {intent.action}")
+        if "refuses" in self.faults:
+            raise BadAnswer(f"{self.name}: HTTP 500")
+        if "lies" not in self.faults:
+            self._do(intent)
+        if "deaf" in self.faults:  # it does it, and its answer is lost
+            raise TimedOut(f"{self.name}: no answer")
+        return Deed(said="success")
+
+    async def posture(self) -> Posture:
+        await self._wait()
+        told = True if "pretends" in self.faults else self.is_asleep
+        return Posture(is_asleep=told, power_limit_w=self.limit_w, is_light_on=self.is_light_on)
+
+    async def registers(self, function: int, register: int, count: int) -> list[int]:
+        await self._wait()
+        return [register + i for i in range(count)]
+
+    def restart(self, now_s: float, *, is_asleep: bool) -> None:
+        """Come up again, by no order of ours."""
+        self.is_asleep, self.uptime_since_s = is_asleep, now_s
+        self._draw()
+
+    def reading(self, number: int, now_ms: int, now_s: float) -> RigReading:
+        if "silent" in self.faults:
+            return RigReading(at_ms=now_ms, rig=number, state=State.UNREACHABLE)
+        return RigReading(
+            at_ms=now_ms,
+            rig=number,
+            state=State.SLEEPING if self.is_asleep else State.MINING,
+            hashrate_ths=0.0 if self.is_asleep else self.ths,
+            power_w=self.drawn_w if self.measures else None,
+            power_source=PowerSource.RIG if self.measures else PowerSource.NONE,
+            chip_temp_c=70.0,
+            uptime_s=int(now_s - self.uptime_since_s),
+        )
+
+    async def _wait(self) -> None:
+        await asyncio.sleep(self.delay_s)
+        if "silent" in self.faults:
+            raise TimedOut(f"{self.name}: no answer")
+
+    def _do(self, intent: Intent) -> None:
+        match intent:
+            case orders.Sleep():
+                self.is_asleep = True
+            case orders.Wake():
+                self.is_asleep = False
+            case orders.PowerLimit(power_w=power_w):
+                self.limit_w = power_w
+            case orders.FaultLight(is_on=is_on):
+                self.is_light_on = is_on
+            case orders.Reboot():
+                self.uptime_since_s = asyncio.get_running_loop().time()
+        self._follow()
+
+    def _follow(self) -> None:
+        asyncio.get_running_loop().call_later(self.lag_s, self._draw)
+
+    def _draw(self) -> None:
+        self.drawn_w = self.wanted_w
+        self.changed()
+
+
+class Hub:
+    """A hub that signs, and hears what the spool has taken."""
+
+    def __init__(self, agent: str = "a") -> None:
+        self.agent = agent
+        self.key = Ed25519PrivateKey.generate()
+        self.sequence = 0
+        self.states: list[CommandState] = []
+        self.records: list[Record] = []
+        self.is_reached = True
+        self._held: list[tuple[list[Record], Future[list[int]]]] = []
+
+    def put(self, records: Iterable[Record]) -> None:
+        self.records += records
+
+    def announce(self, records: Iterable[Record]) -> "Future[list[int]]":
+        self.states += [record for record in records if isinstance(record, CommandState)]
+        done: Future[list[int]] = Future()
+        done.set_result([])
+        return done
+
+    def order(self, intent: Intent, now_ms: int, target: str = "", **changes: Any) -> Command:
+        self.sequence += 1
+        terms, asked = changes.pop("terms", None), changes.pop("precondition", None)
+        people = changes.pop("approved_by", ())
+        body = Order(intent=intent, terms=terms, precondition=asked, approved_by=people)
+        made = {
+            "at_ms": now_ms,
+            "id": f"c{self.sequence}",
+            "actor": "anna",
+            "agent": self.agent,
+            "sequence": self.sequence,
+            "not_before_ms": now_ms - 1000,
+            "expires_ms": now_ms + 60_000,
+            "target": target,
+            "action": intent.action,
+            "body": orders.encode_order(body),
+            "key": "",
+            "signature": b"",
+        }
+        return seal.seal(Command(**{**made, **changes}), self.key)
+
+    def stages(self, command: str, target: str = "") -> list[Stage]:
+        return [state.stage for state in self.said(command, target)]
+
+    def said(self, command: str, target: str = "") -> list[CommandState]:
+        return [
+            state
+            for state in self.states
+            if state.id == command and orders.decode_evidence(state.evidence).target == target
+        ]
+
+
+ENVELOPE = Envelope(agent="a", models={"*": Model(power_max_w=3600, power_min_w=500)})
+
+
+class World:
+    """A site with its control; `home` outlives the control, as a disk does."""
+
+    def __init__(
+        self,
+        home: Path,
+        rigs: Iterable[Rig],
+        *,
+        envelope: Envelope = ENVELOPE,
+        feeder: str = "",
+        poll_s: float = 5.0,
+        interval_s: float = 2.0,
+    ) -> None:
+        self.home, self.envelope, self.feeder = home, envelope, feeder
+        self.rigs = {rig.name: rig for rig in rigs}
+        self.poll_s, self.interval_s = poll_s, interval_s
+        self.loop, self.hub = Jump(), Hub()
+        self.log: list[tuple[float, float]] = []  # when the site drew how much
+        self.base_w = 0.0  # of other loads on the feeder
+        self.is_heard = True
+        self._heard_s = self.loop.now_s
+        self.wall_off_ms = 0
+        self._tasks: list[asyncio.Task[Any]] = []
+        for rig in self.rigs.values():
+            rig.drawn_w = rig.wanted_w
+            rig.changed = self._note
+        self._note()
+        self.start()
+
+    @property
+    def now_ms(self) -> int:
+        return BEGIN_MS + round((self.loop.now_s - 1000) * 1000) + self.wall_off_ms
+
+    @property
+    def power_w(self) -> float:
+        return sum(rig.drawn_w for rig in self.rigs.values()) + self.base_w
+
+    def start(self) -> None:
+        """Start an agent's control on what the home holds."""
+        clock = Clock(now_ms=lambda: self.now_ms, mono_s=self.loop.time)
+        place = Place(
+            agent="a",
+            directory=self.home,
+            envelope=self.envelope,
+            keys={seal.key_id(self.hub.key.public_key()): self.hub.key.public_key()},
+            interval_s=self.interval_s,
+        )
+        devices = [
+            Device(_entry(rig.name, "rig", self.feeder, self.poll_s), number, rig)
+            for number, rig in enumerate(self.rigs.values(), start=1)
+        ]
+        if self.feeder:
+            devices.append(Device(_entry(self.feeder, "meter", "", 1.0), 9999, object()))
+        self.control = Control(place, devices, self.hub, heard=self._hears, clock=clock)
+        for rig in self.rigs.values():
+            self.control.learned(
+                rig.name, Facts(model="S19", mac="aa:bb", rated_power_w=rig.power_w)
+            )
+        self._tasks = [
+            self.loop.create_task(self.control.run()),
+            self.loop.create_task(self._poll()),
+            self.loop.create_task(self._meter()),
+        ]
+
+    def kill(self) -> None:
+        """End the control as kill -9 does: nothing is written, nothing is waited for."""
+        self.control._store._db.rollback()
+        for task in [*self._tasks, *self.control._running]:
+            task.cancel()
+        self.loop.run_until_complete(
+            asyncio.gather(*self._tasks, *self.control._running, return_exceptions=True)
+        )
+        self._tasks = []
+
+    def close(self) -> None:
+        self.kill()
+        self.loop.run_until_complete(self.loop.shutdown_asyncgens())
+        self.loop.close()
+
+    def pass_s(self, time_s: float) -> None:
+        """Let time go by."""
+        self.loop.run_until_complete(asyncio.sleep(time_s))
+
+    def until(self, holds: Callable[[], object], most_s: float = 600.0) -> float:
+        """Let time go by until a condition holds; give how long that took."""
+        begin_s = self.loop.now_s
+        while not holds():
+            assert self.loop.now_s - begin_s < most_s, f"not within {most_s} s"
+            self.pass_s(0.05)
+        return self.loop.now_s - begin_s
+
+    def send(self, intent: Intent, target: str = "", **changes: Any) -> str:
+        """Have the hub order something; give the command's id."""
+        command = self.hub.order(intent, self.now_ms, target, **changes)
+        self.control.take(seal.encode(command))
+        return command.id
+
+    def curtail(self, *names: str, **terms: Any) -> str:
+        step = orders.Step(wish=orders.Sleep(), devices=names or tuple(self.rigs))
+        return self.send(orders.Curtail(steps=(step,), terms=Terms(**terms)))
+
+    def steepest_w(self, sign: int, window_s: float = 60.0) -> float:
+        """Give by how much power fell (-1) or rose (1) at most within any window."""
+        most, first = 0.0, 0
+        for end, (at_s, drawn_w) in enumerate(self.log):
+            while self.log[first][0] < at_s - window_s:
+                first += 1
+            around = [sign * w for _, w in self.log[max(0, first - 1) : end + 1]]
+            most = max(most, sign * drawn_w - min(around))
+        return most
+
+    def _note(self) -> None:
+        self.log.append((self.loop.now_s, self.power_w))
+
+    def _hears(self) -> Heard:
+        if self.is_heard:
+            self._heard_s = self.loop.now_s
+        return Heard(at_s=self._heard_s)
+
+    async def _poll(self) -> None:
+        while True:
+            now_s = self.loop.time()
+            for number, rig in enumerate(self.rigs.values(), start=1):
+                self.control.observe([rig.reading(number, self.now_ms, now_s)])
+            await asyncio.sleep(self.poll_s)
+
+    async def _meter(self) -> None:
+        while self.feeder:
+            self.control.observe(
+                [MeterReading(at_ms=self.now_ms, meter=9999, power_w=self.power_w)]
+            )
+            await asyncio.sleep(1.0)
+        await asyncio.sleep(float("1e9"))
+
+
+def _entry(name: str, kind: str, feeder: str, interval_s: float) -> DeviceEntry:
+    return DeviceEntry(
+        name=name, driver="asic", address=name, kind=kind, feeder=feeder, interval_s=interval_s
+    )
+
+
+def limits(**model: Any) -> Envelope:
+    """Make an envelope; `ramp` is kW/min of the site both ways, `limit` its kW."""
+    ramp, limit = model.pop("ramp", None), model.pop("limit", None)
+    down, spacing = model.pop("ramp_down", ramp), model.pop("spacing", 0.0)
+    site = Line(
+        limit_kw=limit, ramp_up_kw_per_min=ramp, ramp_down_kw_per_min=down, start_spacing_s=spacing
+    )
+    fits = {"power_max_w": 3600, "power_min_w": 500, **model}
+    return Envelope(agent="a", site=site, models={"*": msgspec.convert(fits, Model)})
