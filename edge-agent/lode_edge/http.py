@@ -167,6 +167,8 @@ async def _event(
     while (event := talk.next_event()) is h11.NEED_DATA:
         data = await reader.read(_READ_BYTES)
         if not data and not (head and _ends_with_connection(head)):
+            if head is None and not b"HTTP/".startswith(talk.trailing_data[0][:5]):
+                raise BadAnswer(f"{place}: no HTTP answer")
             raise Refused(f"{place}: the connection ended before the answer did")
         talk.receive_data(data)
     if not isinstance(event, h11.Event):

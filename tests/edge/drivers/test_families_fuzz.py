@@ -22,6 +22,7 @@ GOLDEN = Path(__file__).resolve().parents[2] / "golden"
 CASES = {
     "antminer": "s19pro_recorded",
     "luxos": "s19kpro_recorded",
+    "vnish": "s19_documented",
     "whatsminer": "m50_recorded",
     "whatsminer_v3": "m60s_recorded",
     "avalon": "a1246_recorded",
@@ -48,7 +49,7 @@ def understand(family, by_command: dict[str, dict]) -> None:
     family.describe(replies)
     figures = family.read(replies)
     codec.pack([figures.reading(1, 5, Quality.REPAIRED)])
-    points = figures.points(1, 5)
+    points = [*figures.points(1, 5), *family.details(replies).points(1, 5)]
     if points:
         codec.pack(points)
 

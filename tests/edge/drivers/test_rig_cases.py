@@ -1,27 +1,51 @@
 """Every golden case: what a rig answers over its socket, and the records that come of it."""
 
 import json
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import msgspec
 import pytest
+from tests.edge.drivers import doors
 
 from lode_edge.drivers import DeviceEntry, make
 from lode_edge.errors import DriverError
 from lode_wire.records import Quality
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden"
-FAMILIES = ("antminer", "avalon", "braiins", "luxos", "whatsminer")
+FAMILIES = ("antminer", "avalon", "braiins", "luxos", "vnish", "whatsminer")
 CASES = sorted(path.parent for family in FAMILIES for path in GOLDEN.glob(f"{family}/*/*.json"))
 AT_MS = 1_790_000_000_000
 
 
 @pytest.mark.parametrize("case", sorted(set(CASES)), ids=lambda case: "/".join(case.parts[-2:]))
 async def test_a_rig_is_understood(case, serve_rig):
-    replies = {p.stem: p.read_bytes() for p in case.glob("*.json") if p.stem != "expected"}
-    address = await serve_rig(replies)
-    entry = DeviceEntry(name="rig-1", driver="asic", address=address, kind="rig", timeout_s=5.0)
-    assert await said(make(entry, 7)) == json.loads((case / "expected.json").read_text())
+    expected = json.loads((case / "expected.json").read_text())
+    able = expected.pop("abilities", None)
+    async with AsyncExitStack() as stack:
+        if (case / "web").exists():
+            address = await stack.enter_async_context(doors.opened(case))
+        else:
+            replies = {p.stem: p.read_bytes() for p in case.glob("*.json") if p.stem != "expected"}
+            address = await serve_rig(replies)
+        entry = DeviceEntry(name="rig-1", driver="asic", address=address, kind="rig", timeout_s=5.0)
+        driver = make(entry, 7)
+        assert await said(driver) == expected
+        if able is not None:
+            assert await offered(driver) == able
+
+
+async def offered(driver) -> dict:
+    """Write down what a rig says it can be told, and how it says that it is set."""
+    able, posture = await driver.abilities(), await driver.posture()
+    return {
+        "actions": sorted(able.actions),
+        "modes": list(able.modes),
+        "presets": list(able.presets),
+        "power_w": [able.power_min_w, able.power_max_w],
+        "blocked": able.blocked,
+        "posture": str(posture),
+    }
 
 
 async def said(driver) -> dict:
