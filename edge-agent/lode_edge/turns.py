@@ -6,8 +6,6 @@ nothing comes between them.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 
 class Turns:
@@ -21,25 +19,16 @@ class Turns:
         self._writers: list[asyncio.Future[None]] = []
         self._readers: list[asyncio.Future[None]] = []
 
-    @asynccontextmanager
-    async def to_read(self) -> AsyncIterator[None]:
+    def to_read(self) -> "Turn":
         """Take a turn for one request of a poll, after all writes that wait."""
-        await self._take(self._readers)
-        try:
-            yield
-        finally:
-            self._give()
+        return Turn(self, self._readers)
 
-    @asynccontextmanager
-    async def to_write(self) -> AsyncIterator[None]:
+    def to_write(self) -> "Turn":
         """Take a turn for a whole write, before all reads that wait."""
-        await self._take(self._writers)
-        try:
-            yield
-        finally:
-            self._give()
+        return Turn(self, self._writers)
 
-    async def _take(self, line: "list[asyncio.Future[None]]") -> None:
+    async def take(self, line: "list[asyncio.Future[None]]") -> None:
+        """Wait in a line until it is our turn."""
         if not self._is_taken:
             self._is_taken = True
             return
@@ -49,10 +38,11 @@ class Turns:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
-                self._give()  # it was given to us in the same moment
+                self.give()  # it was given to us in the same moment
             raise
 
-    def _give(self) -> None:
+    def give(self) -> None:
+        """Give the turn to who waits for it."""
         for line in (self._writers, self._readers):
             while line:
                 turn = line.pop(0)
@@ -60,3 +50,18 @@ class Turns:
                     turn.set_result(None)
                     return
         self._is_taken = False
+
+
+class Turn:
+    """A turn, held within `async with`; a class, for every request of every poll takes one."""
+
+    __slots__ = ("_line", "_turns")
+
+    def __init__(self, turns: Turns, line: "list[asyncio.Future[None]]") -> None:
+        self._turns, self._line = turns, line
+
+    async def __aenter__(self) -> None:
+        await self._turns.take(self._line)
+
+    async def __aexit__(self, *_: object) -> None:
+        self._turns.give()

@@ -81,7 +81,7 @@ def test_the_page_s_other_examples_are_in_order(own):
         ("min_gap_ms = 0", "min_gap_ms = 0\nholes = [[70, 70]]",
          "line 22: fields.freq_hz: freq_hz lies in a hole"),
         ('function = 4', "function = = 4", "no valid TOML: Invalid value (at line 7, column 12)"),
-        ('function = 4', "", "describes no known device; it needs the key function or"),
+        ('function = 4', "", "describes no known device; it needs the key"),
         ("= 230.2,", "= 231.0,", "voltage_v is 230.20"),
     ],
 )  # fmt: skip

@@ -99,28 +99,30 @@ class Bus:
     async def _answer(self, asked: Ask | Write) -> bytes | DriverError:
         loop = asyncio.get_running_loop()
         question = asked.question
-        if self._line is None or self._line.is_lost:
-            self._line = await self.place.open(self._framing)
-        while (rest_s := self._free_s(asked, question) - loop.time()) > 0:  # noqa: ASYNC110
-            await asyncio.sleep(rest_s)  # bytes that come meanwhile make it longer
+        line = self._line
+        if line is None or line.is_lost:
+            line = self._line = await self.place.open(self._framing)
         begin_s = loop.time()
+        while (free_s := self._free_s(line, asked)) > begin_s:
+            await asyncio.sleep(free_s - begin_s)  # bytes that come meanwhile make it longer
+            begin_s = loop.time()
         try:
-            return await self._line.ask(question)
+            return await line.ask(question)
         except asyncio.CancelledError:
-            self._line.give_up()
+            line.give_up()
             self._expect_late(question, loop.time(), begin_s)
             raise
         finally:
             self._answered_s = loop.time()
 
-    def _free_s(self, asked: Ask | Write, question: Question) -> float:
+    def _free_s(self, line: Line, asked: Ask | Write) -> float:
         """Say from when on this may be asked."""
         free_s = self._answered_s + asked.gap_s if asked.gap_s else 0.0
-        line = self._line
-        if line is not None and (self.place.silent_s or line.clutter_s):
-            free_s = max(free_s, line.heard_s + max(self.place.silent_s, line.clutter_s))
+        silent_s = self.place.silent_s
+        if silent_s or line.clutter_s:
+            free_s = max(free_s, line.heard_s + max(silent_s, line.clutter_s))
         if self._late:
-            free_s = max(free_s, self._late.get(question.shape, 0.0))
+            free_s = max(free_s, self._late.get(asked.question.shape, 0.0))
         return free_s
 
     def _expect_late(self, question: Question, now_s: float, begin_s: float) -> None:

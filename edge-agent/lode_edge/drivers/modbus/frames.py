@@ -99,18 +99,27 @@ class Mbap:
     """The framing of Modbus TCP: a transaction's number tells a late answer from the right one."""
 
     _HEADER = struct.Struct(">HHHBB")
+    _BEFORE = struct.Struct(">HHHB")
 
     def __init__(self) -> None:
         self._transaction = 0
+        self._expected = b""
 
     def frame(self, question: Question) -> bytes:
         """Make what is sent."""
         self._transaction = self._transaction % 0xFFFF + 1
-        size = len(question.pdu) + 1
-        return struct.pack(">HHHB", self._transaction, 0, size, question.unit) + question.pdu
+        before, unit, pdu = self._BEFORE.pack, question.unit, question.pdu
+        self._expected = before(self._transaction, 0, question.size + 1, unit) + question.head
+        return before(self._transaction, 0, len(pdu) + 1, unit) + pdu
 
     def read(self, question: Question, data: bytes) -> bytes | DriverError | None:
         """Give the answer's rest, or what is wrong with it; None while it is too short."""
+        if len(data) == question.size + 7 and data.startswith(self._expected):
+            return data[len(self._expected) :]
+        return self._odd(question, data)
+
+    def _odd(self, question: Question, data: bytes) -> bytes | DriverError | None:
+        """Say what is wrong with what is not the answer, or not yet."""
         if len(data) < self._HEADER.size:
             return None
         said, protocol, length, unit, function = self._HEADER.unpack_from(data)
