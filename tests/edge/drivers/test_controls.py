@@ -1,7 +1,8 @@
 """Every control of every family, with everything that can go wrong with it."""
 
 import pytest
-from tests.edge.drivers.controls import NEW, SUBJECTS, bench, holds, honest, shown, tried
+from tests.edge.drivers.controls import NEW, bench, holds, honest, shown, tried
+from tests.edge.drivers.controls_further import ALL as SUBJECTS
 
 from lode_edge.drivers.acting import Deed
 from lode_edge.drivers.asic import avalon_hands

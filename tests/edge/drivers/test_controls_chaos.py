@@ -3,7 +3,8 @@
 import random
 
 import pytest
-from tests.edge.drivers.controls import SUBJECTS, Bench, bench, holds, honest, tried
+from tests.edge.drivers.controls import Bench, bench, holds, honest, tried
+from tests.edge.drivers.controls_further import ALL as SUBJECTS
 
 from lode_edge.drivers.acting import Deed
 from lode_edge.drivers.asic import avalon_hands

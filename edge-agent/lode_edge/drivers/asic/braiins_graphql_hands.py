@@ -7,7 +7,7 @@ from lode_edge.drivers.asic.braiins_graphql import LIGHT, LIMITS, POOLS, TUNING,
 from lode_edge.drivers.asic.braiins_rest import inner
 from lode_edge.drivers.asic.hands import Rig
 from lode_edge.drivers.asic.reply import Row, number, rows, text
-from lode_edge.drivers.asic.steps import Step, Stepwise, needed, pool_text, restart, whole
+from lode_edge.drivers.asic.steps import Step, Stepwise, awake, needed, pool_text, restart, whole
 from lode_edge.errors import BadAnswer, NotNow, Unsupported
 from lode_wire import orders
 
@@ -83,6 +83,7 @@ class GraphQlHands(Stepwise):
             case orders.ChangePools():
                 return await self._pools(intent)
             case orders.RestartMining():
+                awake(self.place, intent.action, is_asleep=await self._is_asleep())
                 return restart("bosminer", self._told("restart", _BOSMINER % "restart"))
             case _:
                 return restart("system", self._told("reboot", _REBOOT))

@@ -6,7 +6,7 @@ from lode_edge.drivers.acting import Abilities, Posture
 from lode_edge.drivers.asic.braiins_rest import DETAILS, NOT_STARTED, PAUSED, POOLS, Rest, inner
 from lode_edge.drivers.asic.hands import Rig
 from lode_edge.drivers.asic.reply import Row, number, rows, text
-from lode_edge.drivers.asic.steps import Step, Stepwise, needed, pool_text, restart, whole
+from lode_edge.drivers.asic.steps import Step, Stepwise, awake, needed, pool_text, restart, whole
 from lode_edge.errors import BadAnswer, Unsupported
 from lode_wire import orders
 
@@ -68,6 +68,7 @@ class RestHands(Stepwise):
             case orders.ChangePools():
                 return await self._pools(intent)
             case orders.RestartMining():
+                awake(self.place, intent.action, is_asleep=_is_asleep(await self._get(DETAILS)))
                 return restart("bosminer", self._action("restart"))
             case orders.Reboot():
                 return restart("system", self._action("reboot"))

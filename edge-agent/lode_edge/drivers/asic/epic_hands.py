@@ -11,7 +11,7 @@ import msgspec
 from lode_edge.drivers.acting import Abilities, Posture
 from lode_edge.drivers.asic.hands import Rig
 from lode_edge.drivers.asic.reply import Row, decode, number, rows, text
-from lode_edge.drivers.asic.steps import Step, Stepwise, needed, pool_text, restart, whole
+from lode_edge.drivers.asic.steps import Step, Stepwise, awake, needed, pool_text, restart, whole
 from lode_edge.drivers.driver import Login
 from lode_edge.errors import BadAnswer, Unsupported
 from lode_edge.http import Web
@@ -70,8 +70,6 @@ class EpicHands(Stepwise):
     async def steps(self, intent: orders.Intent) -> Sequence[Step]:
         """Work out the one request that the intent takes."""
         match intent:
-            case orders.RestartMining():
-                return restart("miner", self._post("/softreboot", None))
             case orders.Reboot():
                 return restart("system", self._post("/reboot", 0))
             case _:
@@ -83,6 +81,9 @@ class EpicHands(Stepwise):
                 after = isinstance(intent, orders.Sleep)
                 change = self._post("/miner", "Stop" if after else "Autostart")
                 return needed("stopped", _is_asleep(summary), after, change)
+            case orders.RestartMining():
+                awake(self.place, intent.action, is_asleep=_is_asleep(summary))
+                return restart("miner", self._post("/softreboot", None))
             case orders.FaultLight(is_on=is_on):
                 light = _inner(summary, "Misc").get("Locate Miner State")
                 return needed("Locate Miner State", light, is_on, self._post("/identify", is_on))

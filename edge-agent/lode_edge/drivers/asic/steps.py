@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from lode_edge.drivers.acting import Abilities, Deed, Posture
-from lode_edge.errors import Unsupported
+from lode_edge.errors import NotNow, Unsupported
 from lode_wire.orders import Change, Intent, Pool
 
 UNKNOWN = "unknown"
@@ -76,6 +76,16 @@ def needed(
 def restart(what: str, send: Callable[[], Awaitable[str]]) -> list[Step]:
     """Give the step that restarts something."""
     return needed(what, "running", "restarted", send)
+
+
+def awake(place: str, action: str, *, is_asleep: bool | None) -> None:
+    """Make sure that a rig is awake: what restarts its mining program would wake it.
+
+    Raises:
+        NotNow: it sleeps, or does not say.
+    """
+    if is_asleep is not False:
+        raise NotNow(f"{place}: {action}: it is not awake, and this would wake it; wake it first")
 
 
 def whole(value: float | None) -> int | None:

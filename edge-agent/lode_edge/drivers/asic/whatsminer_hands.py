@@ -15,7 +15,7 @@ from lode_edge.drivers.asic import client, whatsminer_v3
 from lode_edge.drivers.asic import whatsminer_cipher as cipher
 from lode_edge.drivers.asic.hands import Rig
 from lode_edge.drivers.asic.reply import Row, check, decode, number, rows, text
-from lode_edge.drivers.asic.steps import Step, Stepwise, needed, pool_text, restart, whole
+from lode_edge.drivers.asic.steps import Step, Stepwise, awake, needed, pool_text, restart, whole
 from lode_edge.drivers.driver import Login
 from lode_edge.errors import BadAnswer, NotNow, Unreachable, Unsupported
 from lode_wire import orders
@@ -77,8 +77,6 @@ class Version2(Stepwise):
                 return needed("ledstat", lit, is_on, self._order("set_led", told))
             case orders.ChangePools():
                 return await self._pools(intent)
-            case orders.RestartMining():
-                return restart("btminer", self._order("restart_btminer"))
             case orders.Reboot():
                 return restart("system", self._order("reboot"))
             case _:
@@ -91,6 +89,16 @@ class Version2(Stepwise):
                 return needed("mineroff", _is_off(status), True, off)
             case orders.Wake():
                 return needed("mineroff", _is_off(status), False, self._order("power_on"))
+            case orders.RestartMining():
+                awake(self.place, intent.action, is_asleep=_is_off(status))
+                return restart("btminer", self._order("restart_btminer"))
+            case _:
+                # What follows restarts the mining program, too.
+                awake(self.place, intent.action, is_asleep=_is_off(status))
+                return self._power(intent, status)
+
+    def _power(self, intent: orders.Intent, status: Row) -> Sequence[Step]:
+        match intent:
             case orders.PowerLimit(power_w=power_w):
                 limit, watts = whole(_limit_w(status)), round(power_w)
                 lower = self._order("adjust_power_limit", {"power_limit": str(watts)})

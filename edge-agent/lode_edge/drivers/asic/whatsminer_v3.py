@@ -18,7 +18,7 @@ from lode_edge.drivers.asic.family import Family, Identity
 from lode_edge.drivers.asic.figures import Board, Figures
 from lode_edge.drivers.asic.hands import Rig
 from lode_edge.drivers.asic.reply import Replies, Row, as_number, decode, number, rows, text
-from lode_edge.drivers.asic.steps import Step, Stepwise, needed, pool_text, restart, whole
+from lode_edge.drivers.asic.steps import Step, Stepwise, awake, needed, pool_text, restart, whole
 from lode_edge.drivers.driver import Login
 from lode_edge.errors import BadAnswer, Refused, TimedOut, Unsupported
 from lode_wire import orders
@@ -222,7 +222,7 @@ class Version3(Stepwise):
     async def steps(self, intent: orders.Intent) -> Sequence[Step]:
         """Work out the one order that the intent takes."""
         match intent:
-            case orders.Sleep() | orders.Wake() | orders.FaultLight():
+            case orders.Sleep() | orders.Wake() | orders.FaultLight() | orders.RestartMining():
                 return self._by_info(intent, await self._message(INFO))
             case orders.PowerLimit(power_w=power_w):
                 limit = whole(number(await self._message(SETTING), "power-limit"))
@@ -236,23 +236,21 @@ class Version3(Stepwise):
                 )
             case orders.ChangePools():
                 return await self._pools(intent)
+            case orders.Reboot():
+                return restart("system", self._order("set.system.reboot"))
             case _:
-                return self._deed(intent)
+                raise self.unsupported(intent)
 
     def _by_info(self, intent: orders.Intent, info: Row) -> Sequence[Step]:
         if isinstance(intent, orders.FaultLight):
             light = self._order("set.system.led", _BLINK if intent.is_on else "auto")
             return needed("led", _is_lit(info), intent.is_on, light)
+        if isinstance(intent, orders.RestartMining):
+            awake(self.place, intent.action, is_asleep=_is_off(info))
+            return restart("btminer", self._order("set.miner.service", "restart"))
         is_off = isinstance(intent, orders.Sleep)
         service = self._order("set.miner.service", "stop" if is_off else "start")
         return needed("stopped", _is_off(info), is_off, service)
-
-    def _deed(self, intent: orders.Intent) -> Sequence[Step]:
-        if isinstance(intent, orders.RestartMining):
-            return restart("btminer", self._order("set.miner.service", "restart"))
-        if isinstance(intent, orders.Reboot):
-            return restart("system", self._order("set.system.reboot"))
-        raise self.unsupported(intent)
 
     async def _pools(self, intent: orders.ChangePools) -> Sequence[Step]:
         if len(intent.pools) > MAX_POOLS:
