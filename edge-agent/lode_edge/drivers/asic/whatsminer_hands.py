@@ -25,7 +25,7 @@ DEFAULT_LOGIN = Login(username="admin", password="admin")  # noqa: S106 -- as it
 LAST_WITH_V2_WRITES = "202411"  # as firmware versions begin
 MODES = ("low", "normal", "high")
 MAX_POOLS = 3
-_TOKEN_S = 25 * 60.0  # a token lasts 30 minutes
+TOKEN_S = 25 * 60.0  # a token lasts 30 minutes
 _DONE, _TOKEN_GIVEN, _BAD_TOKEN, _TOO_MANY, _NO_JSON = 131, 134, 135, 136, 23
 _NOT_ENABLED = "can't access write cmd"
 BLINK: Row = {"color": "red", "period": 200, "duration": 100, "start": 0}  # ms
@@ -166,7 +166,7 @@ class Version2(Stepwise):
             raise BadAnswer(f"{place}: gave no token: {text(answer, 'Msg')}")
         salts = (text(said[0], "salt"), text(said[0], "newsalt"), text(said[0], "time"))
         self._token = cipher.token(self._login.password, *salts)
-        self._token_ends_s = now_s + _TOKEN_S
+        self._token_ends_s = now_s + TOKEN_S
         return self._token
 
     def _judge(self, answer: Row, place: str) -> None:
