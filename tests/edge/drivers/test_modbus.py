@@ -17,6 +17,7 @@ from lode_edge.errors import (
     BadAnswer,
     DriverError,
     EdgeError,
+    NotNow,
     Refused,
     TimedOut,
     Unreachable,
@@ -166,8 +167,9 @@ async def test_a_wrong_answer_is_a_bad_answer_at_once(wrong, serve):
 @pytest.mark.parametrize(
     ("code", "error"),
     [
-        *((1, Unsupported), (2, Unsupported), (3, Unsupported)),
-        *((4, BadAnswer), (6, BadAnswer), (10, TimedOut), (11, TimedOut)),
+        *((1, Unsupported), (2, Unsupported), (3, Unsupported), (4, BadAnswer), (5, NotNow)),
+        *((6, NotNow), (7, BadAnswer), (8, BadAnswer), (9, BadAnswer)),
+        *((10, TimedOut), (11, TimedOut)),
     ],
 )
 async def test_an_exception_says_what_is_wrong(code, error, serve_meter):

@@ -157,6 +157,34 @@ async def test_a_little_noise_before_an_answer_is_passed_over(noise, place):
     bus.close()
 
 
+@pytest.mark.parametrize("way", LINES)
+async def test_a_dead_unit_costs_only_itself(way, place):
+    """The others on its line are read, before and after its silence."""
+    device = Device(words={n: n for n in range(20)}, units=3)
+    device.mangle = lambda frame: None if frame[0] == 2 else frame
+    bus = Bus.shared(await place(device, way))
+    for _ in range(2):
+        asked = [bus.read(Ask(unit, 3, unit, 1), deadline=soon(0.2 * unit)) for unit in (1, 2, 3)]
+        first, dead, last = await asyncio.gather(*asked, return_exceptions=True)
+        assert (first, last) == (words(1), words(3))
+        assert isinstance(dead, TimedOut)
+    bus.close()
+
+
+async def test_a_slow_answer_is_taken_as_long_as_it_is_in_time():
+    line = Pty()
+    reader = await line.reader()
+    bus = Bus.shared(f"serial:{line.path}")
+    reading = asyncio.ensure_future(bus.read(Ask(1, 3, 0, 2), deadline=soon(5)))
+    await reader.readexactly(8)
+    for byte in sealed(b"\x01\x03\x04" + words(7, 8)):
+        os.write(line.master, bytes([byte]))
+        await asyncio.sleep(0.005)  # a byte at a time, as at 1200 baud
+    assert await reading == words(7, 8)
+    bus.close()
+    line.close()
+
+
 async def test_noise_while_nobody_asks_is_passed_over():
     line = Pty()
     reader = await line.reader()
