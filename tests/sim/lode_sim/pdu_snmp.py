@@ -5,6 +5,7 @@ Two kinds, by their vendors' MIBs: Raritan PX2/PX3 (PDU2-MIB) and APC rPDU2 (Pow
 
 import bisect
 import contextlib
+import os
 from typing import Any, Literal, Self
 
 from pysnmp.carrier.asyncio.dgram import udp  # type: ignore[import-untyped]
@@ -34,6 +35,8 @@ class Pdu:
         self.refuses_sets = False  # with genErr
         self.ignores_sets = False  # says yes and does nothing
         self.port = 0
+        self.engine_id = b"\x80\x00\x4f\xb8\x05" + os.urandom(8)
+        self.starts = 0  # which version 3 tells with every message
         self.asked = 0  # requests that reached it
         self.sets: list[tuple[Oid, int]] = []
         self._engine: Any = None
@@ -54,6 +57,8 @@ class Pdu:
     async def start(self) -> None:
         """Listen on loopback, on the same port as before if there was one."""
         made = engine.SnmpEngine()
+        self.starts += 1
+        _name(made, self.engine_id, self.starts)
         transport = udp.UdpAsyncioTransport().open_server_mode(("127.0.0.1", self.port))
         config.add_transport(made, udp.DOMAIN_NAME, transport)
         _let_in(made)
@@ -200,6 +205,15 @@ def _raritan_sensor(
     rows[(*RARITAN, 5, group, 3, 1, 2, *index)] = v2c.Integer32(1)
     rows[(*RARITAN, 5, group, 3, 1, 4, *index)] = v2c.Gauge32(value)
     rows[(*RARITAN, 5, group, 3, 1, 6, *index)] = v2c.Integer32(value)
+
+
+def _name(made: Any, engine_id: bytes, starts: int) -> None:
+    """Give an engine its name, and say how often it has started."""
+    builder = made.get_mib_builder()
+    name, boots = builder.import_symbols("__SNMP-FRAMEWORK-MIB", "snmpEngineID", "snmpEngineBoots")
+    name.syntax = name.syntax.clone(engine_id)
+    made.snmpEngineID = name.syntax
+    boots.syntax = boots.syntax.clone(starts)
 
 
 def _let_in(made: Any) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from lode_edge.drivers.driver import Login
 from lode_edge.drivers.snmp import ber, message
-from lode_edge.drivers.snmp.ber import Oid, Value
+from lode_edge.drivers.snmp.ber import Malformed, Oid, Value
 from lode_edge.drivers.snmp.message import Binding, Pdu
 from lode_edge.drivers.snmp.security import Community, Security, User
 from lode_edge.errors import BadAnswer, DriverError, Refused, TimedOut, Unsupported
@@ -172,7 +172,7 @@ class Agent:
             try:
                 answer = self._security.open(data, pdu)
                 _check(answer, pdu)
-            except ValueError as error:
+            except Malformed as error:
                 line.passed_over = str(error)
                 continue
             return answer
@@ -190,19 +190,19 @@ def _check(answer: Pdu, asked: Pdu) -> None:
     """Make sure that it is an answer to what was asked.
 
     Raises:
-        ValueError: it is not.
+        Malformed: it is not.
     """
     if answer.kind == message.REPORT:
         return
     if answer.kind != message.RESPONSE or answer.request != asked.request:
-        raise ValueError("an answer to another question")
+        raise Malformed("an answer to another question")
     if answer.status:
         return
     if asked.kind == message.GET_BULK:
         if len(answer.bindings) > asked.index:
-            raise ValueError("more than was asked for")
+            raise Malformed("more than was asked for")
     elif [oid for oid, _ in answer.bindings] != [oid for oid, _ in asked.bindings]:
-        raise ValueError("other objects than were asked for")
+        raise Malformed("other objects than were asked for")
 
 
 def _text(oid: Oid) -> str:

@@ -1,7 +1,7 @@
 """BER as SNMP uses it (X.690, RFC 3416): definite lengths, and nothing that is not exactly so.
 
 A reader goes through one value's bytes and refuses what does not fit: what is malformed raises
-ValueError, whatever it is, and nothing is read beyond its end.
+`Malformed`, whatever it is, and nothing is read beyond its end.
 """
 
 from dataclasses import dataclass
@@ -22,6 +22,10 @@ ABSENT: Final = frozenset({NO_OBJECT, NO_INSTANCE, END_OF_VIEW})
 _UNSIGNED = {COUNTER32: 4, GAUGE32: 4, TICKS: 4, COUNTER64: 8}
 _MAX_ARCS = 128
 _LONG = 0x80
+
+
+class Malformed(ValueError):  # noqa: N818 -- reads as what it is
+    """Bytes that are not what they should be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,7 @@ class Reader:
         if length & _LONG:
             count = length & 0x7F
             if not 1 <= count <= 4:  # noqa: PLR2004 -- a datagram needs two
-                raise ValueError("a length of no length")
+                raise Malformed("a length of no length")
             length = int.from_bytes(self._bytes(count), "big")
         return tag, self._bytes(length)
 
@@ -58,7 +62,7 @@ class Reader:
         """Read the content of a value that must have this tag."""
         found, content = self.take()
         if found != tag:
-            raise ValueError(f"tag 0x{found:02X} where 0x{tag:02X} was expected")
+            raise Malformed(f"tag 0x{found:02X} where 0x{tag:02X} was expected")
         return content
 
     def inner(self, tag: int) -> "Reader":
@@ -72,14 +76,14 @@ class Reader:
     def end(self) -> None:
         """Make sure that nothing follows."""
         if not self.is_done:
-            raise ValueError("something follows where nothing should")
+            raise Malformed("something follows where nothing should")
 
     def _byte(self) -> int:
         return self._bytes(1)[0]
 
     def _bytes(self, count: int) -> bytes:
         if len(self._data) - self._at < count:
-            raise ValueError("it ends too early")
+            raise Malformed("it ends too early")
         self._at += count
         return bytes(self._data[self._at - count : self._at])
 
@@ -87,7 +91,7 @@ class Reader:
 def read_int(content: bytes, *, size: int = 4) -> int:
     """Read a signed integer of at most so many bytes."""
     if not 1 <= len(content) <= size:
-        raise ValueError(f"an integer of {len(content)} bytes")
+        raise Malformed(f"an integer of {len(content)} bytes")
     return int.from_bytes(content, "big", signed=True)
 
 
@@ -97,15 +101,15 @@ def read_oid(content: bytes) -> Oid:
     arc = 0
     for n, byte in enumerate(content):
         if arc == 0 and byte == _LONG and (n == 0 or not content[n - 1] & _LONG):
-            raise ValueError("an OID with an arc that begins with nothing")
+            raise Malformed("an OID with an arc that begins with nothing")
         arc = (arc << 7) | (byte & 0x7F)
         if arc > 0xFFFFFFFF:  # noqa: PLR2004 -- RFC 2578
-            raise ValueError("an OID with an arc that is too large")
+            raise Malformed("an OID with an arc that is too large")
         if not byte & _LONG:
             arcs.append(arc)
             arc = 0
     if not content or content[-1] & _LONG or len(arcs) >= _MAX_ARCS:
-        raise ValueError("an OID that is empty, too long or without an end")
+        raise Malformed("an OID that is empty, too long or without an end")
     first = min(arcs[0] // 40, 2)
     return (first, arcs[0] - 40 * first, *arcs[1:])
 
@@ -123,13 +127,13 @@ def read_value(reader: Reader) -> Value:
         return Value(tag, read_oid(content))
     if (tag == NULL or tag in ABSENT) and not content:
         return Value(tag)
-    raise ValueError(f"a value with tag 0x{tag:02X} and {len(content)} bytes")
+    raise Malformed(f"a value with tag 0x{tag:02X} and {len(content)} bytes")
 
 
 def _unsigned(content: bytes, size: int) -> int:
     """Read an unsigned integer; agents are seen to leave out the leading zero."""
     if not 1 <= len(content) <= size + 1 or (len(content) > size and content[0]):
-        raise ValueError(f"an unsigned integer of {len(content)} bytes")
+        raise Malformed(f"an unsigned integer of {len(content)} bytes")
     return int.from_bytes(content, "big")
 
 

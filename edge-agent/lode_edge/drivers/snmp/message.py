@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from lode_edge.drivers.snmp import ber
-from lode_edge.drivers.snmp.ber import Oid, Reader, Value
+from lode_edge.drivers.snmp.ber import Malformed, Oid, Reader, Value
 
 GET, GET_NEXT, RESPONSE, SET, GET_BULK, REPORT = 0xA0, 0xA1, 0xA2, 0xA3, 0xA5, 0xA8
 MAX_BINDINGS: Final = 512
@@ -61,11 +61,11 @@ def read_pdu(reader: Reader) -> Pdu:
     """Read a PDU.
 
     Raises:
-        ValueError: it is malformed.
+        Malformed: it is malformed.
     """
     kind, content = reader.take()
     if kind not in (GET, GET_NEXT, RESPONSE, SET, GET_BULK, REPORT):
-        raise ValueError(f"no PDU: tag 0x{kind:02X}")
+        raise Malformed(f"no PDU: tag 0x{kind:02X}")
     inner = Reader(content)
     request, status, index = inner.integer(), inner.integer(), inner.integer()
     rows = inner.inner(ber.SEQUENCE)
@@ -73,7 +73,7 @@ def read_pdu(reader: Reader) -> Pdu:
     bindings: list[Binding] = []
     while not rows.is_done:
         if len(bindings) == MAX_BINDINGS:
-            raise ValueError(f"more than {MAX_BINDINGS} bindings")
+            raise Malformed(f"more than {MAX_BINDINGS} bindings")
         row = rows.inner(ber.SEQUENCE)
         bindings.append((ber.read_oid(row.need(ber.OID)), ber.read_value(row)))
         row.end()
@@ -90,14 +90,14 @@ def read_v2c(data: bytes) -> tuple[bytes, Pdu]:
     """Read a message of version 2c: its community and what is in it.
 
     Raises:
-        ValueError: it is malformed, or of another version.
+        Malformed: it is malformed, or of another version.
     """
     outer = Reader(data)
     message = outer.inner(ber.SEQUENCE)
     outer.end()
     version = message.integer()
     if version != _V2C:
-        raise ValueError(f"version {version}, not 2c")
+        raise Malformed(f"version {version}, not 2c")
     community = message.need(ber.OCTETS)
     pdu = read_pdu(message)
     message.end()

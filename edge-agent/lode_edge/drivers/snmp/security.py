@@ -4,6 +4,7 @@ import time
 from typing import Protocol
 
 from lode_edge.drivers.snmp import usm
+from lode_edge.drivers.snmp.ber import Malformed
 from lode_edge.drivers.snmp.message import REPORT, Pdu, read_v2c, write_v2c
 from lode_edge.errors import BadAnswer, EdgeError, Refused
 
@@ -20,7 +21,7 @@ class Security(Protocol):
         """Read an answer, or a report about who we are.
 
         Raises:
-            ValueError: it is malformed, or not from whom it should be.
+            Malformed: it is malformed, or not from whom it should be.
         """
 
     def heed(self, place: str, report: Pdu) -> None:
@@ -45,7 +46,7 @@ class Community:
         """Read an answer."""
         community, pdu = read_v2c(data)
         if community != self._community or pdu.kind == REPORT:
-            raise ValueError("not from our community")
+            raise Malformed("not from our community")
         return pdu
 
     def heed(self, place: str, report: Pdu) -> None:
@@ -81,12 +82,12 @@ class User:
         """Read an answer or a report."""
         answer = usm.opened(data, self._keys)
         if answer.message != asked.request:
-            raise ValueError("an answer to another question")
+            raise Malformed("an answer to another question")
         if answer.pdu.kind == REPORT:
             self._news, self._news_is_proved = answer.engine, answer.is_authentic
             return answer.pdu
         if not answer.is_authentic:
-            raise ValueError("an answer without a proof")
+            raise Malformed("an answer without a proof")
         self._check_time(answer.engine)
         return answer.pdu
 
@@ -121,6 +122,6 @@ class User:
         known = self._now()
         is_late = engine.boots == known.boots and engine.time_s < known.time_s - usm.WINDOW_S
         if engine.id != known.id or engine.boots < known.boots or is_late:
-            raise ValueError("an answer of another engine or time")
+            raise Malformed("an answer of another engine or time")
         if (engine.boots, engine.time_s) > (known.boots, known.time_s):
             self._engine, self._since_s = engine, time.monotonic()

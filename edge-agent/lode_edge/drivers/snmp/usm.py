@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 
 from lode_edge.drivers.snmp import ber
-from lode_edge.drivers.snmp.ber import Oid, Reader
+from lode_edge.drivers.snmp.ber import Malformed, Oid, Reader
 from lode_edge.drivers.snmp.message import Pdu, read_pdu, write_pdu
 
 Digest = Literal["sha1", "sha256", "sha512"]
@@ -103,26 +103,26 @@ def opened(data: bytes, keys: Keys | None) -> Answer:
     """Read a message.
 
     Raises:
-        ValueError: it is malformed, its proof does not hold, or it cannot be decrypted.
+        Malformed: it is malformed, its proof does not hold, or it cannot be decrypted.
     """
     outer = Reader(data)
     message = outer.inner(ber.SEQUENCE)
     outer.end()
     if message.integer() != _V3:
-        raise ValueError("not version 3")
+        raise Malformed("not version 3")
     head = message.inner(ber.SEQUENCE)
     number, _size = head.integer(), head.integer()
     flags = head.need(ber.OCTETS)
     if len(flags) != 1 or head.integer() != _MODEL:
-        raise ValueError("another security model")
+        raise Malformed("another security model")
     engine, user, proof, salt = _read_security(message.need(ber.OCTETS))
     if flags[0] & _AUTHENTIC:
         if keys is None or user != keys.user:
-            raise ValueError("proved by nobody we know")
+            raise Malformed("proved by nobody we know")
         _check_proof(data, keys, proof)
     if flags[0] & _PRIVATE:
         if keys is None or not flags[0] & _AUTHENTIC:
-            raise ValueError("hidden, and not proved")
+            raise Malformed("hidden, and not proved")
         hidden = message.need(ber.OCTETS)
         cipher = _cipher(keys, engine, salt)
         scoped = Reader(cipher.decryptor().update(hidden)).inner(ber.SEQUENCE)
@@ -142,7 +142,7 @@ def _read_security(content: bytes) -> tuple[Engine, bytes, bytes, bytes]:
     engine = inner.need(ber.OCTETS)
     boots, time_s = inner.integer(), inner.integer()
     if boots < 0 or time_s < 0:
-        raise ValueError("a clock before its beginning")
+        raise Malformed("a clock before its beginning")
     user, proof, salt = (inner.need(ber.OCTETS) for _ in range(3))
     inner.end()
     return Engine(id=engine, boots=boots, time_s=time_s), user, proof, salt
@@ -151,13 +151,13 @@ def _read_security(content: bytes) -> tuple[Engine, bytes, bytes, bytes]:
 def _check_proof(data: bytes, keys: Keys, proof: bytes) -> None:
     """Make sure that the proof is one of exactly this message."""
     if len(proof) != PROOF_BYTES[keys.digest]:
-        raise ValueError("a proof of the wrong length")
+        raise Malformed("a proof of the wrong length")
     # The proof is over the message with zeros in its place; a proof that is also found
     # elsewhere cannot be a true one by any chance worth counting.
     if data.count(proof) != 1:
-        raise ValueError("a proof that is not one")
+        raise Malformed("a proof that is not one")
     if not hmac.compare_digest(_proof(keys, data.replace(proof, bytes(len(proof)))), proof):
-        raise ValueError("a proof that does not hold")
+        raise Malformed("a proof that does not hold")
 
 
 def _proof(keys: Keys, data: bytes) -> bytes:
@@ -166,7 +166,7 @@ def _proof(keys: Keys, data: bytes) -> bytes:
 
 def _cipher(keys: Keys, engine: Engine, salt: bytes) -> Cipher[CFB]:
     if len(salt) != 8:  # noqa: PLR2004 -- RFC 3826
-        raise ValueError("a salt of the wrong length")
+        raise Malformed("a salt of the wrong length")
     start = engine.boots.to_bytes(4, "big") + engine.time_s.to_bytes(4, "big") + salt
     return Cipher(AES(keys.privacy), CFB(start))
 

@@ -68,12 +68,15 @@ async def test_version_3_is_spoken_with_either_digest(user, pdu):
     assert "the outlet is off" in deed.said
 
 
-async def test_an_agent_that_restarted_is_met_anew():
+@pytest.mark.parametrize("is_another", [False, True])
+async def test_an_agent_that_restarted_or_was_replaced_is_met_anew(is_another):
     async with Pdu("apc") as pdu:
         ours = driver(pdu.address, "apc", login=secured(), timeout_s=5.0)
         await ours.read(1)
         pdu.stop()
-        await pdu.start()  # its engine counts boots and seconds from the beginning
+        if is_another:
+            pdu.engine_id = pdu.engine_id[:-1] + b"!"
+        await pdu.start()
         assert by_name(await ours.read(2))["outlet.3.power"].value == 300.0
 
 
