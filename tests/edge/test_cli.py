@@ -170,9 +170,8 @@ async def test_probe_says_what_answers(tmp_path: Path) -> None:
     assert json.loads(ran.stdout)["found"] == []
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_a_module_works_without_the_hub_weight(module: str) -> None:
-    code = f"import sys; sys.modules.update(dict.fromkeys({HEAVY!r})); import {module}"
+def test_every_module_works_without_the_hub_weight() -> None:
+    code = f"import sys; sys.modules.update(dict.fromkeys({HEAVY!r})); import {', '.join(MODULES)}"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
 
