@@ -148,7 +148,7 @@ class Trust:
         key = key_of(request[:MAX_PEM_BYTES].encode())
         id_, _, secret = token[:MAX_TOKEN_CHARS].partition(".")
         async with asking(self._store) as conn, conn.transaction():
-            found = await table.token(conn, id_)
+            found = await table.token(conn, id_) if id_.isalnum() else None
             stored = found.secret_hash if found else _digest("")
             fits = hmac.compare_digest(stored, _digest(secret))
             name = key_id(key)
