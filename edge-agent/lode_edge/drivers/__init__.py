@@ -1,11 +1,18 @@
 """Drivers: each speaks one protocol and makes records of what a device says."""
 
+# ruff: noqa: PLC0415 -- what few sites have is loaded only where it is configured
+
+from typing import TYPE_CHECKING
+
 from lode_edge.drivers.asic import AsicDriver
-from lode_edge.drivers.driver import DeviceEntry, Driver, Facts
+from lode_edge.drivers.driver import DeviceEntry, Driver, Facts, Stream
 from lode_edge.drivers.modbus import ModbusDriver
 from lode_edge.errors import EdgeError
 
-__all__ = ["DeviceEntry", "Driver", "Facts", "make"]
+if TYPE_CHECKING:
+    from lode_edge.drivers.opcua import Security
+
+__all__ = ["DeviceEntry", "Driver", "Facts", "Stream", "listener", "make"]
 
 
 def make(entry: DeviceEntry, number: int) -> Driver:
@@ -19,4 +26,28 @@ def make(entry: DeviceEntry, number: int) -> Driver:
             return AsicDriver(entry, number)
         case "modbus":
             return ModbusDriver(entry, number)
-    raise EdgeError(f"device {entry.name}: driver {entry.driver!r} is unknown; use asic or modbus")
+        case "snmp":
+            from lode_edge.drivers.snmp import PduDriver
+
+            return PduDriver(entry, number)
+    raise EdgeError(
+        f"device {entry.name}: driver {entry.driver!r} is unknown; use asic, modbus or snmp"
+    )
+
+
+def listener(entry: DeviceEntry, number: int, *, security: "Security | None" = None) -> Stream:
+    """Make the stream of a configured device that speaks by itself; security is OPC UA's.
+
+    Raises:
+        EdgeError: there is no such driver, or the entry lacks what the driver needs.
+    """
+    match entry.driver:
+        case "opcua":
+            try:
+                from lode_edge.drivers.opcua import PLAIN, OpcuaStream
+            except ModuleNotFoundError as error:
+                raise EdgeError(
+                    f"device {entry.name}: asyncua is not installed; install lode-edge[opcua]"
+                ) from error
+            return OpcuaStream(entry, number, security or PLAIN)
+    raise EdgeError(f"device {entry.name}: driver {entry.driver!r} does not speak by itself")
