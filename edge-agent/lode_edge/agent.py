@@ -1,34 +1,50 @@
 """The agent's main path: the parts joined, started and stopped.
 
 devices ◄─ poller ─► spool ─► uplink ─► broker
-             ▲         ▲
-         inventory   health
+   ▲         ▲         ▲         │
+   │     inventory   health      │
+   └────── control ◄─ commands ──┘
 """
 
 import asyncio
 import dataclasses
+import functools
 import secrets
+from collections.abc import Coroutine, Iterable, Iterator, Sequence
 from concurrent.futures import Future
+from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 
 from lode_edge import drivers, trust
 from lode_edge.drivers import Facts
-from lode_edge.drivers.driver import Login
+from lode_edge.drivers.driver import DeviceEntry, Driver, Stream
 from lode_edge.health import EVERY_S, Monitor
 from lode_edge.inventory import VERSION, Inventory
 from lode_edge.poll import Polled, Poller
 from lode_edge.secrets import logins
-from lode_edge.settings import DeviceEntry, Settings
+from lode_edge.settings import Settings
 from lode_edge.spool import Limits, NoRoomError, Origin, Spool
 from lode_edge.uplink import Identity, Uplink, Window
 from lode_wire import topics
+from lode_wire.records import Record
+
+if TYPE_CHECKING:
+    from lode_edge.control.control import Control
 
 _ROOM_S = 1.0  # between two attempts to open the spool on a full disk
 _DRAIN_S = 3.0  # for the last batches when the agent stops
 _POLL_GRACE_S = 2.0  # by which a reading may outlast its device's timeout
 
 log = structlog.get_logger(__name__)
+
+
+class Made(NamedTuple):
+    """A configured device, its number and its driver."""
+
+    entry: DeviceEntry
+    number: int
+    driver: Driver | Stream
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:
@@ -53,7 +69,12 @@ async def _live(settings: Settings, spool: Spool, stop: asyncio.Event) -> None:
     inventory = Inventory(settings, spool.numbers, boot)
     monitor = Monitor(boot, settings.agent.data_dir)
     uplink = _uplink(settings, spool, boot)
-    poller = _poller(settings, spool, inventory)
+    devices = _devices(settings, spool)
+    steering = _control(settings, devices, spool, uplink)
+    ears = _Ears(spool, inventory, steering)
+    poller = Poller(
+        _polled(devices), ears.emit, identified=lambda d, facts: ears.learn(d.name, facts)
+    )
     log.info("agent started", agent=settings.agent.name, version=VERSION, epoch=spool.depth.epoch)
     _announce(spool, uplink, inventory)
     spool.on_new_epoch.append(lambda: _announce(spool, uplink, inventory))
@@ -64,7 +85,10 @@ async def _live(settings: Settings, spool: Spool, stop: asyncio.Event) -> None:
             beside = [
                 tasks.create_task(_report(monitor, poller, spool, uplink)),
                 tasks.create_task(_remember(inventory)),
+                *(tasks.create_task(listening) for listening in _listening(devices, ears)),
             ]
+            if steering is not None:
+                beside.append(tasks.create_task(steering.run()))
             known = trust.Identity.load(settings.agent.data_dir)
             if known is not None:
                 beside.append(tasks.create_task(trust.Renewal(known, uplink.reconnect).run()))
@@ -114,26 +138,65 @@ def _uplink(settings: Settings, spool: Spool, boot: str) -> Uplink:
     return Uplink(identity, spool, trust.addresses(settings), window)
 
 
-def _poller(settings: Settings, spool: Spool, inventory: Inventory) -> Poller:
-    def learn(device: Polled, facts: Facts) -> None:
-        news = inventory.learned(device.name, facts)
-        if news is not None:
-            spool.put([news])
-
+def _devices(settings: Settings, spool: Spool) -> Sequence[Made]:
     known = logins(settings)
-    polled = [
-        _polled(entry, spool.numbers[entry.name], known.get(entry.name))
-        for entry in settings.devices
+    made = []
+    for entry in settings.devices:
+        told = DeviceEntry(**dataclasses.asdict(entry), login=known.get(entry.name))
+        number = spool.numbers[entry.name]
+        made.append(Made(told, number, drivers.make(told, number)))
+    return made
+
+
+def _control(
+    settings: Settings, devices: Iterable[Made], spool: Spool, uplink: Uplink
+) -> "Control | None":
+    """Have control where there is an envelope; without one it is not even loaded."""
+    if settings.control.envelope_file is None:
+        return None
+    from lode_edge.control.begin import begun  # noqa: PLC0415
+
+    return begun(settings, devices, spool, uplink)
+
+
+def _polled(devices: Iterable[Made]) -> list[Polled]:
+    return [
+        Polled(
+            name=device.entry.name,
+            driver=device.driver,
+            interval_s=device.entry.interval_s,
+            timeout_s=device.entry.timeout_s,
+        )
+        for device in devices
+        if not isinstance(device.driver, Stream)
     ]
-    return Poller(polled, spool.put, identified=learn)
 
 
-def _polled(entry: DeviceEntry, number: int, login: Login | None) -> Polled:
-    told = drivers.DeviceEntry(**dataclasses.asdict(entry), login=login)
-    driver = drivers.make(told, number)
-    return Polled(
-        name=entry.name, driver=driver, interval_s=entry.interval_s, timeout_s=entry.timeout_s
-    )
+def _listening(devices: Iterable[Made], ears: "_Ears") -> Iterator[Coroutine[None, None, None]]:
+    for device in devices:
+        if isinstance(device.driver, Stream):
+            yield device.driver.run(ears.emit, functools.partial(ears.learn, device.entry.name))
+
+
+class _Ears:
+    """Who hears what devices say: the spool, the inventory, and control where there is one."""
+
+    def __init__(self, spool: Spool, inventory: Inventory, steering: "Control | None") -> None:
+        self._spool, self._inventory, self._steering = spool, inventory, steering
+
+    def emit(self, records: Sequence[Record]) -> None:
+        """Take in what a device measured."""
+        self._spool.put(records)
+        if self._steering is not None:
+            self._steering.observe(records)
+
+    def learn(self, name: str, facts: Facts) -> None:
+        """Take in what a device says it is."""
+        news = self._inventory.learned(name, facts)
+        if news is not None:
+            self._spool.put([news])
+        if self._steering is not None:
+            self._steering.learned(name, facts)
 
 
 def _announce(spool: Spool, uplink: Uplink, inventory: Inventory) -> None:

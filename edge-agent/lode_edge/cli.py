@@ -25,7 +25,9 @@ _PROGRAM_FAULT, _USER_FAULT = 1, 2
 _PARTS = {
     "discover": "lode_edge.discover.cli",
     "enrol": "lode_edge.trust.command",
+    "envelope": "lode_edge.control.envelope_command",
     "profile": "lode_edge.profiles.cli",
+    "stop": "lode_edge.control.stop_command",
 }
 
 

@@ -1,7 +1,7 @@
 """The site's emergency stop: a file, so that it outlives everything and needs no database.
 
-It is begun and ended at the site by `lode-edge stop` and `lode-edge resume`, and by the hub, which
-can only end a stop of its own. That the file is there is the stop, whatever is in it.
+It is begun and ended at the site by `lode-edge stop` and `lode-edge stop end`, and by the hub,
+which can only end a stop of its own. That the file is there is the stop, whatever is in it.
 """
 
 import os

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from lode_edge.errors import DriverError
 from lode_wire.records import Record
@@ -82,6 +82,7 @@ class Driver(Protocol):
         """Let go of the connection, if there is one; may be called twice."""
 
 
+@runtime_checkable
 class Stream(Protocol):
     """One device that speaks by itself, or tells a broker; it is listened to, not polled."""
 

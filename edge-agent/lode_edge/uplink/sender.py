@@ -5,7 +5,7 @@ spool ─► lanes ─► check ─► window ─► transport ─► broker ─
   └──────── delete ──────────┴──────────── Ack ◄─────────────┘
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -63,6 +63,9 @@ class Echo:
 
     offset_ms: float | None = None  # the hub's clock minus ours
     rtt_ms: float | None = None
+    heard_s: float | None = None  # when the hub was last heard, by the clock that rises
+    hub_ms: float | None = None  # what its clock was at the last echo
+    hub_at_s: float | None = None  # and when that was
 
 
 class Sender:
@@ -84,6 +87,7 @@ class Sender:
         self._pinged_s, self._heard_s, self._echoed_s = 0.0, 0.0, 0.0
         self.closed: str | None = "not connected"  # why there is no connection; None: there is one
         self.has_heard_hub = False  # on this connection
+        self.on_command: Callable[[bytes], None] | None = None
 
     def announce(self, batches: Iterable[int]) -> None:
         """Hold everything behind these batches until the hub has committed them."""
@@ -106,8 +110,7 @@ class Sender:
                 case Receipt(token, is_refused):
                     self.window.receipt(token, now_s, is_refused=is_refused)
                 case Message(topic, payload):
-                    if topic == topics.ack(self.identity.agent):
-                        self._take_ack(payload, now_s)
+                    self._take(topic, payload, now_s)
                 case Closed(reason):
                     self.closed = reason
 
@@ -164,6 +167,12 @@ class Sender:
             self._transport.publish(topic, messages.encode(presence), is_retained=True)
         return sent_ms
 
+    def _take(self, topic: str, payload: bytes, now_s: float) -> None:
+        if topic == topics.ack(self.identity.agent):
+            self._take_ack(payload, now_s)
+        elif topic == topics.command(self.identity.agent) and self.on_command is not None:
+            self.on_command(payload)
+
     def _take_ack(self, payload: bytes, now_s: float) -> None:
         try:
             ack = messages.decode_ack(payload)
@@ -174,12 +183,13 @@ class Sender:
             return
         self.window.acknowledged(ack, now_s)
         self._store.acknowledge(ack)
-        self.has_heard_hub = True
+        self.has_heard_hub, self.echo.heard_s = True, now_s
         pinged_s = self._pings.pop(ack.echo_ms, None) if ack.echo_ms is not None else None
         if pinged_s is not None and ack.echo_ms is not None:
             self._echoed_s = now_s
             self.echo.rtt_ms = (now_s - pinged_s) * 1000
             self.echo.offset_ms = ack.hub_ms - (ack.echo_ms + self.echo.rtt_ms / 2)
+            self.echo.hub_ms, self.echo.hub_at_s = ack.hub_ms + self.echo.rtt_ms / 2, now_s
 
     def _send_due(self, now_s: float) -> None:
         try:

@@ -39,6 +39,9 @@ class Status:
     refused_batches: int  # by a broker that says so: the agent may not publish there
     clock_offset_ms: float | None  # the hub's clock minus ours
     rtt_ms: float | None
+    heard_s: float | None = None  # when the hub was last heard, by the clock that rises
+    hub_ms: float | None = None  # what its clock was at the last echo
+    hub_at_s: float | None = None  # and when that was
 
 
 def dial(address: Address, session: Session, is_v5: bool) -> Transport:
@@ -78,6 +81,10 @@ class Uplink:
         self._spool.on_commit.append(self._wake)
         self._thread.start()
 
+    def on_command(self, take: Callable[[bytes], None]) -> None:
+        """Have commands handed to `take`, by the uplink's thread; to be said before `start`."""
+        self._sender.on_command = take
+
     def announce(self, batches: Iterable[int]) -> None:
         """Send these batches first, and nothing else until the hub has committed them."""
         self._to_announce = tuple(batches)
@@ -106,6 +113,9 @@ class Uplink:
             refused_batches=sender.window.refused,
             clock_offset_ms=sender.echo.offset_ms,
             rtt_ms=sender.echo.rtt_ms,
+            heard_s=sender.echo.heard_s,
+            hub_ms=sender.echo.hub_ms,
+            hub_at_s=sender.echo.hub_at_s,
         )
 
     def _wake(self) -> None:
@@ -145,7 +155,7 @@ class Uplink:
         session = Session(
             # Another agent, even a stolen one, cannot guess the epoch and take this session.
             client_id=f"lode-{name}-{self._spool.depth.epoch}",
-            subscriptions=(topics.ack(self._identity.agent),),
+            subscriptions=self._subscriptions(),
             will_topic=topics.presence(self._identity.agent),
             will=messages.encode(presence),
         )
@@ -157,6 +167,12 @@ class Uplink:
         finally:
             self._transport, self._spool.is_online = None, False
             transport.close()
+
+    def _subscriptions(self) -> tuple[str, ...]:
+        heard = (topics.ack(self._identity.agent),)
+        if self._sender.on_command is None:
+            return heard
+        return (*heard, topics.command(self._identity.agent))
 
     def _served(self, transport: Transport) -> Closed:
         sender, opens_until_s = self._sender, self._clock.mono_s() + _OPEN_S

@@ -15,8 +15,10 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from lode_edge.clock import Clock
-from lode_edge.control import Control, Device, Heard, Place
+from lode_edge.control.control import Control, Place
 from lode_edge.control.envelope import Envelope, Line, Model
+from lode_edge.control.now import Heard
+from lode_edge.control.site import Device
 from lode_edge.drivers.acting import Abilities, Deed, Posture
 from lode_edge.drivers.driver import DeviceEntry, Facts
 from lode_edge.errors import BadAnswer, TimedOut, Unsupported
