@@ -3,7 +3,7 @@
 Everything is a thin way to Queries and Actions; `guarded` puts the guard around all of it.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, Depends, FastAPI
@@ -53,14 +53,8 @@ def build(  # noqa: PLR0913 -- the parts that the doors lead to
     )
     problems.install(app)
     api = APIRouter(prefix=PREFIX)
-    for router in (
-        fleet.routes(queries),
-        way.routes(queries),
-        alerts.routes(queries, actions),
-        commands.routes(queries, actions),
-    ):
+    for router in _for_people(queries, actions, trust):
         api.include_router(router, dependencies=[Depends(asker)])
-    api.include_router(enrol.routes(trust, actions), dependencies=[Depends(asker)])
     api.include_router(enrol.knocking(trust))
     api.include_router(session.routes(access, is_secure=is_secure))
     api.include_router(feed.routes(states))
@@ -70,6 +64,14 @@ def build(  # noqa: PLR0913 -- the parts that the doors lead to
     for mount in mounts:
         mount(app)
     return app
+
+
+def _for_people(queries: Queries, actions: Actions, trust: Trust) -> Iterator[APIRouter]:
+    yield fleet.routes(queries)
+    yield way.routes(queries)
+    yield alerts.routes(queries, actions)
+    yield commands.routes(queries, actions)
+    yield enrol.routes(trust, actions)
 
 
 def guarded(app: FastAPI, access: Access, *, public_url: str, metrics_token: str = "") -> Guard:

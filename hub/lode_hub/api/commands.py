@@ -314,11 +314,11 @@ def _add_devices(router: APIRouter, queries: Queries, actions: Actions) -> None:
     @router.put(
         "/devices/{device_id}/maintenance",
         summary="Let no curtailment take a device",
-        status_code=HTTPStatus.NO_CONTENT,
         responses=_ACTED,
     )
-    async def maintain(device_id: DeviceId, body: MaintenanceIn, person: Asker) -> None:
+    async def maintain(device_id: DeviceId, body: MaintenanceIn, person: Asker) -> MaintenanceIn:
         await actions.commands.maintain(person, device_id, is_on=True, note=body.note)
+        return body
 
     @router.delete(
         "/devices/{device_id}/maintenance",

@@ -18,7 +18,7 @@ from lode_hub import alerts
 from lode_hub.commands import keys, troubles
 from lode_hub.ingest.ingress import Address, Delivery, Ingress, MakeLink, Session
 from lode_hub.live import Live
-from lode_hub.store import Store, commands, commands_findings, commands_queue, leases
+from lode_hub.store import Store, commands, commands_findings, commands_queue, leases, trust
 from lode_hub.store.commands_queue import Due, Unsealed
 from lode_wire import messages, records, seal, topics
 from lode_wire.errors import DecodeError
@@ -86,13 +86,8 @@ class Dispatcher:
         self._boots: dict[str, str] = {}  # of the agents that are online
         self._is_back: set[str] = set()
         self._housed_s = 0.0
-        self._ingress = Ingress(
-            # Presence says who has just come, and can have at once what waits.
-            Session(client_id="hub-commands", topic=topics.presence("+"), qos=0, is_clean=True),
-            brokers,
-            self._hear,
-            make=make_link,
-        )
+        self._brokers = brokers
+        self._make_link = make_link
 
     async def run(self) -> None:
         """Work whenever this process holds the lease. Never ends."""
@@ -100,6 +95,20 @@ class Dispatcher:
 
     async def _work(self) -> None:
         self._sent.clear()
+        async with self._store.pool.connection() as conn:
+            suffix = await trust.session_suffix(conn)
+        self._ingress = Ingress(
+            # Presence says who has just come, and can have at once what waits.
+            Session(
+                client_id=f"hub-commands-{suffix}",
+                topic=topics.presence("+"),
+                qos=0,
+                is_clean=True,
+            ),
+            self._brokers,
+            self._hear,
+            make=self._make_link,
+        )
         async with asyncio.TaskGroup() as tasks:
             for work in (self._ingress.run, self._listen, self._send, self._tell):
                 tasks.create_task(work())

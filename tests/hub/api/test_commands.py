@@ -151,7 +151,7 @@ async def test_a_curtailment_is_seen_then_begun_then_released(doors: Doors) -> N
     rigs = await rigs_of(doors)
     async with doors.client() as ada:
         note = await ada.put(f"/api/v1/devices/{rigs[0]}/maintenance", json={"note": "fan"})
-        assert note.status_code == 204
+        assert note.json() == {"note": "fan"}
         ask = {"site": "north", "reduce_by_w": 2000, "terms": {"if_lost": "restore"}}
         seen = await ada.post("/api/v1/curtailments/preview", json=ask)
         assert seen.status_code == 201, seen.text
