@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
 from tests.edge.conftest import Broker, running, wait_for
 from tests.edge.hub_twin import TinyHub
 from tests.edge.test_spool_damage import payloads
