@@ -94,8 +94,15 @@ def routes(trust: Trust, actions: Actions) -> APIRouter:
     @router.get("/enrolments", summary="Every agent that was let in, by name")
     async def enrolments() -> Sequence[EnrolmentRow]:
         return [
-            EnrolmentRow.model_validate(one, from_attributes=True, extra="ignore").model_copy(
-                update={"certificate_ends_at": ends_at}
+            EnrolmentRow(
+                agent=one.agent,
+                site=one.site,
+                key_id=one.key_id,
+                enrolled_at=one.enrolled_at,
+                enrolled_from=one.enrolled_from,
+                renewed_at=one.renewed_at,
+                revoked_at=one.revoked_at,
+                certificate_ends_at=ends_at,
             )
             for one, ends_at in await trust.enrolments()
         ]
