@@ -140,13 +140,13 @@ class SparkplugStream:
         ours, signal = (self._fields if is_field else self._points).get(
             name, (name, Signal(topic=name, unit=reading.unit or ""))
         )
-        try:
-            if isinstance(value, str):
-                raise ValueError("a text")  # noqa: TRY301, TRY004 -- as one that is no number
-            number = topics.number(value, signal)
-        except ValueError:
+        if not reading.is_number:
             self.counters.ignored += 1
             return None
+        try:
+            number = topics.number(value, signal)
+        except ValueError:  # NaN
+            number = None
         self.counters.values += 1
         return ours, number, signal.unit, is_field
 

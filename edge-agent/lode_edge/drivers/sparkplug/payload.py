@@ -45,6 +45,7 @@ class DataType(enum.IntEnum):
 BITS = {DataType.INT8: 8, DataType.INT16: 16, DataType.INT32: 32, DataType.INT64: 64}
 BITS |= {DataType.UINT8: 8, DataType.UINT16: 16, DataType.UINT32: 32, DataType.UINT64: 64}
 BITS |= {DataType.DATETIME: 64}
+NUMBERS = frozenset({*BITS, DataType.FLOAT, DataType.DOUBLE, DataType.BOOLEAN})
 SIGNED = frozenset({DataType.INT8, DataType.INT16, DataType.INT32, DataType.INT64})
 _TEXTS = frozenset({DataType.STRING, DataType.TEXT, DataType.UUID})
 _LONGS = frozenset({DataType.INT64, DataType.UINT64, DataType.DATETIME})
@@ -154,6 +155,9 @@ def _metrics(messages: Any) -> list[Metric]:  # noqa: ANN401 -- a class made at 
 def _metric(message: Any) -> Metric:  # noqa: ANN401
     field = message.WhichOneof("value")
     raw = getattr(message, field) if field and not message.is_null else None
+    # What is no UTF-8 comes as bytes.
+    if isinstance(raw, bytes) or not isinstance(message.name, str):
+        raise BadAnswer("no Sparkplug payload: a text that is no UTF-8")
     if len(message.name) > MAX_NAME or (isinstance(raw, str) and len(raw) > _MAX_TEXT):
         raise BadAnswer(f"Sparkplug metric {message.name[:40]!r}: a text is too long")
     return Metric(
@@ -169,8 +173,8 @@ def _metric(message: Any) -> Metric:  # noqa: ANN401
 
 def _unit(properties: Any) -> str | None:  # noqa: ANN401
     for key, value in zip(properties.keys, properties.values, strict=False):
-        if key == "engUnit" and value.WhichOneof("value") == "string_value":
-            return str(value.string_value)[:32]
+        if key == "engUnit" and isinstance(value.string_value, str):
+            return value.string_value[:32]
     return None
 
 

@@ -9,13 +9,20 @@ import enum
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from lode_edge.drivers.sparkplug.payload import MAX_METRICS, Metric, Payload, Value, value_of
+from lode_edge.drivers.sparkplug.payload import (
+    MAX_METRICS,
+    NUMBERS,
+    Metric,
+    Payload,
+    Value,
+    value_of,
+)
 
 NAMESPACE = "spBv1.0"
 REBIRTH = "Node Control/Rebirth"
 REORDER_S = 2.0  # for messages that overtook each other
 _SEQS = 256
-_MAX_HELD = 64  # messages that wait for one before them
+_MAX_AHEAD = 64  # messages that may overtake one
 _REBIRTH_S = (5.0, 300.0)  # between two requests to one node: the first, and at most
 
 
@@ -54,10 +61,11 @@ class Place:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reading:
-    """One value of one metric; None is null."""
+    """One value of one metric; None is null, of a number or of something else."""
 
     name: str
     value: Value
+    is_number: bool
     at_ms: int | None
     is_historical: bool
     unit: str | None
@@ -102,6 +110,7 @@ class _Life:
     """A node from one birth to its death."""
 
     bdseq: int | None
+    born_ms: int  # by the node's clock
     expected: int = 1
     aliases: dict[int, _Known] = field(default_factory=dict)
     names: dict[tuple[str, str], _Known] = field(default_factory=dict)
@@ -113,9 +122,8 @@ class _Life:
 class Session:
     """One edge node, seen by a host."""
 
-    def __init__(self, *, reorder_s: float = REORDER_S) -> None:
+    def __init__(self) -> None:
         self.counters = Counters()
-        self._reorder_s = reorder_s
         self._life: _Life | None = None
         self._asked_s: float | None = None
         self._pause_s = _REBIRTH_S[0]
@@ -135,10 +143,15 @@ class Session:
         if life is None or payload.seq is None or not 0 <= payload.seq < _SEQS:
             self.counters.unborn += 1
             return []
+        if (payload.timestamp or life.born_ms) < life.born_ms:
+            self.counters.unborn += 1  # it was said before this birth, and came after it
+            return []
         if payload.seq != life.expected:
             life.held[payload.seq] = (verb, device, payload)
             life.gap_s = life.gap_s or now_s
-            return self._lose() if len(life.held) > _MAX_HELD else []
+            # Too far ahead to have overtaken: a birth was lost, and the count began anew.
+            is_far = (payload.seq - life.expected) % _SEQS > _MAX_AHEAD
+            return self._lose() if is_far else []
         news = self._in_order(life, verb, device, payload)
         while (held := life.held.pop(life.expected, None)) is not None:
             news += self._in_order(life, *held)
@@ -148,7 +161,7 @@ class Session:
     def tick(self, now_s: float) -> list[News]:
         """Give up on a message that has not come in time; all that was said is stale then."""
         life = self._life
-        if life is None or not life.gap_s or now_s < life.gap_s + self._reorder_s:
+        if life is None or not life.gap_s or now_s < life.gap_s + REORDER_S:
             return []
         return self._lose()
 
@@ -184,7 +197,7 @@ class Session:
             return []
         waiting = sorted(self._life.devices) if self._life else []
         bdseq = next((m.raw for m in payload.metrics if m.name == "bdSeq"), None)
-        life = self._life = _Life(bdseq if isinstance(bdseq, int) else None)
+        life = self._life = _Life(bdseq if isinstance(bdseq, int) else None, payload.timestamp or 0)
         self.counters.births += 1
         self._pause_s = _REBIRTH_S[0]
         readings = self._births(life, "", payload)
@@ -240,8 +253,8 @@ class Session:
         if known is None or known.device != device:
             self.counters.bad_metrics += 1
             return None
+        datatype = metric.datatype or known.datatype
         try:
-            datatype = metric.datatype or known.datatype
             value = None if metric.raw is None else value_of(metric.raw, datatype)
         except ValueError:
             self.counters.bad_metrics += 1
@@ -249,6 +262,7 @@ class Session:
         return Reading(
             name=known.name,
             value=value,
+            is_number=datatype in NUMBERS,
             at_ms=payload.timestamp if metric.timestamp is None else metric.timestamp,
             is_historical=metric.is_historical,
             unit=known.unit,
@@ -257,9 +271,11 @@ class Session:
 
 def parse(topic: str) -> tuple[Verb, Place] | None:
     """Take the topic of an edge node's message apart; None when it is no such topic."""
-    namespace, group, verb, node, *device = [*topic.split("/"), "", "", "", ""][:5]
-    known = _VERBS.get(verb)
-    if namespace != NAMESPACE or known is None or not group or not node:
+    namespace, *parts = topic.split("/")
+    if namespace != NAMESPACE or len(parts) not in {3, 4} or not all(parts):
         return None
-    place = Place(group, node, "".join(device))
-    return (known, place) if verb.startswith("D") == bool(place.device) else None
+    group, verb, node, *device = parts
+    known = _VERBS.get(verb)
+    if known is None or known.startswith("D") != bool(device):
+        return None
+    return known, Place(group, node, *device)
