@@ -23,6 +23,7 @@ _PROGRAM_FAULT, _USER_FAULT = 1, 2
 
 # Commands of parts, each a module with an `app`; loaded only when they are asked for.
 _PARTS = {
+    "browse": "lode_edge.drivers.opcua.cli",
     "discover": "lode_edge.discover.cli",
     "enrol": "lode_edge.trust.command",
     "envelope": "lode_edge.control.envelope_command",
