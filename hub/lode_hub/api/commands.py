@@ -117,7 +117,8 @@ def routes(queries: Queries, actions: Actions) -> APIRouter:
     _add_reads(router, queries)
     _add_orders(router, queries, actions)
     _add_approvals(router, queries, actions)
-    _add_curtailments(router, queries, actions)
+    _add_curtailments(router, queries)
+    _add_curtailing(router, queries, actions)
     _add_sites(router, queries, actions)
     _add_devices(router, queries, actions)
     return router
@@ -226,13 +227,19 @@ def _add_approvals(router: APIRouter, queries: Queries, actions: Actions) -> Non
         return await _command(queries, command_id)
 
 
-def _add_curtailments(router: APIRouter, queries: Queries, actions: Actions) -> None:
+def _add_curtailments(router: APIRouter, queries: Queries) -> None:
     @router.get("/curtailments", summary="Curtailments that were begun, newest first")
     async def curtailments(
         site: Text = None, limit: Limit = 100, offset: Offset = 0
     ) -> list[CurtailmentRow]:
         return await queries.commands.curtailments(site, limit=limit, offset=offset)
 
+    @router.get("/curtailments/{curtailment_id}", summary="One curtailment", responses=_NOT_FOUND)
+    async def curtailment(curtailment_id: CommandId) -> CurtailmentRow:
+        return await _curtailment(queries, curtailment_id)
+
+
+def _add_curtailing(router: APIRouter, queries: Queries, actions: Actions) -> None:
     @router.post(
         "/curtailments/preview",
         summary="Say which rigs would be taken and which not, and why; do nothing",
@@ -259,10 +266,6 @@ def _add_curtailments(router: APIRouter, queries: Queries, actions: Actions) -> 
     async def begin(body: BeginIn, person: Asker, key: Key = "") -> CurtailmentRow:
         await actions.curtailments.start(person, body.preview, request=key)
         return await _curtailment(queries, body.preview)
-
-    @router.get("/curtailments/{curtailment_id}", summary="One curtailment", responses=_NOT_FOUND)
-    async def curtailment(curtailment_id: CommandId) -> CurtailmentRow:
-        return await _curtailment(queries, curtailment_id)
 
     @router.post(
         "/curtailments/{curtailment_id}/release",

@@ -81,33 +81,28 @@ class Curtailments:
             places = await commands.places_of_site(conn, row["site"])
         await self._desk.demand(person, "commands.order", row["site"])
         ask, terms = _read_asked(row)
-        taken, lost = _still(ask, _read_taken(row), rigs)
-        before = row["chosen"]
-        skipped = msgspec.convert(before["skipped"], list[SkippedRig]) + lost
-        choice = Choice(needed_w=before["needed_w"], taken=taken, skipped=skipped)
-        chosen = _chosen(choice, before["site_power_w"], before["site_power_source"])
+        choice = _still(ask, row["chosen"], rigs)
 
         async def first(conn: Connection) -> None:
-            locked = await commands_curtail.locked(conn, curtailment_id)
-            if locked is None or locked["started_ms"] is not None:
-                raise ConflictError(f"curtailment {curtailment_id}: it has begun already")
-            _check_fresh(curtailment_id, locked, taken)
+            await _check_begin(conn, curtailment_id, choice)
+            before = row["chosen"]
+            chosen = _chosen(choice, before["site_power_w"], before["site_power_source"])
             await commands_curtail.begin(conn, curtailment_id, person.name, chosen)
 
         wanted = [
             Wanted(
-                actor=person.name,
-                intent=_lease(mine, terms),
-                place=sited(place),
-                valid_s=rules.LEASE_VALID_S,
+                person.name,
+                _lease(mine, terms),
+                sited(place),
+                rules.LEASE_VALID_S,
                 curtailment_id=curtailment_id,
                 expected_w={rig.name: rig.power_w for rig in mine},
             )
             for place in places
-            if (mine := [rig for rig in taken if rig.agent == place.agent])
+            if (mine := [rig for rig in choice.taken if rig.agent == place.agent])
         ]
         asked = ["start", curtailment_id]
-        return await self._desk.make(person, wanted, asked, request, first)
+        return await self._desk.write_down(person, wanted, asked, request, first)
 
     async def release(self, person: Person, curtailment_id: str, *, request: str = "") -> list[str]:
         """End a curtailment now, as its terms say; give the commands that do.
@@ -131,17 +126,17 @@ class Curtailments:
 
         wanted = [
             Wanted(
-                actor=person.name,
-                intent=orders.Release(lease=lease["id"]),
-                place=sited(places[lease["agent"]]),
-                valid_s=rules.LEASE_VALID_S,
+                person.name,
+                orders.Release(lease=lease["id"]),
+                sited(places[lease["agent"]]),
+                rules.LEASE_VALID_S,
                 curtailment_id=curtailment_id,
             )
             for lease in leases
             if lease["agent"] in places
         ]
         asked = ["release", curtailment_id]
-        return await self._desk.make(person, wanted, asked, request, first)
+        return await self._desk.write_down(person, wanted, asked, request, first)
 
 
 def _check(ask: Ask) -> None:
@@ -197,40 +192,45 @@ def _read_asked(row: Mapping[str, Any]) -> tuple[Ask, Terms]:
     return msgspec.convert(asked["ask"], Ask), msgspec.convert(asked["terms"], Terms)
 
 
-def _read_taken(row: Mapping[str, Any]) -> list[TakenRig]:
-    return msgspec.convert(row["chosen"]["taken"], list[TakenRig])
+def _read_taken(chosen: Mapping[str, Any]) -> list[TakenRig]:
+    return msgspec.convert(chosen["taken"], list[TakenRig])
 
 
-def _still(
-    ask: Ask, taken: Sequence[TakenRig], rigs: Mapping[int, Candidate]
-) -> tuple[list[TakenRig], list[SkippedRig]]:
-    """Part those that can still be taken from those that no longer can."""
-    kept: list[TakenRig] = []
-    lost: list[SkippedRig] = []
-    for rig in taken:
+def _still(ask: Ask, before: Mapping[str, Any], rigs: Mapping[int, Candidate]) -> Choice:
+    """Leave out of what was chosen those who can no longer be taken."""
+    taken: list[TakenRig] = []
+    skipped = msgspec.convert(before["skipped"], list[SkippedRig])
+    for rig in _read_taken(before):
         now = rigs.get(rig.device_id)
         why = choose.obstacle(ask, now) if now else ("unreachable", "no longer configured")
         if why is None:
-            kept.append(rig)
+            taken.append(rig)
         else:
-            lost.append(
-                SkippedRig(device_id=rig.device_id, name=rig.name, reason=why[0], detail=why[1])
+            reason, detail = why
+            skipped.append(
+                SkippedRig(device_id=rig.device_id, name=rig.name, reason=reason, detail=detail)
             )
-    return kept, lost
+    return Choice(needed_w=before["needed_w"], taken=taken, skipped=skipped)
 
 
-def _check_fresh(curtailment_id: str, row: Mapping[str, Any], taken: Sequence[TakenRig]) -> None:
+async def _check_begin(conn: Connection, curtailment_id: str, choice: Choice) -> None:
+    """Let none begin that has begun, is old, or is no longer what was shown."""
+    row = await commands_curtail.locked(conn, curtailment_id)
+    if row is None or row["started_ms"] is not None:
+        raise ConflictError(f"curtailment {curtailment_id}: it has begun already")
+    again = f"preview it again; curtailment {curtailment_id}"
     if row["age_s"] > FRESH_S:
-        raise ConflictError(f"curtailment {curtailment_id}: its preview is old; preview it again")
-    shown_w = sum(rig.power_w for rig in _read_taken(row))
-    kept_w = sum(rig.power_w for rig in taken)
-    if not taken:
-        raise ConflictError(f"curtailment {curtailment_id}: no rig can be taken; preview it again")
-    if kept_w < (1 - MAY_CHANGE) * shown_w:
+        raise ConflictError(f"{again}: its preview is old")
+    if not choice.taken:
+        raise ConflictError(f"{again}: no rig can be taken")
+    shown_w = sum(rig.power_w for rig in _read_taken(row["chosen"]))
+    if choice.expected_w < (1 - MAY_CHANGE) * shown_w:
         raise ConflictError(
-            f"curtailment {curtailment_id}: of {shown_w:.0f} W only {kept_w:.0f} W can still be "
-            "taken; preview it again"
+            f"{again}: of {shown_w:.0f} W only {choice.expected_w:.0f} W can still be taken"
         )
+    held = await commands_curtail.held(conn, row["site"], [r.device_id for r in choice.taken])
+    if held:
+        raise ConflictError(f"{again}: another lease has just taken {held} of its rigs")
 
 
 def _lease(taken: Sequence[TakenRig], terms: Terms) -> orders.Curtail:

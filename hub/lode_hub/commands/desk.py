@@ -92,24 +92,13 @@ class Desk:
             ConflictError: the device does not offer it now.
         """
         rules.check_whole(intent, terms, self.clock_ms())
-        wait_s = rules.valid_s(intent, valid_s)
-        is_for_site = isinstance(intent, orders.OF_THE_SITE)
-        if is_for_site is (agent is None) or is_for_site is not (device_id is None):
-            whom = "the site: name its agent" if is_for_site else "a device: name it"
-            raise InvalidError(f"order: {intent.action} is for {whom}, and nothing else")
+        rules.check_scope(intent, device_id, agent)
         place = await self._place(device_id, agent)
         await self.demand(person, "commands.order", place.site)
-
-        wanted = Wanted(
-            actor=person.name,
-            intent=intent,
-            place=place,
-            valid_s=wait_s,
-            terms=terms,
-            device_id=device_id,
-        )
+        wait_s = rules.valid_s(intent, valid_s)
+        wanted = Wanted(person.name, intent, place, wait_s, terms=terms, device_id=device_id)
         asked = [intent, terms, valid_s, device_id, agent]
-        return (await self.make(person, [wanted], asked, request))[0]
+        return (await self.write_down(person, [wanted], asked, request))[0]
 
     async def stop_all(
         self, person: Person, site: str, *, reason: str = "", request: str = ""
@@ -210,7 +199,7 @@ class Desk:
             else:
                 await commands.end_maintenance(conn, device_id)
 
-    async def make(
+    async def write_down(
         self,
         person: Person,
         wanted: Sequence[Wanted],
@@ -225,15 +214,13 @@ class Desk:
             wanted: what to make.
             asked: what tells this request from another of the same name.
             request: the caller's name for it; empty: it has none.
-            first: what else belongs into the transaction, before anything is made.
+            first: what comes first in the transaction.
 
         Raises:
             ConflictError: the request's name was used for something else.
             TooManyError: the person asks for too much.
         """
-        if len(request) > MAX_KEY_CHARS:
-            raise InvalidError(f"request: a name of {len(request)} characters, at most 128")
-        digest = hashlib.sha256(msgspec.json.encode(asked, order="deterministic")).digest()
+        digest = _digest(asked, request)
         async with asking(self.store) as conn, conn.transaction():
             await commands.serialise(conn, person.name)
             done = await commands.requested(conn, person.name, request) if request else None
@@ -245,11 +232,10 @@ class Desk:
                 await _check_rate(conn, person.name)
             if first is not None:
                 await first(conn)
-            ids = []
-            for one in wanted:
-                new = await make(conn, one)
+            made = [await make(conn, one) for one in wanted]
+            for new in made:
                 await commands.add(conn, new, proposal_s=PROPOSAL_S)
-                ids.append(new.id)
+            ids = [new.id for new in made]
             if request:
                 await commands.note_request(conn, person.name, request, digest, ids)
             await commands.announce(conn, ids)
@@ -296,11 +282,8 @@ class Desk:
         await self.demand(person, "commands.order", site)
         wait_s = rules.valid_s(intent, None)
 
-        wanted = [
-            Wanted(actor=person.name, intent=intent, place=sited(place), valid_s=wait_s)
-            for place in places
-        ]
-        return await self.make(person, wanted, [intent, site], request)
+        wanted = [Wanted(person.name, intent, sited(place), wait_s) for place in places]
+        return await self.write_down(person, wanted, [intent, site], request)
 
     async def _place(self, device_id: int | None, agent: str | None) -> Sited:
         async with asking(self.store) as conn:
@@ -312,6 +295,12 @@ class Desk:
             what = f"agent {agent!r}" if device_id is None else f"device {device_id}"
             raise NotFoundError(f"{what}: there is no such thing now; see its site")
         return sited(found)
+
+
+def _digest(asked: object, request: str) -> bytes:
+    if len(request) > MAX_KEY_CHARS:
+        raise InvalidError(f"request: a name of {len(request)} characters, at most 128")
+    return hashlib.sha256(msgspec.json.encode(asked, order="deterministic")).digest()
 
 
 async def _check_rate(conn: Connection, name: str) -> None:

@@ -1,7 +1,7 @@
 """Make a command of what a person asks, after a last look at what its devices offer."""
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 from lode_hub.commands import orders as rules
 from lode_hub.errors import ConflictError, NotFoundError
@@ -32,7 +32,7 @@ def sited(place: commands.Place) -> Sited:
     return Sited(agent_id=place.agent_id, agent=place.agent, site_id=place.site_id, site=place.site)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Wanted:
     """What a person wants of one agent."""
 
@@ -40,6 +40,7 @@ class Wanted:
     intent: AnyIntent
     place: Sited
     valid_s: float
+    _: KW_ONLY
     terms: Terms | None = None
     device_id: int | None = None
     curtailment_id: str | None = None
@@ -55,19 +56,8 @@ async def make(conn: Connection, wanted: Wanted) -> New:
         InvalidError: it is outside of a device's limits.
     """
     intent, place = wanted.intent, wanted.place
-    target: commands.Target | None = None
-    devices: list[str] = []
-    if wanted.device_id is not None:
-        target = await commands.target(conn, wanted.device_id)
-        if target is None:
-            raise NotFoundError(f"device {wanted.device_id}: there is no such thing now")
-        rules.check_device(intent, target)
-        devices = [target.name]
-    elif isinstance(intent, orders.Curtail | orders.StandingPlan):
-        named = rules.named_devices(intent)
-        rules.check_steps(intent, await commands.targets(conn, place.agent_id, named))
-        # What a plan does, and when, the agent says as it comes.
-        devices = named if isinstance(intent, orders.Curtail) else []
+    target = await _target(conn, wanted)
+    devices = [target.name] if target else await _devices(conn, wanted)
     order = Order(
         intent=intent,
         terms=wanted.terms,
@@ -90,3 +80,22 @@ async def make(conn: Connection, wanted: Wanted) -> New:
         curtailment_id=wanted.curtailment_id,
         lease=intent.lease if isinstance(intent, orders.Release) else None,
     )
+
+
+async def _target(conn: Connection, wanted: Wanted) -> commands.Target | None:
+    if wanted.device_id is None:
+        return None
+    target = await commands.target(conn, wanted.device_id)
+    if target is None:
+        raise NotFoundError(f"device {wanted.device_id}: there is no such thing now")
+    rules.check_device(wanted.intent, target)
+    return target
+
+
+async def _devices(conn: Connection, wanted: Wanted) -> list[str]:
+    """List the devices of a lease; which of a plan are at work, its agent says as it comes."""
+    named = rules.named_devices(wanted.intent)
+    if named:
+        targets = await commands.targets(conn, wanted.place.agent_id, named)
+        rules.check_steps(wanted.intent, targets)
+    return named if isinstance(wanted.intent, orders.Curtail) else []

@@ -87,6 +87,18 @@ def check_whole(intent: AnyIntent, terms: Terms | None, now_ms: int) -> None:
         raise InvalidError(f"order: {size} bytes, more than {orders.MAX_BODY_BYTES}; divide it")
 
 
+def check_scope(intent: Intent, device_id: int | None, agent: str | None) -> None:
+    """Check that an order names whom it is for, and nobody else.
+
+    Raises:
+        InvalidError: it does not.
+    """
+    is_for_site = isinstance(intent, orders.OF_THE_SITE)
+    if is_for_site is (agent is None) or is_for_site is not (device_id is None):
+        whom = "the site: name its agent" if is_for_site else "a device: name it"
+        raise InvalidError(f"order: {intent.action} is for {whom}, and nothing else")
+
+
 def check_device(intent: Intent, target: Target) -> None:
     """Check an order against what a device offers, as its agent said last.
 

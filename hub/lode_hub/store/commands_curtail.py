@@ -96,6 +96,20 @@ async def begin(conn: Connection, curtailment_id: str, person: str, chosen: Row)
     )
 
 
+async def held(conn: Connection, site: str, device_ids: Sequence[int]) -> int:
+    """Count those of the devices that are held; nobody else begins anything at the site meanwhile.
+
+    For the transaction that takes them.
+    """
+    await conn.execute("select pg_advisory_xact_lock(hashtext('lode_curtail:' || %s))", (site,))
+    found = await conn.execute(
+        f"with {HOLDERS} select count(*) from holder where device_id = any(%s)".encode(),  # noqa: S608
+        (list(device_ids),),
+    )
+    ((count,),) = await found.fetchall()
+    return int(count)
+
+
 async def open_leases(conn: Connection, curtailment_id: str) -> list[Row]:
     """List the leases of a curtailment that are not over."""
     async with conn.cursor(row_factory=dict_row) as cursor:

@@ -1,5 +1,6 @@
 """Curtailments: who is taken, who is not and why, and that just those are begun."""
 
+import asyncio
 from typing import Any
 
 import hypothesis
@@ -170,6 +171,19 @@ async def test_what_has_changed_too_much_is_previewed_again(site: Site) -> None:
     with pytest.raises(NotFoundError):
         await start(ada, "nothing")
     assert await site.queries.commands.count() == 0
+
+
+async def test_two_who_begin_at_once_do_not_take_the_same_rigs(site: Site) -> None:
+    ada, _ = await mine_of(site)
+    bob = await site.person("bob")
+    seen = [await look(site, person, Ask(site="north")) for person in (ada, bob)]
+    both = [
+        site.actions.curtailments.start(person, one.curtailment_id)
+        for person, one in zip((ada, bob), seen, strict=True)
+    ]
+    done = await asyncio.gather(*both, return_exceptions=True)
+    assert sorted(type(one).__name__ for one in done) == ["ConflictError", "list"]
+    assert await site.queries.commands.count() == 2
 
 
 async def test_reduce_to_counts_from_the_feeders_meters(site: Site) -> None:
