@@ -10,7 +10,7 @@ from lode_edge.drivers.modbus import ModbusDriver
 from lode_edge.errors import EdgeError
 
 if TYPE_CHECKING:
-    from lode_edge.drivers.opcua import Security
+    from lode_edge.settings import OpcuaSettings
 
 __all__ = ["DeviceEntry", "Driver", "Facts", "Stream", "listener", "make"]
 
@@ -35,8 +35,8 @@ def make(entry: DeviceEntry, number: int) -> Driver:
     )
 
 
-def listener(entry: DeviceEntry, number: int, *, security: "Security | None" = None) -> Stream:
-    """Make the stream of a configured device that speaks by itself; security is OPC UA's.
+def listener(entry: DeviceEntry, number: int, *, opcua: "OpcuaSettings | None" = None) -> Stream:
+    """Make the stream of a configured device that speaks by itself.
 
     Raises:
         EdgeError: there is no such driver, or the entry lacks what the driver needs.
@@ -44,10 +44,22 @@ def listener(entry: DeviceEntry, number: int, *, security: "Security | None" = N
     match entry.driver:
         case "opcua":
             try:
-                from lode_edge.drivers.opcua import PLAIN, OpcuaStream
+                from lode_edge.drivers.opcua import OpcuaStream, chosen
             except ModuleNotFoundError as error:
                 raise EdgeError(
                     f"device {entry.name}: asyncua is not installed; install lode-edge[opcua]"
                 ) from error
-            return OpcuaStream(entry, number, security or PLAIN)
+            return OpcuaStream(entry, number, chosen(opcua, entry.address))
+        case "mqtt":
+            from lode_edge.drivers.mqtt import MqttStream
+
+            return MqttStream(entry, number)
+        case "sparkplug":
+            try:
+                from lode_edge.drivers.sparkplug import SparkplugStream
+            except ModuleNotFoundError as error:
+                raise EdgeError(
+                    f"device {entry.name}: protobuf is not installed; install lode-edge[sparkplug]"
+                ) from error
+            return SparkplugStream(entry, number)
     raise EdgeError(f"device {entry.name}: driver {entry.driver!r} does not speak by itself")

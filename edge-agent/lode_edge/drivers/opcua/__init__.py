@@ -3,7 +3,7 @@
 node map ─► subscription (one per device, one session per server) ─► values ─► records
 """
 
-from lode_edge.drivers.opcua.security import PLAIN, Security
+from lode_edge.drivers.opcua.security import PLAIN, Security, chosen
 from lode_edge.drivers.opcua.stream import OpcuaStream
 
-__all__ = ["PLAIN", "OpcuaStream", "Security"]
+__all__ = ["PLAIN", "OpcuaStream", "Security", "chosen"]

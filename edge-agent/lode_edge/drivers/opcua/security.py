@@ -20,6 +20,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from lode_edge.errors import EdgeError, Refused
+from lode_edge.settings import OpcuaSettings
 
 _MAX_TRUSTED = 1000
 _MODES = {
@@ -39,6 +40,18 @@ class Security:
 
 
 PLAIN = Security()
+
+
+def chosen(settings: OpcuaSettings | None, address: str) -> Security:
+    """Take from the settings what holds for a device's address."""
+    if settings is None or settings.security == "none" or address in settings.unsecured:
+        return PLAIN
+    return Security(
+        mode=settings.security,
+        certificate_file=settings.certificate_file,
+        key_file=settings.key_file,
+        trusted_dir=settings.trusted_dir,
+    )
 
 
 def check(security: Security) -> None:

@@ -4,10 +4,12 @@ import pytest
 import pytest_asyncio
 from tests.edge.drivers.opcua.conftest import entry, listening, papers, until
 
+from lode_edge.drivers import listener
 from lode_edge.drivers.driver import Login
-from lode_edge.drivers.opcua import OpcuaStream, Security
+from lode_edge.drivers.opcua import PLAIN, OpcuaStream, Security, chosen
 from lode_edge.drivers.opcua.server import Access, connect, disconnect
 from lode_edge.errors import EdgeError, Refused
+from lode_edge.settings import OpcuaSettings
 from lode_sim.opcua_plant import Plant, Safety
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -130,6 +132,7 @@ async def test_our_own_certificate_out_of_its_time_is_refused_there(plant, trust
     assert "ertificate" in await refusal(plant, security)
 
 
+@pytest.mark.slow  # a server takes seconds to start
 async def test_a_server_certificate_out_of_its_time_is_refused(ours, tmp_path):
     old = papers(tmp_path / "old", "plant", "urn:example:plant:server", days=-1)
     safety = Safety(certificate_file=old.certificate_file, key_file=old.key_file)
@@ -143,10 +146,27 @@ async def test_a_server_certificate_out_of_its_time_is_refused(ours, tmp_path):
         assert "is out of its time; renew it there" in await refusal(plant, security)
 
 
+@pytest.mark.slow
 async def test_a_server_without_security_says_what_it_offers(security):
     async with Plant(["F1"]) as plant:
         said = await refusal(plant, security)
     assert "offers no Basic256Sha256 SignAndEncrypt; it offers None None_" in said
+
+
+async def test_the_settings_say_what_holds_for_an_address(ours, trusted):
+    settings = OpcuaSettings(
+        security="sign",
+        certificate_file=ours.certificate_file,
+        key_file=ours.key_file,
+        trusted_dir=trusted,
+        unsecured=("opc.tcp://127.0.0.1:2",),
+    )
+    assert chosen(settings, "opc.tcp://127.0.0.1:1").mode == "sign"
+    assert chosen(settings, "opc.tcp://127.0.0.1:2") == PLAIN
+    told = entry("opc.tcp://127.0.0.1:2")
+    assert listener(told, 1, opcua=settings).address == told.address
+    with pytest.raises(EdgeError, match="does not speak by itself"):
+        listener(entry("127.0.0.1", driver="modbus"), 1)
 
 
 @pytest.mark.parametrize(
@@ -164,7 +184,8 @@ async def test_security_that_cannot_work_is_refused_at_the_start(
 ):
     (tmp_path / "README").write_text("no certificate")
     given = {
-        "certificate_file": ours.certificate_file, "key_file": ours.key_file,
+        "certificate_file": ours.certificate_file,
+        "key_file": ours.key_file,
         "trusted_dir": trusted,
         **{name: value and tmp_path / value for name, value in missing.items()},
     }
