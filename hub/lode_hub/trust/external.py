@@ -36,7 +36,8 @@ def write(kind: Kind, out: Path, settings: HubSettings, login: Login, roll: Roll
             "broker: the hub has no password for it; set broker.password_file, and try again"
         )
     authority = Authority.open(folder_of(settings))
-    files = _mosquitto(password, roll) if kind == "mosquitto" else _nats(password, roll)
+    hub = lists.nats_hub("" if has_tls else password)
+    files = _mosquitto(password, roll) if kind == "mosquitto" else _nats(hub, roll)
     if has_tls:
         files |= {"ca.pem": authority.pem}
         if kind == "mosquitto":
@@ -58,11 +59,11 @@ def _mosquitto(password: str, roll: Roll) -> dict[str, str]:
     }
 
 
-def _nats(password: str, roll: Roll) -> dict[str, str]:
+def _nats(hub: str, roll: Roll) -> dict[str, str]:
     return {
         "nats-server.conf": _filled("nats-server.conf"),
         "tls.conf": "",
-        "users.conf": lists.nats_users(lists.nats_hub(password), roll),
+        "users.conf": lists.nats_users(hub, roll),
     }
 
 

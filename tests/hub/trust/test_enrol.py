@@ -66,14 +66,13 @@ async def test_the_same_key_may_ask_again_when_the_answer_was_lost(make_trust):
     assert (await trust.roll()).serials == ()
 
 
-@pytest.mark.parametrize(
-    "spoilt", ["", ".", "x.y", "{id}.", "{id}.wrong", "{id}", "\0", "é.é", "x" * 500]
-)
-async def test_a_wrong_token_lets_nobody_in(make_trust, spoilt):
+async def test_a_wrong_token_lets_nobody_in(make_trust):
     trust = make_trust()
     token = (await trust.invite("north-1", "north", "ada")).token
-    with pytest.raises(UnauthorizedError, match="ask for another"):
-        await trust.enrol(spoilt.format(id=token.partition(".")[0]), request(new_key()), "a")
+    id_ = token.partition(".")[0]
+    for spoilt in ("", ".", "x.y", f"{id_}.", f"{id_}.wrong", id_, "\0", "é.é", "x" * 500):
+        with pytest.raises(UnauthorizedError, match="ask for another"):
+            await trust.enrol(spoilt, request(new_key()), "a")
     assert await trust.enrol(token, request(new_key()), "a")
 
 
