@@ -9,7 +9,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -282,21 +282,23 @@ def _named(**names: str) -> dict[str, frozenset[str]]:
 
 _ASLEEP = {"sleep": "asleep", "wake": "asleep"}
 _AVALON = _named(**_ASLEEP, power_mode="workmode", fan_speed="fans", fault_light="led")
-SUBJECTS: dict[str, Subject] = {
-    "antminer": Subject(
-        model="antminer-s19pro",
-        kept=_antminer_kept,
-        touches=_named(
-            sleep="bitmain-work-mode",
-            wake="bitmain-work-mode",
-            power_mode="bitmain-work-mode",
-            fan_speed="bitmain-fan-ctrl bitmain-fan-pwm",
-            fault_light="blink",
-            pools="pools",
-        ),
-        truth=_antminer_truth,
-        pools=_antminer_pools,
+_ANTMINER = Subject(
+    model="antminer-s19pro",
+    kept=_antminer_kept,
+    touches=_named(
+        sleep="bitmain-work-mode",
+        wake="bitmain-work-mode",
+        power_mode="bitmain-work-mode",
+        fan_speed="bitmain-fan-ctrl bitmain-fan-pwm",
+        fault_light="blink",
+        pools="pools",
     ),
+    truth=_antminer_truth,
+    pools=_antminer_pools,
+)
+SUBJECTS: dict[str, Subject] = {
+    "antminer": _ANTMINER,
+    "antminer-web": replace(_ANTMINER, model="antminer-s21"),
     "luxos": Subject(
         model="luxos-s19kpro",
         kept=_luxos_kept,

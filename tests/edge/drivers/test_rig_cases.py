@@ -13,7 +13,7 @@ from lode_edge.errors import DriverError
 from lode_wire.records import Quality
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden"
-FAMILIES = ("antminer", "avalon", "braiins", "luxos", "vnish", "whatsminer")
+FAMILIES = ("antminer", "antminer_web", "avalon", "braiins", "luxos", "vnish", "whatsminer")
 CASES = sorted(path.parent for family in FAMILIES for path in GOLDEN.glob(f"{family}/*/*.json"))
 AT_MS = 1_790_000_000_000
 

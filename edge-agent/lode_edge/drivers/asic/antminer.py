@@ -3,15 +3,22 @@
 It measures no power. Why it does not hash, and who it is, only its web pages say.
 """
 
-from lode_edge.drivers.asic.antminer_hands import CONF, DEFAULT_LOGIN, MODE_KEYS, AntminerHands
-from lode_edge.drivers.asic.details import of_pools
+from lode_edge.drivers.asic.antminer_hands import (
+    CONF,
+    DEFAULT_LOGIN,
+    MODE_KEYS,
+    SYSTEM,
+    WEB_SUMMARY,
+    AntminerHands,
+    faults,
+)
+from lode_edge.drivers.asic.details import Details, cgminer_pools
 from lode_edge.drivers.asic.family import Family, Identity
 from lode_edge.drivers.asic.figures import Board, Figures
 from lode_edge.drivers.asic.link import Direct
 from lode_edge.drivers.asic.reply import Replies, Row, as_number, hashrate_ths, number, text
 
 _MAX_CHAINS = 16
-_SYSTEM = "/cgi-bin/get_system_info.cgi"
 _ASLEEP = 1  # of the work modes
 _PER_THS = {"GH": 1e3, "MH": 1e6, "TH": 1.0}
 
@@ -89,7 +96,7 @@ def _chips(stats: Row, n: int) -> float | None:
 
 def _describe(replies: Replies) -> Identity:
     version = replies.row("version", "VERSION")
-    system = replies.by_command.get(_SYSTEM, {})
+    system = replies.by_command.get(SYSTEM, {})
     built = text(version, "CompileTime")
     firmware = text(version, "Miner", "BMMiner", "CGMiner")
     return Identity(
@@ -102,16 +109,20 @@ def _describe(replies: Replies) -> Identity:
     )
 
 
+def _details(replies: Replies) -> Details:
+    return Details(pools=cgminer_pools(replies), errors=faults(replies))
+
+
 FAMILY = Family(
     name="antminer",
     fast=("stats", "summary"),
     idle=(CONF,),
-    about=(_SYSTEM,),
-    slow=("pools",),
+    about=(SYSTEM,),
+    slow=("pools", WEB_SUMMARY),
     recognises=lambda version: "antminer" in text(version, "Type").lower(),
     read=read,
     describe=_describe,
-    details=of_pools,
+    details=_details,
     link=lambda rig: Direct(rig, DEFAULT_LOGIN),
     hands=AntminerHands,
 )

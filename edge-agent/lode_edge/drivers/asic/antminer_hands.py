@@ -14,7 +14,7 @@ from lode_edge.drivers.acting import Abilities, Posture
 from lode_edge.drivers.asic import client
 from lode_edge.drivers.asic.hands import Rig
 from lode_edge.drivers.asic.pages import Pages, Settings, plain, whole
-from lode_edge.drivers.asic.reply import as_number, decode, hashrate_ths, rows
+from lode_edge.drivers.asic.reply import Replies, as_number, decode, hashrate_ths, rows, text
 from lode_edge.drivers.asic.steps import Step, Stepwise, needed, pool_text, restart
 from lode_edge.drivers.driver import Login
 from lode_edge.errors import BadAnswer, NotNow, Unreachable
@@ -22,6 +22,8 @@ from lode_wire import orders
 
 DEFAULT_LOGIN = Login(username="root", password="root")  # noqa: S106 -- the vendor's own
 CONF = "/cgi-bin/get_miner_conf.cgi"
+SYSTEM = "/cgi-bin/get_system_info.cgi"
+WEB_SUMMARY = "/cgi-bin/summary.cgi"  # no `summary` of work: the rig's verdict on itself
 MODE_KEYS = ("bitmain-work-mode", "miner-mode")
 _SET = "/cgi-bin/set_miner_conf.cgi"
 _BLINK = "/cgi-bin/blink.cgi"
@@ -43,7 +45,7 @@ class AntminerHands(Stepwise):
     def __init__(self, rig: Rig) -> None:
         super().__init__(f"{rig.host}:{rig.port}")
         self._rig = rig
-        self._pages = Pages(rig, DEFAULT_LOGIN)
+        self.pages = Pages(rig, DEFAULT_LOGIN)
         self._woken_mode = _NORMAL  # what it ran in when it was put to sleep
 
     async def abilities(self) -> Abilities:
@@ -56,7 +58,7 @@ class AntminerHands(Stepwise):
     async def posture(self) -> Posture:
         """Read the settings back; while the mining program restarts, its sleep is not known."""
         settings = await self._settings()
-        blinks = whole(await self._pages.get(_BLINKS), self._pages.place(_BLINKS))
+        blinks = whole(await self.pages.get(_BLINKS), self.pages.place(_BLINKS))
         light = plain(blinks, "blink")
         mode = mode_of(settings)
         is_fixed = plain(settings, "bitmain-fan-ctrl") is True
@@ -131,16 +133,16 @@ class AntminerHands(Stepwise):
         return [Step(change, lambda: self._write(settings, changed))]
 
     async def _light(self, is_on: bool) -> Sequence[Step]:
-        page = await self._pages.get(_BLINKS)
-        before = plain(whole(page, self._pages.place(_BLINKS)), "blink")
+        page = await self.pages.get(_BLINKS)
+        before = plain(whole(page, self.pages.place(_BLINKS)), "blink")
         said = {"blink": "true" if is_on else "false"}
         return needed("blink", before, is_on, lambda: self._tell(_BLINK, said))
 
     async def _settings(self) -> Settings:
         """Read the settings; without a pool they are not taken for whole."""
-        settings = whole(await self._pages.get(CONF), self._pages.place(CONF))
+        settings = whole(await self.pages.get(CONF), self.pages.place(CONF))
         if not _pools_of(settings):
-            place = self._pages.place(CONF)
+            place = self.pages.place(CONF)
             raise BadAnswer(f"{place}: its settings came without a pool; nothing was written")
         return settings
 
@@ -155,29 +157,41 @@ class AntminerHands(Stepwise):
         return await self._tell(_SET, told)
 
     async def _tell(self, path: str, told: Mapping[str, object]) -> str:
-        response = await self._pages.request("POST", path, msgspec.json.encode(told))
-        place = self._pages.place(path)
+        response = await self.pages.request("POST", path, msgspec.json.encode(told))
+        place = self.pages.place(path)
         return _agreed(response.good(place), place)
 
     async def _reboot(self) -> str:
-        place = self._pages.place(_REBOOT)
-        said = (await self._pages.request("POST", _REBOOT)).good(place)
+        place = self.pages.place(_REBOOT)
+        said = (await self.pages.request("POST", _REBOOT)).good(place)
         return _agreed(said, place) if said.lstrip().startswith(b"{") else "rebooting"
 
-    async def _is_asleep(self, mode: str | None) -> bool | None:
-        """Believe in sleep only when the mining program runs, and does not hash."""
+    async def rates(self) -> list[float]:
+        """Read the rates that the mining program tells; none while it does not run."""
         rig = self._rig
         try:
             data = await client.ask(rig.host, rig.port, "stats", deadline=rig.deadline())
             stats = rows(decode(data, self.place).body, "STATS")
         except (Unreachable, BadAnswer):
-            return None
-        rates = [rate for row in stats if (rate := hashrate_ths(row)) is not None]
+            return []
+        return [rate for row in stats if (rate := hashrate_ths(row)) is not None]
+
+    async def _is_asleep(self, mode: str | None) -> bool | None:
+        """Believe in sleep only when the mining program runs, and does not hash."""
+        rates = await self.rates()
         if mode is None or not rates:
             return None
         if mode != _ASLEEP:
             return False
         return None if max(rates) > 0 else True
+
+
+def faults(replies: Replies) -> list[str] | None:
+    """Name what the page with the rig's own verdict calls bad; None when it did not come."""
+    if WEB_SUMMARY not in replies.by_command:
+        return None
+    verdicts = rows(replies.row(WEB_SUMMARY, "SUMMARY"), "status")
+    return [text(one, "type") for one in verdicts if text(one, "status") not in ("", "s")]
 
 
 def mode_of(settings: Settings) -> str | None:

@@ -34,10 +34,7 @@ class Orders:
             parameter=",".join(parameters),
             deadline=self._rig.deadline(),
         )
-        try:
-            reply = msgspec.json.decode(data.rstrip(b"\x00\r\n\t "), type=dict[str, object])
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            raise BadAnswer(f"{place}: its answer did not come whole") from error
+        reply = strict(data, place)
         check(reply, place)
         return reply
 
@@ -49,3 +46,15 @@ class Orders:
         """
         status = rows(await self.ask(command, *parameters), "STATUS")
         return text(status[0], "Msg") if status else ""
+
+
+def strict(data: bytes, place: str) -> Row:
+    """Decode a reply that is not to be mended, because settings depend on it.
+
+    Raises:
+        BadAnswer: it is no JSON object, or was cut.
+    """
+    try:
+        return msgspec.json.decode(data.rstrip(b"\x00\r\n\t "), type=dict[str, object])
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise BadAnswer(f"{place}: its answer did not come whole") from error

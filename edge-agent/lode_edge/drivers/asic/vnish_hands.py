@@ -10,6 +10,7 @@ import msgspec
 
 from lode_edge.drivers.acting import Abilities, Posture
 from lode_edge.drivers.asic.hands import Rig
+from lode_edge.drivers.asic.orders4028 import strict
 from lode_edge.drivers.asic.reply import Row, as_number, text
 from lode_edge.drivers.asic.steps import Step, Stepwise, needed, pool_text, restart
 from lode_edge.drivers.asic.vnish_pages import Unlocked
@@ -122,7 +123,7 @@ class VnishHands(Stepwise):
 
     async def _save(self, part: Mapping[str, object]) -> str:
         """Send a part of the settings; where it says that it must, mining restarts with them."""
-        said = _decoded(await self._pages.post("/settings", {"miner": part}), self.place)
+        said = strict(await self._pages.post("/settings", {"miner": part}), self.place)
         if said.get("restart_required") is True and _is_asleep(await self._row("/status")) is False:
             await self._told("/mining/restart")
             return "saved; mining restarts"
@@ -130,7 +131,7 @@ class VnishHands(Stepwise):
 
     async def _light(self, *, is_on: bool) -> str:
         said = await self._pages.post("/find-miner", {"on": is_on})
-        if _decoded(said, self.place).get("on") is not is_on:
+        if strict(said, self.place).get("on") is not is_on:
             raise BadAnswer(f"{self.place}: fault_light: it says that its light is not so")
         return "done"
 
@@ -154,14 +155,7 @@ class VnishHands(Stepwise):
         }
 
     async def _row(self, path: str) -> Row:
-        return _decoded(await self._pages.get(path), self._pages.place(path))
-
-
-def _decoded(data: bytes, place: str) -> Row:
-    try:
-        return msgspec.json.decode(data, type=dict[str, object])
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise BadAnswer(f"{place}: its answer did not come whole") from error
+        return strict(await self._pages.get(path), self._pages.place(path))
 
 
 def _miner(settings: Row) -> Row:

@@ -15,6 +15,7 @@ from lode_sim.vendors.recorded import Vendor
 
 VENDORS: dict[str, Vendor] = {
     "antminer": antminer.VENDOR,
+    "antminer-web": antminer.WEB_VENDOR,
     "avalon-1246": avalon.VENDOR_1246,
     "avalon-q": avalon.VENDOR_Q,
     "bitaxe": bitaxe.VENDOR,

@@ -1,5 +1,7 @@
 """Antminer S19 Pro with the maker's own firmware; it says nothing about power or inlet air."""
 
+import dataclasses
+
 from lode_sim.rig import Board, Rig, Snapshot
 from lode_sim.vendors import antminer_web
 from lode_sim.vendors.recorded import Reply, Row, Vendor, load, refuse, unchanged
@@ -114,3 +116,5 @@ VENDOR = Vendor(
     refuse=refuse,
     web=antminer_web.page,
 )
+# Where the API on 4028 is closed.
+WEB_VENDOR = dataclasses.replace(VENDOR, api=False)

@@ -6,8 +6,8 @@ What is not sent back is lost, as on the rig; a write restarts the mining progra
 import msgspec
 
 from lode_sim.digest import Digest
-from lode_sim.rig import Rig
-from lode_sim.vendors.recorded import Page, Request, load_flat
+from lode_sim.rig import Rig, Snapshot
+from lode_sim.vendors.recorded import Page, Request, Row, load_flat
 from lode_sim.writes import WriteFault
 
 REALM = "antMiner Configuration"
@@ -25,17 +25,81 @@ def page(rig: Rig, request: Request) -> Page:
         return refusal
     name = request.path.removeprefix("/cgi-bin/").removesuffix(".cgi")
     match request.method, name:
-        case "GET", "get_system_info":
-            own = {"macaddr": rig.identity.mac, "serinum": rig.identity.serial}
-            own |= {"hostname": rig.name, "minertype": rig.model.name}
-            return Page(200, {**load_flat("antminer/v2020", "system_info"), **own})
-        case "GET", "get_miner_conf":
-            return Page(200, msgspec.json.encode(conf(rig)))
-        case "GET", "get_blink_status":
-            return Page(200, {"blink": rig.kept.get("blink", False)})
         case "POST", "set_miner_conf" | "blink" | "reboot":
             return _told(rig, name, request)
+        case "GET", "stats" | "summary" | "pools":
+            return _shown(rig, name)
+        case "GET", "get_system_info" | "get_miner_conf" | "get_blink_status":
+            return Page(200, _own(rig, name))
     return Page(404, b"404 - Not Found")
+
+
+def _own(rig: Rig, name: str) -> object:
+    if name == "get_miner_conf":
+        return conf(rig)
+    if name == "get_blink_status":
+        return {"blink": rig.kept.get("blink", False)}
+    own = {"macaddr": rig.identity.mac, "serinum": rig.identity.serial}
+    own |= {"hostname": rig.name, "minertype": rig.model.name}
+    return {**load_flat("antminer/v2020", "system_info"), **own}
+
+
+def _shown(rig: Rig, name: str) -> Page:
+    """Show what the mining program tells the pages; nothing while it restarts."""
+    if rig.is_away:
+        return Page(500, b"socket connect failed")
+    now = rig.snapshot()
+    about = {"STATUS": {"STATUS": "S", "when": now.when, "Msg": name, "api_version": "1.0.0"}}
+    about["INFO"] = {"miner_version": "uart_trans.1.3", "type": rig.model.name}
+    rows = {"stats": _stats, "summary": _verdicts, "pools": _pools}[name](rig, now)
+    return Page(200, {**about, name.upper(): rows})
+
+
+def _stats(rig: Rig, now: Snapshot) -> list[Row]:
+    mode = int(bytes(conf(rig)["bitmain-work-mode"]).strip(b'"'))
+    chains = [
+        {
+            "index": number,
+            "rate_ideal": rig.model.hashrate_ths * 1e3 / rig.model.boards,
+            "rate_real": round(board.hashrate_ths * 1e3, 2),
+            "asic_num": board.chips,
+            "temp_pcb": [round(board.board_temp_c - 12), round(board.board_temp_c)],
+            "temp_chip": [round(board.chip_min_c), round(board.chip_max_c)],
+            "sn": f"SN{number}",
+        }
+        for number, board in enumerate(now.boards)
+    ]
+    return [
+        {
+            "elapsed": now.elapsed_s,
+            "rate_5s": round(now.hashrate_ths * 1e3, 2),
+            "rate_30m": round(now.average_ths * 1e3, 2),
+            "rate_ideal": rig.model.hashrate_ths * 1e3,
+            "rate_unit": "GH/s",
+            "chain_num": len(chains),
+            "fan_num": len(now.fans_rpm),
+            "fan": list(now.fans_rpm),
+            "miner-mode": mode,
+            "chain": chains,
+        }
+    ]
+
+
+def _verdicts(_rig: Rig, now: Snapshot) -> list[Row]:
+    fans = "s" if all(now.fans_rpm) else "e"
+    states = {"rate": "s", "network": "s", "fans": fans, "temp": "s"}
+    return [{"status": [{"type": t, "status": s, "code": 0} for t, s in states.items()]}]
+
+
+def _pools(rig: Rig, now: Snapshot) -> list[Row]:
+    kept = msgspec.json.decode(conf(rig)["pools"], type=list[Row])
+    shown: list[Row] = [
+        {"index": n, "url": pool["url"], "user": pool["user"], "status": "Alive"}
+        | {"accepted": 0, "rejected": 0}
+        for n, pool in enumerate(kept)
+    ]
+    shown[0] |= {"accepted": now.accepted, "rejected": now.rejected}
+    return shown
 
 
 def conf(rig: Rig) -> Conf:
