@@ -21,6 +21,7 @@ from lode_wire.records import Quality
 GOLDEN = Path(__file__).resolve().parents[2] / "golden"
 CASES = {
     "antminer": "s19pro_recorded",
+    "antminer_web": "s21_documented",
     "luxos": "s19kpro_recorded",
     "vnish": "s19_documented",
     "whatsminer": "m50_recorded",

@@ -10,6 +10,7 @@ import msgspec
 
 from lode_edge.drivers.asic import (
     antminer,
+    antminer_web,
     avalon,
     bitaxe,
     braiins,
@@ -37,6 +38,7 @@ FAMILIES: tuple[Family, ...] = (
     whatsminer.FAMILY,
     avalon.FAMILY,
     antminer.FAMILY,
+    antminer_web.FAMILY,
     epic.FAMILY,
     bitaxe.FAMILY,
 )
