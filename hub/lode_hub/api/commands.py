@@ -21,7 +21,7 @@ from lode_hub.queries.command_nouns import (
     CommandStage,
     ControlsRow,
     CurtailmentRow,
-    StrangeCommandRow,
+    UnorderedRow,
 )
 from lode_wire.orders import AnyIntent, Terms
 
@@ -165,8 +165,12 @@ def _add_reads(router: APIRouter, queries: Queries) -> None:
         )
 
     @router.get("/commands/strange", summary="What agents were sent and the hub does not know")
-    async def strange(limit: Limit = 100) -> list[StrangeCommandRow]:
+    async def strange(limit: Limit = 100) -> list[UnorderedRow]:
         return await queries.commands.strange(limit)
+
+    @router.get("/commands/local", summary="What sites began by themselves")
+    async def local(limit: Limit = 100) -> list[UnorderedRow]:
+        return await queries.commands.local(limit)
 
     @router.get(
         "/commands/{command_id}", summary="One command: devices, steps, proof", responses=_NOT_FOUND

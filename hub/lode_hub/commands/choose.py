@@ -133,7 +133,7 @@ def _unable(rig: Candidate) -> tuple[SkipReason, str] | None:
     is_spent = rig.starts_left is not None and rig.starts_left <= 0
     obstacles: tuple[tuple[bool, SkipReason, str], ...] = (
         (rig.offers is None, "controls unknown", ""),
-        (bool(rig.blocked), "blocked", rig.blocked or ""),
+        ("sleep" not in offers and bool(rig.blocked), "blocked", rig.blocked or ""),
         ("sleep" not in offers, "does not offer it", f"offers {', '.join(offers) or 'nothing'}"),
         (rig.lease is not None, "held by another lease", rig.lease or ""),
         (rig.state in _ASLEEP, "already asleep", rig.state),

@@ -12,6 +12,7 @@ import msgspec
 from lode_hub.access import Access, Right
 from lode_hub.access import Person as Member
 from lode_hub.commands import orders as rules
+from lode_hub.commands import truth
 from lode_hub.commands.make import Sited, Wanted, make, sited
 from lode_hub.errors import (
     ConflictError,
@@ -73,9 +74,7 @@ class Desk:
         valid_s: float | None = None,
         request: str = "",
     ) -> str:
-        """Order something of one device, or of an agent's whole site; give the command's id.
-
-        What needs two people is proposed, and sent once another has approved it.
+        """Order something of a device, or propose what needs two people; give the command's id.
 
         Args:
             person: who orders it.
@@ -129,10 +128,10 @@ class Desk:
             ConflictError: it holds nothing, or no more.
         """
         held = await self._known(command_id)
-        if held.stage in {"proposed", "declined", "released", "refused", "failed", "expired"}:
-            raise ConflictError(f"command {command_id}: it is {held.stage}, and holds nothing")
         if held.action != "curtail" and held.action not in {w.action for w in orders.WISHES}:
             raise ConflictError(f"command {command_id}: {held.action} holds nothing to release")
+        if truth.is_over(held.stage, held.action):
+            raise ConflictError(f"command {command_id}: it is {held.stage}, and holds nothing")
         release = orders.Release(lease=command_id)
         return await self.order(person, release, agent=held.agent, request=request)
 

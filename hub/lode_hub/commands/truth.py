@@ -24,8 +24,10 @@ OUT_OF_ORDER = "out-of-order"
 
 
 def is_over(stage: str, action: str) -> bool:
-    """Tell whether nothing more is to come."""
-    return stage in FINAL or (stage == "effective" and action not in HOLDING)
+    """Tell whether nothing more is to come; what holds is tried again after it has failed."""
+    if action in HOLDING:
+        return stage in FINAL - {"failed"}
+    return stage in FINAL or stage == "effective"
 
 
 def code_of(reason: str) -> str:

@@ -128,8 +128,8 @@ class CommandDetail:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class StrangeCommandRow:
-    """A command that an agent tells of and this database does not know: forged, or forgotten."""
+class UnorderedRow:
+    """A state that an agent tells of what was not ordered here."""
 
     command_id: str
     agent: str

@@ -16,8 +16,8 @@ from lode_hub.queries.command_nouns import (
     CurtailmentRow,
     FeederSum,
     SkippedRig,
-    StrangeCommandRow,
     TakenRig,
+    UnorderedRow,
 )
 from lode_hub.store import Store, commands_curtail, queries_commands
 from lode_hub.store.asking import asking
@@ -95,11 +95,18 @@ class CommandQueries:
             approvals=[ApprovalRow(**approval) for approval in approvals],
         )
 
-    async def strange(self, limit: int = 100) -> list[StrangeCommandRow]:
-        """Give states of commands that this database does not know, newest first."""
+    async def strange(self, limit: int = 100) -> list[UnorderedRow]:
+        """Give states of commands that are not of this database: forged, or forgotten."""
+        return await self._unordered(limit, is_local=False)
+
+    async def local(self, limit: int = 100) -> list[UnorderedRow]:
+        """Give states of what the sites began by themselves: local rules, and stops there."""
+        return await self._unordered(limit, is_local=True)
+
+    async def _unordered(self, limit: int, *, is_local: bool) -> list[UnorderedRow]:
         async with asking(self._store) as conn:
-            rows = await queries_commands.strange(conn, limit)
-        return [StrangeCommandRow(**row) for row in rows]
+            rows = await queries_commands.strange(conn, limit, is_local=is_local)
+        return [UnorderedRow(**row) for row in rows]
 
     async def controls(self, device_id: int) -> ControlsRow | None:
         """Give what can be asked of a device; None when its agent has not said."""

@@ -15,7 +15,7 @@ HOLDERS = """
         select distinct on (cd.device_id) cd.device_id, c.id as lease
         from command c join command_device cd on cd.command_id = c.id
         where c.ended_at is null and c.stage <> 'proposed' and cd.device_id is not null
-            and (cd.stage is null or cd.stage not in ('released', 'refused', 'failed', 'expired'))
+            and (cd.stage is null or cd.stage not in ('released', 'refused', 'expired'))
             and c.action in ('sleep', 'wake', 'power_limit', 'power_mode', 'preset', 'fan_speed',
                 'outlet', 'curtail')
         order by cd.device_id, c.number desc

@@ -116,8 +116,8 @@ async def approvals(conn: Connection, command_id: str) -> list[Row]:
     )
 
 
-async def strange(conn: Connection, limit: int) -> list[Row]:
-    """List the newest states of commands that this database does not know."""
+async def strange(conn: Connection, limit: int, *, is_local: bool) -> list[Row]:
+    """List the newest states of what was not ordered here: begun at the site itself, or strange."""
     return await _rows(
         conn,
         f"""
@@ -128,9 +128,10 @@ async def strange(conn: Connection, limit: int) -> list[Row]:
             left join site s on s.id = a.site_id
         where not exists (select 1 from command c where c.id = t.command_id
             and c.agent_id = t.agent_id)
+            and starts_with(t.command_id, 'local:') = %(is_local)s
         order by t.id desc limit %(limit)s
         """,  # noqa: S608 -- of constants
-        {"limit": limit},
+        {"limit": limit, "is_local": is_local},
     )
 
 

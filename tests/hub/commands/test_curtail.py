@@ -38,7 +38,7 @@ def rig(**changes: Any) -> Candidate:
         ({"state": "silent", "age_s": 95.2}, "stale reading", "95 s old"),
         ({"state": "unknown", "age_s": None}, "stale reading", "none yet"),
         ({"offers": None}, "controls unknown", ""),
-        ({"blocked": "write API is off"}, "blocked", "write API is off"),
+        ({"blocked": "write API is off", "offers": ()}, "blocked", "write API is off"),
         ({"offers": ("reboot",)}, "does not offer it", "offers reboot"),
         ({"lease": "c1"}, "held by another lease", "c1"),
         ({"state": "sleeping", "power_w": 20.0}, "already asleep", "sleeping"),
@@ -57,6 +57,11 @@ def test_each_rig_that_is_left_alone_says_why(
     choice = choose(ask, [rig(**changes)], None)
     assert choice.taken == []
     assert [(one.reason, one.detail) for one in choice.skipped] == [(reason, detail)]
+
+
+def test_a_rig_that_offers_sleep_and_not_all_is_taken() -> None:
+    choice = choose(Ask(site="north"), [rig(blocked="no preset has been tuned")], None)
+    assert [one.name for one in choice.taken] == ["rig-1"]
 
 
 def test_the_least_efficient_go_first_and_no_more_than_needed() -> None:

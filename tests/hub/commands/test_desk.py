@@ -67,7 +67,7 @@ async def test_what_a_device_does_not_offer_is_refused_by_name(site: Site) -> No
     rig, ada = await rig_of(site), await site.person()
     agent = await site.mine.agent("north-2")
     silent = await site.rig(agent, "rig-2")
-    blocked = await site.rig(agent, "rig-3", controls={"blocked": "write API is off"})
+    blocked = await site.rig(agent, "rig-3", controls={"blocked": "write API is off", "offers": []})
     order = site.actions.commands.order
     for intent, device, error, words in (
         (orders.FanSpeed(percent=50), rig, ConflictError, "rig-1: does not offer fan_speed"),

@@ -115,6 +115,7 @@ async def test_from_an_order_to_its_proof_whatever_is_lost_or_repeated(hub: Hub)
     assert sequences == sorted(sequences)
 
 
+@pytest.mark.slow
 async def test_what_waited_is_sent_by_the_next_hub_in_order(hub: Hub) -> None:
     rig = await hub.rig()
     order = partial(hub.site.actions.commands.order, hub.ada, device_id=rig, valid_s=3600)
@@ -197,6 +198,7 @@ async def test_who_comes_back_gets_what_waits_at_once(
     assert len(hub.agent.heard) == 2
 
 
+@pytest.mark.slow
 async def test_a_broker_that_restarts_loses_nothing(hub: Hub) -> None:
     async with hub.dispatching():
         rig = await hub.rig()
@@ -206,6 +208,7 @@ async def test_a_broker_that_restarts_loses_nothing(hub: Hub) -> None:
         await hub.comes_to(made, "effective", within_s=40)
 
 
+@pytest.mark.slow
 async def test_of_two_hubs_one_sends_and_after_it_the_other(hub: Hub) -> None:
     rig = await hub.rig()
     order = partial(hub.site.actions.commands.order, hub.ada, device_id=rig)
@@ -221,6 +224,7 @@ async def test_of_two_hubs_one_sends_and_after_it_the_other(hub: Hub) -> None:
     assert len(set(sequences)) == len({command.id for _, command in hub.agent.heard})
 
 
+@pytest.mark.slow
 async def test_a_rotated_key_signs_at_once_and_is_trusted_already(hub: Hub) -> None:
     rig = await hub.rig()
     order = partial(hub.site.actions.commands.order, hub.ada, device_id=rig)

@@ -135,6 +135,7 @@ async def test_one_of_a_single_device_is_the_device(site: Site, agent: Answering
     assert found.command.stage == found.devices[0].stage == "failed"
     assert found.devices[0].changes == [{"key": "bitmain-work-mode", "before": "0", "after": "1"}]
     assert await findings(site) == [("command-failed", f"device:{rig}", True)]
+    assert found.command.is_held  # its agent tries again, until it is released
     rows = await site.mine.run("select body, sealed from command where id = %(id)s", id=made)
     assert rows == [(None, None)]
     again = await site.actions.commands.order(ada, orders.Sleep(), device_id=rig)
@@ -172,6 +173,8 @@ async def test_forged_and_replayed_commands_are_told(site: Site, agent: Answerin
     rules = {(rule, subject.partition(":")[0]) for rule, subject, _ in await findings(site)}
     assert rules == {("journal-refused", "agent")}
     assert (await detail(site, made)).command.stage == "accepted"
+    await agent.say(state("local:hot-1", Stage.EFFECTIVE, target="rig-001", entry=4))
+    assert [row.command_id for row in await site.queries.commands.local()] == ["local:hot-1"]
     strange = await site.queries.commands.strange()
     assert [(row.command_id, row.agent, row.stage) for row in strange] == [
         ("stranger", "north-1", "refused")
