@@ -102,7 +102,8 @@ def _parsed(path: Path, place: str, given: object) -> Login:
 def _read(path: Path) -> dict[str, Any]:
     try:
         _check_way(path.absolute())
-        with path.open("rb") as file:
+        # Not waiting for the other end, should it be a pipe.
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
             _check_file(path, os.fstat(file.fileno()))
             data = file.read(MAX_BYTES + 1)
     except OSError as error:

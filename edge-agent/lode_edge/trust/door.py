@@ -1,11 +1,13 @@
 """Ask the hub's web door something, once, within a deadline."""
 
+import contextlib
 import hashlib
 import hmac
 import http.client
 import ipaddress
 import json
 import re
+import socket
 import ssl
 import time
 from dataclasses import dataclass
@@ -52,8 +54,9 @@ class Door:
             connection.request(
                 "POST", f"{parts.path.rstrip('/')}{_PREFIX}{path}", _json(body), headers
             )
-            answer = connection.getresponse()
-            said = _read(connection, answer, until_s)
+            sock = connection.sock  # the answer takes it away from the connection
+            with contextlib.closing(connection.getresponse()) as answer:
+                said = _read(sock, answer, until_s)
         except (OSError, http.client.HTTPException) as error:
             raise TrustError(
                 f"hub {self.url}: {error}; see whether it runs, whether its address is right, and "
@@ -133,16 +136,13 @@ def _json(body: dict[str, Any]) -> bytes:
     return json.dumps(body).encode()
 
 
-def _read(
-    connection: http.client.HTTPConnection, answer: http.client.HTTPResponse, until_s: float
-) -> bytes:
+def _read(sock: socket.socket, answer: http.client.HTTPResponse, until_s: float) -> bytes:
     said = b""
     while len(said) <= MAX_ANSWER_BYTES:
         left_s = until_s - time.monotonic()
         if left_s <= 0:
             raise TimeoutError(f"no whole answer within {DEADLINE_S:.0f} s")
-        if connection.sock is not None:
-            connection.sock.settimeout(left_s)
+        sock.settimeout(left_s)
         chunk = answer.read1(64 << 10)
         if not chunk:
             return said
