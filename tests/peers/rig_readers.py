@@ -5,6 +5,8 @@
 The clock runs over the reading alone: what a library does to identify a rig is done before.
 """
 
+# ruff: noqa: PLC0415 -- each library is loaded only where it is: they cannot live together
+
 import asyncio
 import json
 import os
