@@ -32,6 +32,7 @@ CASES = {
     "braiins_graphql": "v21_09_stopped",
     "epic": "s19xp_recorded",
     "bitaxe": "supra_recorded",
+    "foreign": "auradine_read",
 }
 ODD = [None, True, "", "x", "0", "-1", "nan", "9e999", "1-2-x-", "Work: In ", [], {}, [[]], [None]]
 ODD += [0, -1, 1e308, -1e308, 2**70, 255, 65535, 4294967295, {"STATUS": 1}, [{"Msg": {}}], "A[1]"]
@@ -128,6 +129,8 @@ def test_a_family_knows_its_own_rig_and_no_other(family):
     for name in CASES:
         by_command = replies_of(name)
         first = "braiins" if name == "braiins_graphql" else name  # asked for GraphQL only after
+        if name == "foreign":
+            by_command = {"version": {"VERSION": [{"GCMiner": "2.2.4"}]}}
         assert recognise(Replies(by_command)).name == first
     assert (
         recognise(Replies({"version": {"VERSION": [{"CGMiner": "4.9.0", "API": "3.1"}]}})) is None

@@ -15,6 +15,7 @@ from lode_edge.drivers.asic import (
     bitaxe,
     braiins,
     epic,
+    foreign,
     luxos,
     vnish,
     whatsminer,
@@ -41,6 +42,7 @@ FAMILIES: tuple[Family, ...] = (
     antminer_web.FAMILY,
     epic.FAMILY,
     bitaxe.FAMILY,
+    foreign.FAMILY,  # last: its marks are the weakest
 )
 
 
@@ -77,7 +79,13 @@ class Door:
 DOORS: tuple[Door, ...] = (
     Door(("version", "get_version", "devdetails"), Direct),
     Door(
-        ("/api/v1/info", "/api/v1/version", "/api/system/info", "/cgi-bin/get_system_info.cgi"),
+        (
+            "/api/v1/info",
+            "/api/v1/version",
+            "/api/system/info",
+            "/api/v1/system",
+            "/cgi-bin/get_system_info.cgi",
+        ),
         _web,
     ),
     Door((epic.CAPABILITIES,), _web_on_api),
