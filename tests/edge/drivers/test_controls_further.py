@@ -55,6 +55,14 @@ async def test_a_token_that_the_rig_forgot_is_asked_for_anew(tmp_path):
         assert it.rig.writes.done == 2
 
 
+async def test_a_salt_that_changed_makes_a_new_key(tmp_path):
+    async with bench(WHATSMINER, tmp_path) as it:
+        await tried(it, LIGHTS[0])
+        it.rig.kept |= {"salt": "newsalt1", "tokens": []}
+        assert isinstance(await tried(it, LIGHTS[1]), Deed)
+        assert it.rig.writes.done == 2
+
+
 async def test_a_token_is_not_used_to_its_last_second(tmp_path, monkeypatch):
     monkeypatch.setattr(whatsminer_hands, "TOKEN_S", 0.0)
     async with bench(WHATSMINER, tmp_path) as it:

@@ -129,10 +129,10 @@ class Version2(Stepwise):
         return lambda: self._write({"cmd": command, **(told or {})})
 
     async def _write(self, order: Row) -> str:
-        """Send an order; one that was refused for its token only is sent again with a new one."""
+        """Send an order; one refused for its token or its key only is sent again with new ones."""
         was_kept = self._token is not None
         answer = await self._send(order, await self._get_token())
-        if number(answer, "Code") == _BAD_TOKEN and was_kept:
+        if number(answer, "Code") in {_BAD_TOKEN, _NO_JSON} and was_kept:
             self._token = None
             answer = await self._send(order, await self._get_token())
         place = f"{self.place} {order['cmd']}"
