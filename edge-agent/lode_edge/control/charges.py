@@ -36,19 +36,18 @@ class Charges:
         self._feeders: dict[int, str] = {}
         self._site_w: tuple[float, float] | None = None  # the last sum, and when it was made
 
-    def refusal(self, feeder: str, change_w: float, now_s: float, *, is_start: bool) -> str:
-        """Say why a change has to wait; empty when it may be sent."""
+    def holds_up(self, feeder: str, change_w: float, now_s: float, is_start: bool) -> bool:
+        """Tell whether a change has to wait."""
         for name in dict.fromkeys((feeder, SITE)):
             ramps = self._lines[name]
-            where = f"feeder {name}" if name else "the site"
             if not ramps.way(change_w).admits(abs(change_w), now_s):
-                return f"the ramp of {where}"
+                return True
             if change_w > 0 and not self._bears(name, change_w, now_s):
-                return f"the limit of {where}"
+                return True
             spacing_s, started_s = ramps.line.start_spacing_s, ramps.started_s
             if is_start and started_s is not None and now_s - started_s < spacing_s:
-                return f"the start before it at {where}"
-        return ""
+                return True
+        return False
 
     def charge(self, course: int, feeder: str, change_w: float, now_s: float) -> None:
         """Count a change before it is sent."""

@@ -11,13 +11,14 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from lode_edge.clock import SYSTEM, Clock
 from lode_edge.control import errands
-from lode_edge.control.book import Book, Named
+from lode_edge.control.book import Book, Named, own_id
 from lode_edge.control.envelope import Envelope
 from lode_edge.control.errands import Answer, Errand
 from lode_edge.control.gate import Gate, Refused
@@ -35,6 +36,7 @@ from lode_edge.control.telling import Spooled, Telling
 from lode_edge.control.wholes import Wholes
 from lode_edge.control.wishes import ruling
 from lode_edge.drivers.driver import Facts
+from lode_wire.orders import Sleep
 from lode_wire.records import Record, Stage
 
 AT_ONCE, AT_ONCE_STOPPED = 64, 256  # devices that something is under way with
@@ -70,11 +72,6 @@ class Control:
         heard: Callable[[], Heard] = Heard,
         clock: Clock = SYSTEM,
     ) -> None:
-        """Open the store and take up what was under way.
-
-        Raises:
-            StoreError: the store cannot be used.
-        """
         self._place, self._spool = place, spool
         self._now = Now(clock, heard)
         self.site = Site(devices, place.envelope)
@@ -86,7 +83,9 @@ class Control:
         self._loop: asyncio.AbstractEventLoop | None = None
         self.offers = Offers(self.site, place.blocked)
         self._strangers: deque[float] = deque(maxlen=_UNKNOWN_PER_MIN)
-        self._open()
+        self._store: Store | None = None
+        self._trouble = ""
+        self._look_s = 0.0  # when the whole site is looked at again
 
     def take(self, payload: bytes) -> None:
         """Take a command as it came."""
@@ -116,40 +115,38 @@ class Control:
             for task in self._running:
                 task.cancel()
             await asyncio.gather(*self._running, return_exceptions=True)
-            self.close()
+            self._close()
 
-    def close(self) -> None:
-        """Let go of the store."""
-        self._store.close()
-
-    async def step(self) -> None:
+    async def _step(self) -> None:
         """Take in all that has happened, decide, keep it, and send.
 
         Raises:
-            StoreError: the disk took nothing; nothing was sent but what puts rigs to sleep.
+            StoreError: the disk takes nothing; nothing was sent.
         """
-        self._store.begin()
+        store = self._store = self._store or self._opened()
+        store.begin()
         self._telling.take_in()
         while self._answers:
             self._take_answer(self._answers.popleft())
         while self._inbox:
             self._take_command(self._inbox.popleft())
+            self._look_s = 0.0  # what it wishes is looked at now
         due = self._decide()
-        if self._store.is_changed:
-            await asyncio.to_thread(self._store.commit)
+        if store.is_changed:
+            await asyncio.to_thread(store.commit)
         else:
-            self._store.commit()
+            store.commit()
         self._send(due)
         self._telling.send(self._stir)
         news = self.offers.news(self._book, self._now.wall_ms, self._now.s)
         if news:
             self._spool.put(news)
 
-    def _open(self) -> None:
+    def _opened(self) -> Store:
+        """Open the store and take up what was under way."""
         place = self._place
-        self._store = Store(place.directory, place.agent, self._now.ms)
-        self._store.begin()
-        self._book = Book(self._store, self._now)
+        store = Store(place.directory, place.agent, self._now.ms)
+        self._book = Book(store, self._now)
         self._gate = Gate(place.agent, place.keys, self._book, self._now)
         self._orders = Orders(
             self._book, self.site, self._stop_file, self._now, blocked=place.blocked
@@ -158,22 +155,41 @@ class Control:
         self._rules = Rules(self._book, self.site, self._reconciler.stages.charges, self._now)
         self._wholes = Wholes(self._book, self.site, self._now)
         self._tasks = Tasks(self._book, self.site, self._now)
-        self._telling = Telling(self._store.journal, self._spool.announce)
-        if self._store.was_broken:
-            words = (
-                f"the store broke and began anew: {self._store.was_broken}; nothing is woken today"
-            )
-            self._book.note(Named("local:store"), Stage.FAILED, words)
-        self._store.commit()
+        self._telling = Telling(store.journal, self._spool.announce)
+        if store.was_broken:
+            store.begin()
+            words = f"the store broke and began anew, and wakes nothing today: {store.was_broken}"
+            self._book.note(Named(own_id("store")), Stage.FAILED, words)
+        return store
+
+    def _close(self) -> None:
+        if self._store is not None:
+            self._store.close()
+        self._store = None
 
     async def _step_safely(self) -> None:
         try:
-            await self.step()
+            await self._step()
         except StoreError as error:
-            log.warning("control keeps nothing and sends nothing", reason=str(error))
-            self._store.close()
-            with contextlib.suppress(StoreError):
-                self._open()
+            if str(error) != self._trouble:
+                log.warning("control keeps nothing and sends nothing", reason=str(error))
+            self._trouble = str(error)
+            self._close()
+            self._stop_without_store()
+        else:
+            self._trouble = ""
+
+    def _stop_without_store(self) -> None:
+        """Put rigs to sleep although it cannot be written down: a stop waits for no disk."""
+        if self._place.blocked or self._stop_file.read() is None:
+            return
+        places = AT_ONCE_STOPPED - len(self._running)
+        awake = [
+            device
+            for device in self.site.devices.values()
+            if device.is_rig and not device.is_busy and device.is_asleep(self._now.s) is not True
+        ]
+        self._send([Errand(device, Sleep()) for device in awake if device.hands][:places])
 
     def _decide(self) -> Sequence[Errand]:
         """Give what is to be sent; an agent that only reads asks questions and no more."""
@@ -187,27 +203,37 @@ class Control:
         return [*due, *(Errand(device, kind="offers") for device in asked)]
 
     def _wished(self, stop: Stop | None, places: int) -> list[Errand]:
+        """Give what courses need: of all now and then, in between of those that are under way."""
+        if self._now.s >= self._look_s:
+            self._look_s = self._now.s + self._place.interval_s
+            self._look_at_site(stop)
+        return list(self._reconciler.step(places))
+
+    def _look_at_site(self, stop: Stop | None) -> None:
         self._wholes.end_what_is_over()
         self._wholes.follow_stop(stop)
         self._rules.look()
         book, now = self._book, self._now
         rules = ruling(book.leases.all.values(), book.plan, now.ms, self.site.expected_w)
-        due = list(self._reconciler.step(rules, places))
+        self._reconciler.follow(rules)
         self._wholes.tell()
-        return due
 
     def _send(self, due: Sequence[Errand]) -> None:
         for errand in due:
             task = asyncio.create_task(self._run(errand))
             self._running.add(task)
-            task.add_done_callback(self._running.discard)
             if errand.device is not None:
-                errand.device.task = task
+                errand.device.is_busy = True
 
     async def _run(self, errand: Errand) -> None:
-        answer = await errands.run(errand, self._place.images, lambda: self._now.s)
-        self._answers.append(answer)
-        self._stirred.set()
+        try:
+            self._answers.append(await errands.run(errand, self._place.images, lambda: self._now.s))
+        finally:
+            # Not by a callback: the next step may come before it, and would find all places taken.
+            if errand.device is not None:
+                errand.device.is_busy = False
+            self._running.discard(cast("asyncio.Task[None]", asyncio.current_task()))
+            self._stirred.set()
 
     def _take_answer(self, answer: Answer) -> None:
         device = answer.errand.device
@@ -222,7 +248,7 @@ class Control:
         try:
             found = self._gate.opened(payload)
             if isinstance(found, Entry):
-                self._store.journal.tell_again(found)
+                self._book.store.journal.tell_again(found)
                 return
             command, order = found
             try:

@@ -34,21 +34,27 @@ class Shown(NamedTuple):
     after_w: float | None = None
 
 
-def reads_back(wish: Wish, device: Device, now_s: float, since_s: float) -> bool | None:
-    """Tell whether a wish holds by what the device said after `since_s`; None: it did not say."""
+def reads_back(
+    wish: Wish, device: Device, now_s: float, since_s: float, *, is_exact: bool = False
+) -> bool | None:
+    """Tell whether a wish holds by what the device said after `since_s`; None: it did not say.
+
+    A power limit may read back as the next step that the firmware knows, unless `is_exact`.
+    """
     said = device.posture if device.posture_s >= since_s else None
     if isinstance(wish, Sleep | Wake):
         if max(device.posture_s, device.reading_s) < since_s:
             return None
         is_asleep = device.is_asleep(now_s)
         return None if is_asleep is None else is_asleep == isinstance(wish, Sleep)
-    return None if said is None else _is_set(wish, said)
+    return None if said is None else _is_set(wish, said, 0.0 if is_exact else _LOWER_SHARE)
 
 
-def _is_set(wish: Wish, said: Posture) -> bool | None:
+def _is_set(wish: Wish, said: Posture, lower_share: float) -> bool | None:
     match wish:
         case PowerLimit(power_w=power_w):
-            return None if said.power_limit_w is None else _is_near(said.power_limit_w, power_w)
+            said_w = said.power_limit_w
+            return None if said_w is None else _is_near(said_w, power_w, lower_share)
         case PowerMode(mode=mode):
             return None if said.mode is None else said.mode == mode
         case Preset(name=name):
@@ -61,9 +67,9 @@ def _is_set(wish: Wish, said: Posture) -> bool | None:
     return None
 
 
-def _is_near(said_w: float, wished_w: float) -> bool:
-    above_w = max(_LIMIT_W, wished_w * _LIMIT_SHARE)
-    return wished_w * (1 - _LOWER_SHARE) <= said_w <= wished_w + above_w
+def _is_near(said_w: float, wished_w: float, lower_share: float) -> bool:
+    near_w = max(_LIMIT_W, wished_w * _LIMIT_SHARE)
+    return wished_w * (1 - lower_share) - near_w <= said_w <= wished_w + near_w
 
 
 def needs_power(wish: Wish) -> bool:

@@ -12,6 +12,7 @@ import msgspec
 from lode_edge.control import proof
 from lode_edge.control.allowed import wish_refusal
 from lode_edge.control.book import Baseline, Book, Course, Turned, shelved
+from lode_edge.control.envelope import Model
 from lode_edge.control.errands import Answer, Errand
 from lode_edge.control.now import Now
 from lode_edge.control.proof import Shown
@@ -36,6 +37,7 @@ _DOWN_S, _UP_S = 180.0, 900.0  # for power to show it
 _LOOK_MOST_S = 15.0  # between two looks at what is not proved yet
 _METER_S = 10.0  # for which a feeder's meter is waited for before the rig itself is believed
 _MODES = ("low", "normal", "high")
+_OPEN = (Stage.ACCEPTED, Stage.SENT, Stage.ACKNOWLEDGED, Stage.DRIFTED)
 _TO_SEND = (Stage.ACCEPTED, Stage.SENT, Stage.DRIFTED, Stage.FAILED)
 
 
@@ -47,15 +49,24 @@ class Reconciler:
         self.stages = Stages(book, site, now)
         self._errands: list[Errand] = []
         self._taken: set[str] = set()  # devices that one of the errands is for
+        self._queues: set[tuple[str, bool]] = set()  # feeders, and which way somebody waits there
         self._places = 0
+        self._open: list[str] = []  # courses that something is due for, in their order
 
-    def step(self, ruling: Mapping[Key, Held], places: int) -> Sequence[Errand]:
-        """Look at every course once; give what is to be done after the commit."""
+    def follow(self, ruling: Mapping[Key, Held]) -> None:
+        """Have the courses that are ruled, and every one of them looked at in the next step."""
         self.stages.courses.follow(ruling)
         self.stages.keep_house()
-        self._errands, self._taken = [], set()
+        courses = sorted(self._book.courses.all.values(), key=_order)
+        self._open = [shelved(course.key) for course in courses]
+
+    def step(self, places: int) -> Sequence[Errand]:
+        """Look at every course that is open; give what is to be done after the commit."""
+        self._errands, self._taken, self._queues = [], set(), set()
         self._places = places
-        for course in sorted(self._book.courses.all.values(), key=_order):
+        courses = [c for key in self._open if (c := self._book.courses.get(key)) is not None]
+        self._open = [shelved(c.key) for c in courses if c.stage in _OPEN]
+        for course in courses:
             device = self._site.devices.get(course.device)
             if device is None or course.is_over or device.is_busy or device.name in self._taken:
                 continue
@@ -65,7 +76,11 @@ class Reconciler:
     def answered(self, answer: Answer) -> None:
         """Take in what came of an order."""
         course = self._book.courses.get(answer.errand.id)
-        if answer.deed is None or course is None or course.wish != answer.errand.intent:
+        if answer.errand.kind == "look":
+            if isinstance(answer.deed, DriverError) and course and course.stage in _TO_SEND:
+                self.stages.not_read(course, answer.deed)
+            return
+        if course is None or course.wish != answer.errand.intent:
             return
         if isinstance(answer.deed, DriverError):
             self.stages.went_wrong(course, answer.deed)
@@ -84,19 +99,22 @@ class Reconciler:
 
     def _begin(self, course: Course, device: Device, pulse: Pulse) -> None:
         now_s = self._now.s
+        if self._places <= 0:
+            return
         is_urgent = course.origin in ("stop", "local") and isinstance(course.wish, Sleep)
         refused = wish_refusal(self._site, device, course.wish)
         if refused and not course.is_restore:
             self.stages.failed(course, refused)
         elif not is_urgent and now_s - device.posture_s > KNOWN_S:
-            self._look(device, pulse)
-        elif proof.reads_back(course.wish, device, now_s, now_s - KNOWN_S):
+            self._look(course, device, pulse)
+        elif proof.reads_back(course.wish, device, now_s, now_s - KNOWN_S, is_exact=True):
             self.stages.already(course, device)
-        elif self._places > 0:
+        else:
             change_w = self._change_w(course, device)
-            pulse.waits = "" if is_urgent else self._refusal(course, device, change_w)
-            if not pulse.waits:
+            if is_urgent or not self._waits(course, device, change_w):
                 self._send(course, device, change_w)
+            elif now_s - device.posture_s > KNOWN_S / 2:
+                self._look(course, device, pulse)  # so that it is known when its turn comes
 
     def _send(self, course: Course, device: Device, change_w: float) -> None:
         now_s, feeder = self._now.s, self._feeder(course, device)
@@ -131,7 +149,7 @@ class Reconciler:
         if course.is_unproven:
             return
         if now_s - pulse.since_s <= (_UP_S if course.change_w > 0 else _DOWN_S):
-            self._look(device, pulse)
+            self._look(course, device, pulse)
         elif is_set and shown.is_so is None:
             self.stages.unproven(course, device)
         else:
@@ -152,15 +170,15 @@ class Reconciler:
                 pulse.look_s, pulse.look_every_s = self._now.s, LOOK_S
         else:
             pulse.doubt_s, pulse.look_every_s = None, WATCH_S
-        self._look(device, pulse)
+        self._look(course, device, pulse)
 
-    def _look(self, device: Device, pulse: Pulse) -> None:
+    def _look(self, course: Course, device: Device, pulse: Pulse) -> None:
         """Have a device say how it is, when that is due."""
         if self._now.s >= pulse.look_s and self._places > 0:
             pulse.look_s = self._now.s + pulse.look_every_s
             if pulse.look_every_s < _LOOK_MOST_S:
                 pulse.look_every_s *= 1.5
-            self._run(Errand(device, kind="look"))
+            self._run(Errand(device, None, shelved(course.key), "look"))
 
     def _run(self, errand: Errand) -> None:
         self._errands.append(errand)
@@ -206,26 +224,32 @@ class Reconciler:
         )
         self._book.baselines.put(key, kept)
 
-    def _refusal(self, course: Course, device: Device, change_w: float) -> str:
-        """Say why an order has to wait; empty when it may go."""
+    def _waits(self, course: Course, device: Device, change_w: float) -> bool:
+        """Tell whether an order has to wait; who waits for a ramp lets nobody overtake."""
         model = self._site.model(device)
-        if model is None:
-            return "its model is not known yet"
-        turned, is_start = (
-            self._book.turned.get(device.name) or Turned(),
-            isinstance(course.wish, Wake),
-        )
-        if isinstance(course.wish, Sleep) and self._is_within(turned.woken_ms, model.min_up_s):
-            return "its least time awake"
-        if is_start and self._is_within(turned.slept_ms, model.min_down_s):
-            return "its least time asleep"
-        is_new = is_start and not course.is_counted
-        if is_new and self._book.starts_left(device.name, model.starts_per_day) == 0:
-            return "no start is left today"
+        if model is None or self._is_too_early(course, device, model):
+            return True
         if not change_w:
-            return ""
-        feeder = self._feeder(course, device)
-        return self.stages.charges.refusal(feeder, change_w, self._now.s, is_start=is_start)
+            return False
+        feeder, is_start = self._feeder(course, device), isinstance(course.wish, Wake)
+        queue = (feeder, change_w > 0)
+        charges = self.stages.charges
+        if queue in self._queues or charges.holds_up(feeder, change_w, self._now.s, is_start):
+            self._queues.add(queue)
+            return True
+        return False
+
+    def _is_too_early(self, course: Course, device: Device, model: Model) -> bool:
+        """Tell whether a rig has to be left as it is: by its least times, or the day's starts."""
+        turned = self._book.turned.get(device.name) or Turned()
+        if isinstance(course.wish, Sleep):
+            return self._is_within(turned.woken_ms, model.min_up_s)
+        if not isinstance(course.wish, Wake):
+            return False
+        if self._is_within(turned.slept_ms, model.min_down_s):
+            return True
+        left = self._book.starts_left(device.name, model.starts_per_day)
+        return left == 0 and not course.is_counted
 
     def _is_within(self, since_ms: int | None, for_s: float) -> bool:
         return since_ms is not None and 0 <= self._now.ms - since_ms < for_s * 1000

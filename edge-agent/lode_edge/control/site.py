@@ -1,6 +1,5 @@
 """What control knows of the site's devices: who they are, what they offer, how they were last."""
 
-import asyncio
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, cast
@@ -53,17 +52,12 @@ class Device:
         self.reading_s = 0.0
         self.samples: deque[Sample] = deque(maxlen=_SAMPLES)  # of a meter
         self.outlets_w: dict[int, Sample] = {}  # of a PDU
-        self.task: asyncio.Task[None] | None = None  # what is under way with it
+        self.is_busy = False  # something is under way with it; nothing else is begun then
 
     @property
     def is_rig(self) -> bool:
         """Tell whether it hashes."""
         return self.entry.kind == "rig"
-
-    @property
-    def is_busy(self) -> bool:
-        """Tell whether something is under way with it; then nothing else is begun."""
-        return self.task is not None and not self.task.done()
 
     def fresh(self, now_s: float) -> RigReading | None:
         """Give the latest reading, unless it is too old to be relied on."""
@@ -91,6 +85,7 @@ class Site:
     def __init__(self, devices: Iterable[Device], envelope: Envelope) -> None:
         self.devices: Mapping[str, Device] = {device.name: device for device in devices}
         self.envelope = envelope
+        self._models: dict[str, Model | None] = {}
         self._by_number = {device.number: device for device in self.devices.values()}
         self._on_outlet = {d.entry.outlet: d for d in self.devices.values() if d.entry.outlet}
         self.on_feeder: dict[str, list[Device]] = defaultdict(list)
@@ -118,7 +113,10 @@ class Site:
 
     def model(self, device: Device) -> Model | None:
         """Give what the envelope allows a device; None when it says nothing of its model."""
-        return self.envelope.model("" if device.facts is None else device.facts.model)
+        name = "" if device.facts is None else device.facts.model
+        if name not in self._models:
+            self._models[name] = self.envelope.model(name)
+        return self._models[name]
 
     def outlet_w(self, device: Device) -> Sample | None:
         """Give what the device's PDU measured at its outlet; None where there is none."""

@@ -37,7 +37,6 @@ class Pulse:
     look_every_s: float = LOOK_S
     since_s: float = 0.0  # what was said before proves nothing
     doubt_s: float | None = None  # when something first spoke against it
-    waits: str = ""
 
 
 class Stages:
@@ -99,6 +98,10 @@ class Stages:
         else:
             self._again(course, f"{Reason.DEVICE}: {error}")
 
+    def not_read(self, course: Course, error: DriverError) -> None:
+        """Try again what was not even sent, because the device does not say how it is."""
+        self._again(course, f"{Reason.DEVICE}: {error}")
+
     def effective(self, course: Course, device: Device, shown: Shown) -> None:
         """Note what is proved; what was to be given back is given back by that."""
         self.in_effect(course)
@@ -130,6 +133,7 @@ class Stages:
         read_back = {None: "nothing", True: "yes", False: "no"}[is_set]
         power = "missing" if shown.after_w is None else f"{shown.after_w:.0f} W by {shown.source}"
         reason = f"{Reason.NO_EFFECT}: read-back says {read_back}, power is {power}"
+        course = msgspec.structs.replace(course, stage=Stage.SENT)
         self._again(course, reason, self.evidence(course, device, shown))
 
     def drifted(self, course: Course, device: Device, sign: str) -> None:
@@ -181,8 +185,7 @@ class Stages:
 
     def _again(self, course: Course, reason: str, evidence: Evidence | None = None) -> None:
         tries = course.tries + 1
-        changed = msgspec.structs.replace(course, tries=tries, stage=Stage.SENT)
-        self._book.set_course(changed)
+        changed = self._book.set_course(msgspec.structs.replace(course, tries=tries))
         if tries >= TRIES:
             self.failed(changed, reason, evidence=evidence)
         else:

@@ -221,6 +221,10 @@ class Hub:
     def stages(self, command: str, target: str = "") -> list[Stage]:
         return [state.stage for state in self.said(command, target)]
 
+    def is_at(self, command: str, stage: Stage, target: str = "") -> bool:
+        """Tell whether a stage was told last."""
+        return self.stages(command, target)[-1:] == [stage]
+
     def said(self, command: str, target: str = "") -> list[CommandState]:
         return [
             state
@@ -298,7 +302,9 @@ class World:
 
     def kill(self) -> None:
         """End the control as kill -9 does: nothing is written, nothing is waited for."""
-        self.control._store._db.rollback()
+        store = self.control._store
+        if store is not None and store._db.in_transaction:
+            store._db.rollback()
         for task in [*self._tasks, *self.control._running]:
             task.cancel()
         self.loop.run_until_complete(
@@ -315,12 +321,14 @@ class World:
         """Let time go by."""
         self.loop.run_until_complete(asyncio.sleep(time_s))
 
-    def until(self, holds: Callable[[], object], most_s: float = 600.0) -> float:
+    def until(
+        self, holds: Callable[[], object], most_s: float = 600.0, every_s: float = 0.05
+    ) -> float:
         """Let time go by until a condition holds; give how long that took."""
         begin_s = self.loop.now_s
         while not holds():
             assert self.loop.now_s - begin_s < most_s, f"not within {most_s} s"
-            self.pass_s(0.05)
+            self.pass_s(every_s)
         return self.loop.now_s - begin_s
 
     def send(self, intent: Intent, target: str = "", **changes: Any) -> str:
