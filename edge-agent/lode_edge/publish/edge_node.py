@@ -25,7 +25,6 @@ from lode_edge.drivers.sparkplug.payload import decode
 from lode_edge.drivers.sparkplug.session import NAMESPACE, Place
 from lode_edge.errors import BadAnswer
 from lode_edge.publish.certificates import SEQS, Certificates
-from lode_edge.publish.figures import Figure
 from lode_edge.publish.site import Change, Known, Site
 from lode_wire.records import Record
 
@@ -69,7 +68,9 @@ class EdgeNode:
         self._turn = itertools.count()
         self._says = Certificates(node.place)
         self._ids = _ids(self.site.devices.values())
-        self._alive: dict[int, set[Figure]] = {}  # devices that are born, and what they will say
+        self._alive: dict[
+            int, int
+        ] = {}  # devices that are born, and how many figures they then had
         self._bdseq = _remembered(node.state_file)
         self._host_topic = f"{NAMESPACE}/STATE/{node.primary_host}" if node.primary_host else ""
         self._host_ms = 0
@@ -108,10 +109,9 @@ class EdgeNode:
                         raise LinkError(f"primary host {self._node.primary_host} is offline there")
                 elif not born_s or (self._is_rebirth_due and now_s > born_s + _REBIRTH_EVERY_S):
                     self._is_rebirth_due, born_s = False, now_s
-                    self._birth(link)
+                    await self._birth(link)
                 elif not self._is_rebirth_due:
-                    self._tell(link, self.site.changes())
-                await link.flushed()
+                    await self._tell(link)
                 await self._pause(lost)
         finally:
             lost.cancel()
@@ -128,53 +128,62 @@ class EdgeNode:
         )
         nudged.cancel()
 
-    def _birth(self, link: Link) -> None:
+    async def _birth(self, link: Link) -> None:
         """Publish every birth; what was true meanwhile follows as history."""
         changes = self.site.changes()
+        while self.site.is_behind:
+            await asyncio.sleep(0)
+            changes += self.site.changes()
         self.births += 1
         self._alive.clear()
-        link.publish(self._says.node_birth(self._bdseq, self._clock.now_ms()))
+        await _send(link, self._says.node_birth(self._bdseq, self._clock.now_ms()))
         for device in self.site.devices.values():
             if device.is_there:
-                self._device_birth(link, device)
-        self._history(link, changes)
+                await self._device_birth(link, device)
+        for number, some in _by_device(changes).items():
+            await self._history(link, number, some)
 
-    def _tell(self, link: Link, changes: Sequence[Change]) -> None:
-        """Publish what has changed."""
-        by_device: defaultdict[int, list[Change]] = defaultdict(list)
-        for change in changes:
-            by_device[change.device.facts.number].append(change)
-        for number, device in self.site.devices.items():
-            if not device.is_there:
-                if self._alive.pop(number, None) is not None:
-                    name = self._ids[number]
-                    link.publish(self._says.device_death(name, self._clock.now_ms()))
-            elif self._alive.get(number) != set(device.values):
-                self._device_birth(link, device)
-                self._history(link, by_device[number])
-            elif by_device[number]:
-                self._data(link, number, by_device[number])
+    async def _tell(self, link: Link) -> None:
+        """Publish what has changed, as long as nobody asks for a rebirth."""
+        while not self._is_rebirth_due:
+            by_device = _by_device(self.site.changes())
+            for number in list(self.site.touched):
+                await self._tell_of(link, number, by_device[number])
+            if not self.site.is_behind:
+                break
 
-    def _device_birth(self, link: Link, device: Known) -> None:
+    async def _tell_of(self, link: Link, number: int, changes: Sequence[Change]) -> None:
+        device = self.site.devices[number]
+        if not device.is_there:
+            if self._alive.pop(number, None) is not None:
+                name = self._ids[number]
+                await _send(link, self._says.device_death(name, self._clock.now_ms()))
+        elif self._alive.get(number) != len(device.values):
+            await self._device_birth(link, device)
+            await self._history(link, number, changes)
+        else:
+            await self._data(link, number, changes)
+
+    async def _device_birth(self, link: Link, device: Known) -> None:
         number = device.facts.number
-        self._alive[number] = set(device.values)
+        self._alive[number] = len(device.values)
         now_ms = self._clock.now_ms()
-        link.publish(self._says.device_birth(self._ids[number], device, now_ms))
+        await _send(link, self._says.device_birth(self._ids[number], device, now_ms))
 
-    def _history(self, link: Link, changes: Sequence[Change]) -> None:
+    async def _history(self, link: Link, number: int, changes: Sequence[Change]) -> None:
         """Publish as history what a birth has left behind."""
-        by_device: defaultdict[int, list[Change]] = defaultdict(list)
-        for change in changes:
-            if change.at_ms < change.device.values[change.figure][1]:
-                late = replace(change, is_late=True)
-                by_device[change.device.facts.number].append(late)
-        for number, some in by_device.items():
-            if number in self._alive:
-                self._data(link, number, some)
+        late = [
+            replace(change, is_late=True)
+            for change in changes
+            if change.at_ms < change.device.values[change.figure][1]
+        ]
+        if number in self._alive:
+            await self._data(link, number, late)
 
-    def _data(self, link: Link, number: int, changes: Iterable[Change]) -> None:
-        now_ms = self._clock.now_ms()
-        link.publish(self._says.device_data(self._ids[number], changes, now_ms))
+    async def _data(self, link: Link, number: int, changes: Sequence[Change]) -> None:
+        if changes:
+            now_ms = self._clock.now_ms()
+            await _send(link, self._says.device_data(self._ids[number], changes, now_ms))
 
     def _received(self, message: Message) -> None:
         if message.topic == self._host_topic:
@@ -197,6 +206,18 @@ class EdgeNode:
         if state.timestamp >= self._host_ms:  # an older one was overtaken
             self._host_ms, self._is_wanted = state.timestamp, state.online
             self._nudge.set()
+
+
+async def _send(link: Link, message: Message) -> None:
+    link.publish(message)
+    await link.flushed()
+
+
+def _by_device(changes: Sequence[Change]) -> defaultdict[int, list[Change]]:
+    found: defaultdict[int, list[Change]] = defaultdict(list)
+    for change in changes:
+        found[change.device.facts.number].append(change)
+    return found
 
 
 def _ids(devices: Iterable[Known]) -> dict[int, str]:

@@ -79,18 +79,29 @@ class HomeAssistant:
         try:
             while not lost.done():
                 self._take_back(link)
-                self.site.changes()
-                for device in self.site.devices.values():
-                    if device.values:
-                        self._show(link, device)
-                await link.flushed()
+                await self._tell(link)
                 await asyncio.wait([lost], timeout=self._interval_s)
         finally:
             lost.cancel()
             link.publish(self._kept(f"{self._home}/available", b"offline"))
 
+    async def _tell(self, link: Link) -> None:
+        """Publish what is new of every device, or of all when nothing has been published."""
+        news = set() if self._shown else set(self.site.devices)
+        self.site.changes()
+        news |= self.site.touched
+        while self.site.is_behind:
+            await asyncio.sleep(0)
+            self.site.changes()
+            news |= self.site.touched
+        for number in news:
+            self._show(link, self.site.devices[number])
+            await link.flushed()
+
     def _show(self, link: Link, device: Known) -> None:
         """Publish what is new of a device: what it is, whether it is there, how it is."""
+        if not device.values:
+            return
         shown = self._shown.get(device.facts.number)
         if shown is None or shown.facts != device.facts:
             shown = self._shown[device.facts.number] = _Shown(device.facts)

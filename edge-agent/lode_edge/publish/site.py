@@ -8,6 +8,7 @@ from lode_edge.publish.figures import Figure, Said, Value, said
 from lode_wire.records import Device, MeterReading, Record, RigReading
 
 MAX_QUEUED = 20_000  # records that wait for the site's broker; then the oldest are dropped
+_AT_ONCE = 200  # records; between two such lots others get their turn
 MAX_FIGURES = 500  # of one device; further points are not published
 
 
@@ -38,6 +39,7 @@ class Site:
     def __init__(self, born: Sequence[Record]) -> None:
         self.devices = {d.number: Known(d) for d in born if isinstance(d, Device)}
         self.dropped = 0
+        self.touched: set[int] = set()  # devices of which something was read or learned
         self._queue: deque[Record] = deque(maxlen=MAX_QUEUED)
 
     def take(self, records: Sequence[Record]) -> None:
@@ -45,15 +47,23 @@ class Site:
         self.dropped += max(0, len(self._queue) + len(records) - MAX_QUEUED)
         self._queue.extend(records)
 
+    @property
+    def is_behind(self) -> bool:
+        """Tell whether there is more to take in."""
+        return bool(self._queue)
+
     def changes(self) -> list[Change]:
-        """Take in what waits, oldest first."""
+        """Take in some of what waits, oldest first; `touched` is then of what was taken in."""
+        self.touched.clear()
         found: list[Change] = []
-        while self._queue:
+        for _ in range(min(len(self._queue), _AT_ONCE)):
             record = self._queue.popleft()
             if isinstance(record, Device) and record.number in self.devices:
                 self.devices[record.number].facts = record
+                self.touched.add(record.number)
             elif (one := said(record)) is not None and one.number in self.devices:
                 device = self.devices[one.number]
+                self.touched.add(one.number)
                 device.has_main |= isinstance(record, (RigReading, MeterReading))
                 found += _changes(device, one, is_point=device.has_main and len(one.values) == 1)
         return found

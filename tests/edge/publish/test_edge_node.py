@@ -10,9 +10,11 @@ from tests.edge.conftest import running as broker_running
 from tests.edge.publish.site import BORN, PLACE, edge_node, lost_meter, meter, now_ms, point, rig
 from tests.edge.site_broker import Witness, running, until, witness
 
+from lode_edge.drivers.mqtt.link import Link
 from lode_edge.drivers.sparkplug.payload import DataType, Metric, Payload, decode, encode, value_of
 from lode_edge.drivers.sparkplug.session import REBIRTH
 from lode_edge.publish import site as publish_site
+from lode_edge.publish.edge_node import EdgeNode
 from lode_wire.records import Quality, State
 
 pytestmark = pytest.mark.needs("mosquitto")
@@ -169,11 +171,17 @@ def old(host: Witness) -> list[object]:
     return [metric.raw for metric in metrics if metric.is_historical and metric.raw is not None]
 
 
-async def test_the_broker_tells_the_death_of_a_node_that_was_killed(mosquitto, host, tmp_path):
-    node = edge_node(mosquitto.port, tmp_path)
-    links = []
+def links_of(node: EdgeNode) -> list[Link]:
+    """Give the connections that a node makes, as it makes them."""
+    links: list[Link] = []
     make = node._make
     node._make = lambda: links.append(make()) or links[-1]
+    return links
+
+
+async def test_the_broker_tells_the_death_of_a_node_that_was_killed(mosquitto, host, tmp_path):
+    node = edge_node(mosquitto.port, tmp_path)
+    links = links_of(node)
     async with running(node.run()):
         await until(lambda: "NBIRTH" in verbs(host))
         links[0]._socket.shutdown(2)  # as if the cable had been cut
@@ -193,12 +201,14 @@ def host_state(host: Witness, online: object, at_ms: int) -> None:
 
 async def test_a_restarted_broker_gets_every_birth_and_what_was_meanwhile(mosquitto, tmp_path):
     node = edge_node(mosquitto.port, tmp_path, primary_host="scada")
+    links = links_of(node)
     node.site.take([meter(1.0)])
     async with running(node.run()):
         with witness(mosquitto.port, "spBv1.0/#") as host:
             host_state(host, True, 100)
             await until(lambda: node.births == 1)
         mosquitto.kill()
+        await until(links[0]._lost.done)
         node.site.take([meter(2.0, now_ms() - 2000), meter(3.0, now_ms() - 1000), meter(4.0)])
         mosquitto.start()
         with witness(mosquitto.port, "spBv1.0/north/#") as host:

@@ -133,8 +133,9 @@ class Link:
         self._write_on()
 
     async def flushed(self) -> None:
-        """Wait until the socket has taken what was published, or the connection is lost."""
-        while self._client.want_write() and not self._lost.done():
+        """Wait until the broker has taken what was published, or the connection is lost."""
+        await asyncio.sleep(0)  # others get their turn, however much there is to publish
+        while self._is_behind() and not self._lost.done():
             self._drained.clear()
             await self._drained.wait()
 
@@ -184,6 +185,11 @@ class Link:
         if self._client.socket() is not None and self._pending():
             self._loop.call_soon(self._read)
         self._write_on()
+        if not self._is_behind():
+            self._drained.set()
+
+    def _is_behind(self) -> bool:
+        return self._client.want_write() or self._client.unacknowledged > 0
 
     def _pending(self) -> bool:
         """Tell whether TLS has read more than it has given; the socket will not say so."""
@@ -194,7 +200,8 @@ class Link:
         if not self._client.want_write():
             if self._client.socket() is not None:
                 self._loop.remove_writer(self._socket)
-            self._drained.set()
+            if not self._is_behind():
+                self._drained.set()
 
     def _write_on(self) -> None:
         if self._client.socket() is not None and self._client.want_write():
@@ -305,7 +312,13 @@ class _Client(paho.Client):
             reconnect_on_failure=False,
         )
         self.connect_timeout = _OPEN_S
+        self.max_inflight_messages_set(0)  # whoever publishes waits by himself
         self.is_flooded = False
+
+    @property
+    def unacknowledged(self) -> int:
+        """Count the messages of QoS 1 of which the broker has not said that it has them."""
+        return len(self._out_messages)
 
     def _sock_recv(self, bufsize: int) -> bytes:
         """Read what is left of a packet, unless that is more than any should have."""

@@ -4,7 +4,7 @@ import math
 import struct
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lode_edge.drivers.sparkplug.payload import (
@@ -56,6 +56,7 @@ def metrics(draw) -> Metric:
     )
 
 
+@settings(max_examples=50)
 @given(st.none() | U64, st.none() | st.integers(0, 255), st.lists(metrics(), max_size=5))
 def test_what_is_written_is_read_again(timestamp, seq, many):
     payload = Payload(timestamp=timestamp, seq=seq, metrics=many)
@@ -90,6 +91,7 @@ def test_no_bytes_do_harm(data):
                 continue
 
 
+@settings(max_examples=50)
 @given(st.lists(metrics(), min_size=1, max_size=3), st.data())
 def test_no_damage_does_harm(many, data):
     whole = bytearray(encode(Payload(timestamp=1, seq=2, metrics=many)))
