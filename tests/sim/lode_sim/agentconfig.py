@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from lode_sim import limits
+from lode_sim.meter import Meter
 from lode_sim.modbus import MODBUS_PORT
 from lode_sim.rig import API_PORT
 from lode_sim.site import Site
@@ -20,6 +22,7 @@ class Agent:
     data_dir: str = ""
     interval_s: float = 2.0
     timeout_s: float = 2.0
+    limits_dir: Path | None = None  # of `lode_sim.limits`; None: it only reads
 
 
 def write(path: Path, site: Site, agent: Agent) -> None:
@@ -40,12 +43,19 @@ def _lines(site: Site, agent: Agent) -> Iterator[str]:
     yield ""
     yield "[broker]"
     yield f"urls = [{', '.join(map(_text, agent.broker_urls))}]"
+    if agent.limits_dir is not None:
+        yield ""
+        yield "[control]"
+        yield f"envelope_file = {_text(str(agent.limits_dir / limits.ENVELOPE))}"
+        yield f"owner_key_file = {_text(str(agent.limits_dir / f'{limits.OWNER}.pub'))}"
+    metered = {rig.name: meter.name for meter in _narrowest_last(site) for rig in meter.rigs}
     for rig in site.rigs:
         port = rig.port.port if rig.port else API_PORT
         address = rig.identity.host if port == API_PORT else f"{rig.identity.host}:{port}"
         yield from _device(rig.name, "asic", address, agent)
         yield 'kind = "rig"'
         yield f"rack = {_text(rig.identity.rack)}"
+        yield f"feeder = {_text(metered[rig.name])}"
         yield 'profile = ""'
     for meter in site.meters:
         port = meter.port.port if meter.port else MODBUS_PORT
@@ -54,6 +64,11 @@ def _lines(site: Site, agent: Agent) -> Iterator[str]:
         yield f"rack = {_text(meter.rack)}"
         yield f"profile = {_text(meter.model.profile)}"
         yield f"unit = {meter.unit}"
+
+
+def _narrowest_last(site: Site) -> list[Meter]:
+    """List the meters so that a rack's comes after the site's, and each counts for its rigs."""
+    return [meter for meter in site.meters if meter.rack or meter is site.meters[0]]
 
 
 def _device(name: str, driver: str, address: str, agent: Agent) -> Iterator[str]:

@@ -27,6 +27,7 @@ from lode_sim.rig import API_PORT
 from lode_sim.simulator import Ports, Simulator
 from lode_sim.site import Plan
 from lode_sim.webhook import Webhook
+from lode_sim.writes import WriteFault
 
 app = typer.Typer(no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False)
 
@@ -69,11 +70,14 @@ def serve(
     broker_url: Annotated[list[str] | None, typer.Option(help="Tried in turn.")] = None,
     interval: Annotated[float, typer.Option(help="Seconds between polls.")] = 2.0,
     agent_data_dir: Annotated[str, typer.Option(help="The agent's data_dir.")] = "",
+    limits_dir: Annotated[Path | None, typer.Option(help="Where the agent's envelope is.")] = None,
+    delay: Annotated[float, typer.Option(min=0, help="Seconds before each answer.")] = 0.0,
 ) -> None:
     """Run a whole site until SIGTERM or Ctrl-C."""
     plan = Plan(rigs=rigs, seed=seed, base=base, rack_meters=rack_meters, meters=meters)
     plan = replace(plan, models=tuple(model or ()), faults_per_hour=faults_per_hour)
     settings = Agent(site=site, name=agent, data_dir=agent_data_dir, interval_s=interval)
+    settings = replace(settings, limits_dir=limits_dir)
     if broker_url:
         settings = replace(settings, broker_urls=tuple(broker_url))
     ports = Ports(rigs=rig_port, meters=meter_port)
@@ -81,7 +85,9 @@ def serve(
     async def run(stack: AsyncExitStack) -> str:
         where = stack.enter_context(addresses.claim()) if base == "auto" else base
         placed = replace(plan, base=where)
-        simulator = Simulator(placed, data_dir, truth=truth, ports=ports, grace_s=GRACE_S)
+        simulator = Simulator(
+            placed, data_dir, truth=truth, ports=ports, grace_s=GRACE_S, delay_s=delay
+        )
         await stack.enter_async_context(simulator)
         if write_agent_config:
             agentconfig.write(write_agent_config, simulator.site, settings)
@@ -122,6 +128,25 @@ def mode(
     """Switch rigs to another mode, as an operator at the rig would."""
     order = Order(do="mode", mode=name, devices=devices or [], share=share)
     _order(data_dir / SITE_SOCKET, order)
+
+
+@app.command()
+def disobey(
+    name: Annotated[str, typer.Argument(help=f"{', '.join(WriteFault)}, or nothing.")],
+    devices: Devices = None,
+    share: Share = 0.0,
+    data_dir: DataDir = DEFAULT_DIR,
+) -> None:
+    """Let rigs fail at what they are told; `nothing` lets them obey again."""
+    fault_ = "" if name == "nothing" else name
+    order = Order(do="disobey", fault=fault_, devices=devices or [], share=share)
+    _order(data_dir / SITE_SOCKET, order)
+
+
+@app.command()
+def settings(devices: Devices = None, data_dir: DataDir = DEFAULT_DIR) -> None:
+    """Show how rigs are set, one JSON object each: mode, pools, tuning, and what they draw."""
+    _order(data_dir / SITE_SOCKET, Order(do="settings", devices=devices or []))
 
 
 @app.command()

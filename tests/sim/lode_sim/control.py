@@ -28,7 +28,7 @@ class Order(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, omit_defau
     do: str
     devices: list[str] = []
     share: float = 0.0  # instead of all the devices named: so many of them, drawn by the seed
-    fault: str = ""
+    fault: str = ""  # of `lode_sim.faults`; for `disobey`: of `lode_sim.writes`, or none
     value: str = ""
     for_s: float = 0.0
     mode: str = ""

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+import msgspec
+
 from lode_sim import truth as truth_file
 from lode_sim.api import open_api
 from lode_sim.control import SITE_SOCKET, Control, Order
@@ -30,7 +32,10 @@ from lode_sim.site import Plan, Site, build
 from lode_sim.truth import Truth
 from lode_sim.vendors import VENDORS
 from lode_sim.web import WEB_PORT, open_web
+from lode_sim.writes import WriteFault
 
+ORDERS = ("fault", "clear", "mode", "disobey", "status", "settings")
+SESSIONS = frozenset({"login", "session", "token", "tokens", "cookie", "salt"})
 LEAVE_S = 1.0
 SCHEDULED_FAULT_S = 20.0
 # Serials that an earlier run may have served without a line in the truth file, killed as it was.
@@ -56,8 +61,11 @@ class Simulator:
         truth: Path | None = None,
         ports: Ports | None = None,
         grace_s: float = 0.0,
+        delay_s: float = 0.0,
     ) -> None:
         self.site: Site = build(plan)
+        for rig in self.site.rigs:
+            rig.writes.delay_s = delay_s
         self.truth = Truth(truth)
         self.desk = Desk(self.site.devices)
         self._ports = ports or Ports()
@@ -125,15 +133,20 @@ class Simulator:
         """
         if order.do == "status":
             return [_describe(device) for device in self._select(order, "all")]
-        names = [device.name for device in self._select(order, "")]
+        if order.do == "settings":
+            return [_settings(rig) for rig in _rigs(order, self._select(order, "rigs"))]
+        chosen = self._select(order, "")
+        names = [device.name for device in chosen]
         if order.do == "fault":
             self.desk.begin(order.fault, names, order.value, order.for_s)
         elif order.do == "clear":
             self.desk.clear(names)
         elif order.do == "mode":
-            self._set_mode(names, order.mode)
+            _set_mode(_rigs(order, chosen), order.mode)
+        elif order.do == "disobey":
+            _disobey(_rigs(order, chosen), order.fault)
         else:
-            raise OrderError(f"order {order.do!r}: unknown; one of fault, clear, mode, status")
+            raise OrderError(f"order {order.do!r}: unknown; one of {', '.join(ORDERS)}")
         return [f"{len(names)} devices: {', '.join(names[:8])}{' ...' * (len(names) > 8)}"]
 
     def _open_ports(self) -> None:
@@ -179,15 +192,6 @@ class Simulator:
             chosen = [device for number, device in enumerate(chosen) if number in drawn]
         return chosen
 
-    def _set_mode(self, names: list[str], mode: str) -> None:
-        if mode not in MODES:
-            raise OrderError(f"mode {mode!r}: unknown; one of {', '.join(MODES)}")
-        rigs = [rig for rig in self.site.rigs if rig.name in set(names)]
-        if len(rigs) < len(names):
-            raise OrderError("mode: only rigs have one")
-        for rig in rigs:
-            rig.set_mode(mode)
-
     async def _make_faults(self) -> None:
         loop = asyncio.get_running_loop()
         start_s = loop.time()
@@ -219,6 +223,36 @@ class Simulator:
 
 def _matches(device: Rig | Meter, pattern: str) -> bool:
     return pattern in {"all", f"{device.kind}s"} or fnmatch.fnmatchcase(device.name, pattern)
+
+
+def _rigs(order: Order, chosen: Sequence[Rig | Meter]) -> Sequence[Rig]:
+    rigs = [device for device in chosen if isinstance(device, Rig)]
+    if len(rigs) < len(chosen):
+        raise OrderError(f"{order.do}: is for rigs only")
+    return rigs
+
+
+def _set_mode(rigs: Sequence[Rig], mode: str) -> None:
+    if mode not in MODES:
+        raise OrderError(f"mode {mode!r}: unknown; one of {', '.join(MODES)}")
+    for rig in rigs:
+        rig.set_mode(mode)
+
+
+def _disobey(rigs: Sequence[Rig], fault: str) -> None:
+    """Let rigs fail at what they are told, in one way; in none when no fault is named."""
+    if fault and fault not in set(WriteFault):
+        raise OrderError(f"disobey {fault!r}: unknown; one of {', '.join(WriteFault)}")
+    for rig in rigs:
+        rig.writes.faults = {WriteFault(fault)} if fault else set()
+
+
+def _settings(rig: Rig) -> str:
+    """Say in JSON how a rig is set; sessions and tokens are no settings."""
+    kept = {name: value for name, value in rig.kept.items() if name not in SESSIONS}
+    told = {"name": rig.name, "model": rig.model.key, "mode": rig.mode, "kept": kept}
+    told |= {"power_w": rig.power_w(), "orders": rig.writes.done}
+    return msgspec.json.encode(told, order="deterministic").decode()
 
 
 def _describe(device: Rig | Meter) -> str:

@@ -22,9 +22,12 @@ from typing import IO, Any
 import httpx
 
 from lode_hub.database import EmbeddedPostgres
+from lode_sim import limits
 from lode_sim.enrolled import enrol
+from lode_sim.limits import Limits
 
 BIN = Path(sys.executable).parent
+MOVED_PORT = 14_028  # of rigs that are told something: no port of theirs takes a privilege
 _PR_SET_PDEATHSIG = 1
 
 
@@ -109,6 +112,7 @@ class Stack:
     broker_port: int = 18420
     tls_port: int | None = None  # where agents come by certificate; None: by password
     broker: str = "auto"
+    limits: Limits | None = None  # within which the agent acts; None: it only reads
     site_options: tuple[str, ...] = ()
     hub_env: dict[str, str] = field(default_factory=dict)
     edge_env: dict[str, str] = field(default_factory=dict)
@@ -123,6 +127,7 @@ class Stack:
         self.link_port, self.mail_port = free_port(), free_port()
         self.truth = self.home / "truth.jsonl"
         self.mails = self.home / "mail"
+        self.limits_dir = self.home / "limits"
         self.agent_config = self.home / "agent.toml"
         self.site = self._part("site", "lode-sim", "serve", *self._site_arguments())
         self.link = self._part("link", "lode-sim", "proxy", *self._link_arguments())
@@ -158,6 +163,8 @@ class Stack:
         wait_for(lambda: listens(self.link_port), 30, "the link to listen", self.link)
         if self.has_own_broker:
             self.enrol(self.agent_config)
+        if self.limits is not None:
+            limits.write(self.limits_dir, "north-1", self.limits)
         if self.starts_edge:
             self.edge.start()
 
@@ -216,6 +223,8 @@ class Stack:
             *("--agent", "north-1", "--interval", str(self.interval_s)),
             *("--agent-data-dir", str(self.edge_data or self.home / "edge")),
             *("--broker-url", f"mqtt{'s' if self.tls_port else ''}://127.0.0.1:{self.link_port}"),
+            *(["--limits-dir", str(self.limits_dir)] if self.limits else []),
+            *(["--rig-port", str(MOVED_PORT)] if self.limits else []),
             *self.site_options,
         ]
 
