@@ -1,6 +1,7 @@
 """Control as the settings ask for it: one that acts, or one that only reads and says why."""
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -15,6 +16,7 @@ from lode_edge.drivers.driver import DeviceEntry, Driver, Stream
 from lode_edge.errors import EdgeError
 from lode_edge.settings import ControlSettings, Settings
 from lode_edge.spool import Spool
+from lode_edge.trust import hub_keys_file
 from lode_edge.uplink import Uplink
 
 log = structlog.get_logger(__name__)
@@ -33,7 +35,7 @@ def begun(
     """
     told = settings.control
     agent = settings.agent.name
-    limits, keys, blocked = _trusted(told, agent)
+    limits, keys, blocked = _trusted(told, agent, hub_keys_file(settings))
     place = Place(
         agent=agent,
         directory=settings.agent.data_dir,
@@ -56,12 +58,12 @@ def begun(
 
 
 def _trusted(
-    told: ControlSettings, agent: str
+    told: ControlSettings, agent: str, hub_keys: Path | None
 ) -> tuple[Envelope, Mapping[str, Ed25519PublicKey], str]:
     """Give the envelope and the hub's keys, and why the agent only reads; empty: it acts."""
     nothing = Envelope(agent=agent, models={})
     try:
-        keys = {} if told.hub_keys_file is None else public_keys(told.hub_keys_file)
+        keys = {} if hub_keys is None else public_keys(hub_keys)
     except KeyFileError as error:
         return nothing, {}, _said(error)
     if told.envelope_file is None or told.owner_key_file is None:
