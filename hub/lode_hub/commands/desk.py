@@ -232,9 +232,7 @@ class Desk:
             if first is not None:
                 await first(conn)
             made = [await make(conn, one) for one in wanted]
-            for new in made:
-                await commands.add(conn, new, proposal_s=PROPOSAL_S)
-            ids = [new.id for new in made]
+            ids = [await commands.add(conn, new, proposal_s=PROPOSAL_S) for new in made]
             if request:
                 await commands.note_request(conn, person.name, request, digest, ids)
             await commands.announce(conn, ids)

@@ -177,8 +177,8 @@ async def note_request(
     )
 
 
-async def add(conn: Connection, new: New, *, proposal_s: float) -> None:
-    """Make a command; a proposal runs out after `proposal_s`."""
+async def add(conn: Connection, new: New, *, proposal_s: float) -> str:
+    """Make a command, and give its id; a proposal runs out after `proposal_s`."""
     is_proposal = new.stage == "proposed"
     await conn.execute(
         """
@@ -207,6 +207,7 @@ async def add(conn: Connection, new: New, *, proposal_s: float) -> None:
         )
     if is_proposal:
         await decide(conn, new.id, new.actor, "proposed")
+    return new.id
 
 
 async def decide(conn: Connection, command_id: str, person: str, decision: str) -> bool:
