@@ -103,7 +103,7 @@ async def test_a_device_that_is_lost_dies_and_the_node_at_the_end(mosquitto, hos
 async def test_the_number_of_a_message_returns_to_0_after_255(mosquitto, host, tmp_path):
     node = edge_node(mosquitto.port, tmp_path, interval_s=0.001)
     async with running(node.run()):
-        for count in range(300):
+        for count in range(260):
             node.site.take([meter(float(count))])
             await until(lambda: len(host.heard) >= count + 2)  # noqa: B023
     await until(lambda: verbs(host)[-1] == "NDEATH")

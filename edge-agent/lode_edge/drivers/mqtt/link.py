@@ -344,6 +344,9 @@ async def keep(make: Callable[[], Link], live: Callable[[Link], Awaitable[None]]
             reason = await link.lost()
         except LinkError as error:
             reason = str(error)
+        except Exception:  # the supervisor's catch: one broker must not stop the agent
+            reason = "it crashed; see the log"
+            log.exception("broker connection crashed")
         finally:
             if link is not None:
                 await link.close()

@@ -12,6 +12,7 @@ from tests.conftest import PLACES
 from tests.edge.conftest import Broker, free_port, running
 from tests.edge.site_broker import listening, until, witness
 
+from lode_edge.drivers import listener
 from lode_edge.drivers.driver import DeviceEntry, Login
 from lode_edge.drivers.mqtt import MqttStream
 from lode_edge.drivers.mqtt.broker import server_of
@@ -141,7 +142,15 @@ async def test_a_retained_message_that_says_when_is_taken_with_its_time(mosquitt
     assert abs(new.at_ms - now_s * 1000) < 10_000
 
 
-NONSENSE = ['{"temperature":"warm"}', '{"temperature":[1]}', "no", "", b"\xff\xfe", "1e999", "[" * 99]
+NONSENSE = [
+    '{"temperature":"warm"}',
+    '{"temperature":[1]}',
+    "no",
+    "",
+    b"\xff\xfe",
+    "1e999",
+    "[" * 99,
+]
 
 
 @pytest.mark.parametrize("payload", NONSENSE)
@@ -214,7 +223,18 @@ def guarded(tmp_path: Path):
     port = free_port()
     subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
     paths = ["-keyout", str(tmp_path / "k.pem"), "-out", str(tmp_path / "c.pem")]
-    request = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+    request = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-days",
+        "2",
+    ]
     subprocess.run([*request, *paths, *subject], check=True, capture_output=True)
     passwords = tmp_path / "passwords"
     subprocess.run(["mosquitto_passwd", "-b", "-c", passwords, "lode", "secret"], check=True)
@@ -264,6 +284,26 @@ async def why_not(server) -> str:
     return ""
 
 
+async def test_a_crash_is_said_and_survived(mosquitto):
+    device = MqttStream(entry(mosquitto), 7)
+    read, crashes = device._map.read, []
+
+    def crash(message, now_ms):
+        if message.payload == b"crash":
+            crashes.append(message)
+            raise RuntimeError("a driver that is wrong")
+        return read(message, now_ms)
+
+    device._map.read = crash
+    async with listening(device) as found:
+        with witness(mosquitto.port) as sensor:
+            await up(device, sensor, "zigbee2mqtt/boiler", '{"temperature":1}')
+            sensor.say("zigbee2mqtt/boiler", "crash")
+            await until(lambda: crashes)
+            sensor.say("zigbee2mqtt/boiler", '{"temperature":2}')
+            await until(lambda: 2.0 in found.values("temperature"))
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -277,4 +317,4 @@ async def why_not(server) -> str:
 def test_an_entry_that_cannot_work_is_refused(change, said):
     given = {"name": "x", "address": "h", "driver": "mqtt", "kind": "sensor"}
     with pytest.raises(EdgeError, match=f"device x: .*{said}"):
-        MqttStream(DeviceEntry(**{**given, "profile": "zigbee2mqtt-climate", **change}), 1)
+        listener(DeviceEntry(**{**given, "profile": "zigbee2mqtt-climate", **change}), 1)
