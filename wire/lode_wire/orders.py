@@ -327,8 +327,14 @@ class Evidence(_Form, frozen=True, kw_only=True, omit_defaults=True):
     answer: msgspec.Raw | None = None  # of a probe or of registers: JSON
 
 
+class _ReadEvidence(Evidence, frozen=True, kw_only=True, omit_defaults=True):
+    """Evidence as it is read: msgspec reads raw JSON only where nothing else may be."""
+
+    answer: msgspec.Raw = msgspec.Raw()
+
+
 _ORDER = msgspec.msgpack.Decoder(Order)
-_EVIDENCE = msgspec.json.Decoder(Evidence)
+_EVIDENCE = msgspec.json.Decoder(_ReadEvidence)
 
 
 def encode_order(order: Order) -> bytes:
@@ -364,6 +370,8 @@ def decode_evidence(text: str) -> Evidence:
     if not text:
         return Evidence()
     try:
-        return _EVIDENCE.decode(text)
+        read = _EVIDENCE.decode(text)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise DecodeError(f"evidence: {error}") from error
+    known = {name: getattr(read, name) for name in Evidence.__struct_fields__}
+    return Evidence(**{**known, "answer": msgspec.Raw(bytes(read.answer)) if read.answer else None})

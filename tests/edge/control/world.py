@@ -4,6 +4,7 @@ Time goes on only when everybody waits, so that an hour passes in as long as its
 """
 
 import asyncio
+import contextlib
 import selectors
 from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import Future
@@ -89,6 +90,7 @@ class Rig:
     faults: set[str] = field(default_factory=set)
     measures: bool = True
     ths: float = 100.0
+    chip_c: float = 70.0
     offers: tuple[str, ...] = ("sleep", "wake", "power_limit", "reboot", "fault_light", "pools")
     orders: list[tuple[float, Intent]] = field(default_factory=list)
     drawn_w: float = 3000.0
@@ -143,11 +145,15 @@ class Rig:
             rig=number,
             state=State.SLEEPING if self.is_asleep else State.MINING,
             hashrate_ths=0.0 if self.is_asleep else self.ths,
-            power_w=self.drawn_w if self.measures else None,
+            power_w=self._says_w if self.measures else None,
             power_source=PowerSource.RIG if self.measures else PowerSource.NONE,
-            chip_temp_c=70.0,
+            chip_temp_c=self.chip_c,
             uptime_s=int(now_s - self.uptime_since_s),
         )
+
+    @property
+    def _says_w(self) -> float:
+        return self.wanted_w if "draws on" in self.faults else self.drawn_w
 
     async def _wait(self) -> None:
         await asyncio.sleep(self.delay_s)
@@ -172,7 +178,8 @@ class Rig:
         asyncio.get_running_loop().call_later(self.lag_s, self._draw)
 
     def _draw(self) -> None:
-        self.drawn_w = self.wanted_w
+        if "draws on" not in self.faults:
+            self.drawn_w = self.wanted_w
         self.changed()
 
 
@@ -186,16 +193,24 @@ class Hub:
         self.states: list[CommandState] = []
         self.records: list[Record] = []
         self.is_reached = True
-        self._held: list[tuple[list[Record], Future[list[int]]]] = []
+        self._spooled: list[CommandState] = []
 
     def put(self, records: Iterable[Record]) -> None:
         self.records += records
 
     def announce(self, records: Iterable[Record]) -> "Future[list[int]]":
-        self.states += [record for record in records if isinstance(record, CommandState)]
+        self._spooled += [record for record in records if isinstance(record, CommandState)]
+        if self.is_reached:
+            self.reach()
         done: Future[list[int]] = Future()
         done.set_result([])
         return done
+
+    def reach(self) -> None:
+        """Have the link back, with all that the spool has kept."""
+        self.is_reached = True
+        self.states += self._spooled
+        self._spooled.clear()
 
     def order(self, intent: Intent, now_ms: int, target: str = "", **changes: Any) -> Command:
         self.sequence += 1
@@ -248,16 +263,19 @@ class World:
         feeder: str = "",
         poll_s: float = 5.0,
         interval_s: float = 2.0,
+        blocked: str = "",
     ) -> None:
+        self.blocked = blocked
         self.home, self.envelope, self.feeder = home, envelope, feeder
         self.rigs = {rig.name: rig for rig in rigs}
         self.poll_s, self.interval_s = poll_s, interval_s
         self.loop, self.hub = Jump(), Hub()
         self.log: list[tuple[float, float]] = []  # when the site drew how much
         self.base_w = 0.0  # of other loads on the feeder
-        self.is_heard = True
+        self.is_heard, self.hears_nothing = True, False
         self._heard_s = self.loop.now_s
         self.wall_off_ms = 0
+        self.knows_time = False  # the hub has said what time it is
         self._tasks: list[asyncio.Task[Any]] = []
         for rig in self.rigs.values():
             rig.drawn_w = rig.wanted_w
@@ -282,6 +300,7 @@ class World:
             envelope=self.envelope,
             keys={seal.key_id(self.hub.key.public_key()): self.hub.key.public_key()},
             interval_s=self.interval_s,
+            blocked=self.blocked,
         )
         devices = [
             Device(_entry(rig.name, "rig", self.feeder, self.poll_s), number, rig)
@@ -305,17 +324,18 @@ class World:
         store = self.control._store
         if store is not None and store._db.in_transaction:
             store._db.rollback()
-        for task in [*self._tasks, *self.control._running]:
+        running = [*self._tasks, *self.control._running]
+        for task in running:
             task.cancel()
-        self.loop.run_until_complete(
-            asyncio.gather(*self._tasks, *self.control._running, return_exceptions=True)
-        )
+        for task in running:
+            with contextlib.suppress(asyncio.CancelledError):
+                self.loop.run_until_complete(task)
         self._tasks = []
 
     def close(self) -> None:
-        self.kill()
-        self.loop.run_until_complete(self.loop.shutdown_asyncgens())
-        self.loop.close()
+        if not self.loop.is_closed():
+            self.kill()
+            self.loop.close()
 
     def pass_s(self, time_s: float) -> None:
         """Let time go by."""
@@ -328,7 +348,7 @@ class World:
         begin_s = self.loop.now_s
         while not holds():
             assert self.loop.now_s - begin_s < most_s, f"not within {most_s} s"
-            self.pass_s(every_s)
+            self.pass_s(every_s if self.loop.now_s - begin_s < 30 else max(1.0, every_s))
         return self.loop.now_s - begin_s
 
     def send(self, intent: Intent, target: str = "", **changes: Any) -> str:
@@ -355,9 +375,13 @@ class World:
         self.log.append((self.loop.now_s, self.power_w))
 
     def _hears(self) -> Heard:
+        if self.hears_nothing:
+            return Heard()
         if self.is_heard:
             self._heard_s = self.loop.now_s
-        return Heard(at_s=self._heard_s)
+        if not self.knows_time:
+            return Heard(at_s=self._heard_s)
+        return Heard(at_s=self._heard_s, hub_ms=BEGIN_MS, hub_at_s=1000.0)
 
     async def _poll(self) -> None:
         while True:
@@ -383,10 +407,12 @@ def _entry(name: str, kind: str, feeder: str, interval_s: float) -> DeviceEntry:
 
 def limits(**model: Any) -> Envelope:
     """Make an envelope; `ramp` is kW/min of the site both ways, `limit` its kW."""
+    feeders = msgspec.convert(model.pop("feeder", {}), dict[str, Line])
     ramp, limit = model.pop("ramp", None), model.pop("limit", None)
     down, spacing = model.pop("ramp_down", ramp), model.pop("spacing", 0.0)
     site = Line(
         limit_kw=limit, ramp_up_kw_per_min=ramp, ramp_down_kw_per_min=down, start_spacing_s=spacing
     )
     fits = {"power_max_w": 3600, "power_min_w": 500, **model}
-    return Envelope(agent="a", site=site, models={"*": msgspec.convert(fits, Model)})
+    models = {"*": msgspec.convert(fits, Model)}
+    return Envelope(agent="a", site=site, feeders=feeders, models=models)

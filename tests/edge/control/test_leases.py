@@ -1,0 +1,266 @@
+"""Leases and plans without the hub, kills, the stop, and what the site does by itself."""
+
+import pytest
+from tests.edge.control.world import Rig, limits
+
+from lode_edge.control.stop import Stop, StopFile
+from lode_edge.control.store import StoreError
+from lode_edge.control.wishes import Lease, ruling
+from lode_wire import orders
+from lode_wire.orders import (
+    Curtail,
+    EndStop,
+    Period,
+    PowerLimit,
+    Sleep,
+    StandingPlan,
+    Step,
+    StopAll,
+    Terms,
+    Wake,
+)
+from lode_wire.records import Controls, Stage
+
+
+def asleep(site) -> set[str]:
+    return {name for name, rig in site.rigs.items() if rig.is_asleep}
+
+
+def step(*devices: str) -> Step:
+    return Step(wish=Sleep(), devices=devices)
+
+
+def test_an_hour_without_the_hub(world):
+    """The plan runs on, leases end as declared, and all is told when the link is back."""
+    site = world([Rig(f"r{n}") for n in range(1, 6)], poll_s=10.0)
+    site.pass_s(15)
+    now_ms = site.now_ms
+    plan = site.send(
+        StandingPlan(
+            periods=(
+                Period(
+                    from_ms=now_ms + 600_000, to_ms=now_ms + 1_800_000, steps=(step("r1", "r2"),)
+                ),
+                Period(from_ms=now_ms + 1_800_000, to_ms=now_ms + 2_400_000, steps=(step("r2"),)),
+            )
+        )
+    )
+    held = site.send(Curtail(steps=(step("r3"),), terms=Terms(until_ms=now_ms + 1_200_000)))
+    lost = site.send(Curtail(steps=(step("r4"),), terms=Terms(if_lost="restore", lost_after_s=300)))
+    planned = site.send(
+        Curtail(steps=(step("r1", "r5"),), terms=Terms(if_lost="plan", lost_after_s=900))
+    )
+    site.until(lambda: site.hub.is_at(planned, Stage.EFFECTIVE))
+    site.hub.is_reached = site.is_heard = False
+    told = len(site.hub.states)
+    seen = {}
+    for minute in range(1, 61):
+        site.pass_s(60)
+        seen[minute] = asleep(site)
+    assert len(site.hub.states) == told
+    assert seen[3] == {"r1", "r3", "r4", "r5"}
+    assert seen[8] == {"r1", "r3", "r5"}  # r4 was given back when the hub was lost
+    assert seen[12] == {"r1", "r2", "r3", "r5"}  # the plan has begun
+    assert seen[18] == {"r1", "r2", "r3"}  # the plan holds r1 on, and not r5
+    assert seen[25] == {"r1", "r2"}  # the lease of r3 is over
+    assert seen[35] == {"r2"}
+    assert seen[45] == set()
+    site.hub.reach()
+    site.is_heard = True
+    site.until(lambda: site.hub.is_at(plan, Stage.RELEASED))
+    for order in (held, lost, planned):
+        assert site.hub.is_at(order, Stage.RELEASED)
+    assert "hub was not heard" in site.hub.said(lost)[-1].reason
+    numbers = [orders.decode_evidence(s.evidence).entry for s in site.hub.states]
+    assert sorted(set(numbers)) == list(range(1, max(numbers) + 1))
+
+
+def test_restarts_do_not_make_a_lost_hub_heard(world):
+    site = world(poll_s=10.0)
+    order = site.curtail(if_lost="restore", lost_after_s=300)
+    site.until(lambda: site.hub.is_at(order, Stage.EFFECTIVE))
+    site.is_heard = site.hears_nothing = False
+    site.pass_s(31)
+    for _ in range(6):
+        site.kill()
+        site.hears_nothing = True
+        site.start()
+        site.pass_s(60)
+    assert not site.rigs["r1"].is_asleep
+
+
+def test_a_kill_in_the_middle_changes_neither_the_end_nor_the_starts(world):
+    site = world([Rig(f"r{n:02}") for n in range(30)], envelope=limits(ramp=45.0, starts_per_day=5))
+    site.pass_s(15)
+    order = site.curtail()
+    for _ in range(6):
+        site.pass_s(11.3)
+        site.kill()
+        site.start()
+    site.until(lambda: site.hub.is_at(order, Stage.EFFECTIVE))
+    assert asleep(site) == set(site.rigs)
+    site.send(orders.Release(lease=order))
+    for _ in range(8):
+        site.pass_s(7.7)
+        site.kill()
+        site.start()
+    site.until(lambda: site.hub.is_at(order, Stage.RELEASED))
+    assert asleep(site) == set()
+    turned = site.control._book.turned.all
+    assert {turned[name].starts for name in site.rigs} == {1}
+    assert max(site.steepest_w(1), site.steepest_w(-1)) <= 45_001
+
+
+def test_a_stop_at_the_site_stops_all_at_once_and_ends_only_there(world):
+    site = world([Rig(f"r{n}") for n in range(100)], envelope=limits(ramp=6.0, min_up_s=9999))
+    site.pass_s(15)
+    lease = site.curtail("r1", "r2")
+    StopFile(site.home).begin(Stop(by="site", reason="fire"))
+    assert site.until(lambda: len(asleep(site)) == 100) < 6
+    site.pass_s(60)
+    for refused in (Wake(), PowerLimit(power_w=3000)):
+        order = site.send(refused, "r5")
+        site.until(lambda order=order: site.hub.is_at(order, Stage.REFUSED))
+        assert site.hub.said(order)[-1].reason.startswith("stopped")
+    ended = site.send(EndStop())
+    site.until(lambda: site.hub.is_at(ended, Stage.REFUSED))
+    site.kill()
+    site.start()
+    site.pass_s(120)
+    assert len(asleep(site)) == 100
+    StopFile(site.home).end()
+    back_s = site.loop.now_s
+    site.pass_s(600)
+    assert len(asleep(site)) < 90
+    assert max(w for at_s, w in site.log if at_s > back_s) <= site.power_w
+    assert site.steepest_w(1) <= 6001
+    assert {"r1", "r2"} <= asleep(site)
+    assert Stage.RELEASED not in site.hub.stages(lease)
+
+
+def test_the_hub_ends_a_stop_that_it_began(world):
+    site = world(3)
+    site.pass_s(6)
+    order = site.send(StopAll(reason="grid"))
+    site.until(lambda: site.hub.is_at(order, Stage.EFFECTIVE))
+    assert len(asleep(site)) == 3
+    site.send(EndStop())
+    site.until(lambda: site.hub.is_at(order, Stage.RELEASED))
+    assert not asleep(site)
+
+
+def test_a_stop_waits_for_no_disk(world, monkeypatch):
+    site = world(3)
+    site.pass_s(6)
+
+    def full(*_: object) -> None:
+        raise StoreError("disk full")
+
+    site.control._store.begin = full
+    monkeypatch.setattr("lode_edge.control.control.Store", full)
+    order = site.curtail()
+    site.pass_s(30)
+    assert not asleep(site)  # what cannot be kept is not done
+    StopFile(site.home).begin(Stop(by="site"))
+    site.until(lambda: len(asleep(site)) == 3, 10)
+    StopFile(site.home).end()
+    assert not site.hub.stages(order)
+
+
+def test_a_rig_that_is_too_hot_sleeps_until_it_has_cooled(world):
+    envelope = limits(chip_temp_max_c=95, cool_by_c=10, cool_for_s=300)
+    site = world([Rig("r1"), Rig("r2")], envelope=envelope)
+    site.pass_s(10)
+    site.rigs["r1"].chip_c = 99.0
+    site.until(lambda: asleep(site) == {"r1"}, 30)
+    site.pass_s(400)
+    assert asleep(site) == {"r1"}  # the time is over, and it is hot still
+    site.rigs["r1"].chip_c = 90.0
+    site.pass_s(60)
+    assert asleep(site) == {"r1"}
+    site.rigs["r1"].chip_c = 80.0
+    site.until(lambda: not asleep(site), 60)
+    local = "local:over-temperature:r1"
+    site.until(lambda: site.hub.is_at(local, Stage.RELEASED))
+    assert "chip 99 °C" in site.hub.said(local)[0].reason
+
+
+def test_one_wrong_temperature_is_not_believed(world):
+    site = world(envelope=limits(chip_temp_max_c=95), poll_s=10.0)
+    site.pass_s(15)
+    site.rigs["r1"].chip_c = 255.0
+    site.pass_s(9)
+    site.rigs["r1"].chip_c = 70.0
+    site.pass_s(60)
+    assert not site.rigs["r1"].orders
+
+
+def test_an_overloaded_feeder_sheds_the_least_efficient(world):
+    rigs = [Rig(f"r{n}", ths=100.0 + n) for n in range(10)]
+    site = world(rigs, feeder="m", envelope=limits(feeder={"m": {"limit_kw": 34.0}}))
+    site.pass_s(20)
+    assert not asleep(site)
+    site.base_w = 8000.0  # something else is switched on
+    site.until(lambda: site.power_w < 34_000, 15)
+    assert asleep(site) == {"r0", "r1"}
+    site.pass_s(400)
+    assert asleep(site) == {"r0", "r1"}  # there is no room for them
+    site.base_w = 0.0
+    site.until(lambda: not asleep(site), 120)
+
+
+def test_after_its_store_broke_an_agent_wakes_nothing_until_tomorrow(world):
+    site = world(poll_s=20.0, interval_s=10.0)
+    order = site.curtail()
+    site.until(lambda: site.hub.is_at(order, Stage.EFFECTIVE))
+    site.kill()
+    (site.home / "control.db-wal").unlink(missing_ok=True)
+    (site.home / "control.db").write_bytes(b"no database" * 1000)
+    site.start()
+    site.pass_s(30)
+    assert list(site.home.glob("control.db.broken-*"))
+    assert any(s.id == "local:store" for s in site.hub.states)
+    wake = site.send(Wake(), "r1")
+    site.pass_s(3600)
+    assert site.rigs["r1"].is_asleep
+    told = [r for r in site.hub.records if isinstance(r, Controls)][-1]
+    assert told.starts_left == 0
+    site.until(lambda: site.hub.is_at(wake, Stage.RELEASED), 86_400, every_s=60)
+
+
+def test_an_agent_without_an_envelope_only_reads_and_says_why(world):
+    site = world(blocked="the agent only reads: no envelope")
+    site.pass_s(10)
+    order = site.send(Sleep(), "r1")
+    site.until(lambda: site.hub.is_at(order, Stage.REFUSED))
+    assert site.hub.said(order)[-1].reason == "envelope: the agent only reads: no envelope"
+    told = [r for r in site.hub.records if isinstance(r, Controls)][-1]
+    assert (told.offers, told.blocked) == ((), "the agent only reads: no envelope")
+
+
+def test_what_can_be_asked_is_told_with_the_tighter_limits(world):
+    site = world(envelope=limits(power_max_w=3300, starts_per_day=4))
+    site.pass_s(10)
+    told = [r for r in site.hub.records if isinstance(r, Controls)]
+    assert len(told) == 1
+    assert (told[0].power_min_w, told[0].power_max_w, told[0].starts_left) == (500, 3300, 4)
+    assert "sleep" in told[0].offers
+    order = site.curtail(until_ms=site.now_ms + 20_000)
+    site.until(lambda: site.hub.is_at(order, Stage.RELEASED))
+    site.pass_s(10)
+    assert [r.starts_left for r in site.hub.records if isinstance(r, Controls)] == [4, 3]
+
+
+@pytest.mark.parametrize("is_reversed", [False, True])
+def test_of_equal_wishes_the_first_rules_and_a_stop_before_all(is_reversed):
+    leases = [
+        Lease(id="b", number=2, begun_ms=0, steps=(step("r"),)),
+        Lease(id="a", number=1, begun_ms=0, steps=(step("r"),)),
+        Lease(id="s", number=3, begun_ms=0, steps=(step("r"),), origin="stop"),
+    ]
+    if is_reversed:
+        leases.reverse()
+    found = ruling(leases, None, 0, lambda _, wish: 0.0 if isinstance(wish, Sleep) else 1.0)
+    assert [held.lease for held in found.values()] == ["s"]
+    found = ruling(leases[:2] if not is_reversed else leases[1:], None, 0, lambda *_: 0.0)
+    assert [held.lease for held in found.values()] == ["a"]
