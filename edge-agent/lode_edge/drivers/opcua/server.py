@@ -90,8 +90,9 @@ class Server:
         self._users -= 1
         if self._users == 0 and self._keeper is not None:
             keeper, self._keeper = self._keeper, None
-            keeper.cancel()
-            await asyncio.wait([keeper])
+            while not keeper.done():
+                keeper.cancel()
+                await asyncio.wait([keeper], timeout=1.0)
 
     async def session(self) -> Session:
         """Wait for a session, as long as it takes; `error` says meanwhile why there is none."""
@@ -103,6 +104,7 @@ class Server:
     async def _keep(self) -> None:
         pause_s = RETRY_FIRST_S
         while True:
+            end_if_cancelled()
             try:
                 session = Session(await connect(self._access))
             except EdgeError as error:
@@ -159,6 +161,13 @@ async def connect(access: Access) -> Client:
         limits.max_message_size = _MAX_MESSAGE_BYTES
         limits.max_chunk_count = _MAX_MESSAGE_BYTES // 8192
     return client
+
+
+def end_if_cancelled() -> None:
+    """End the task when it has been told to: asyncua passes over a cancellation here and there."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 async def disconnect(client: Client) -> None:

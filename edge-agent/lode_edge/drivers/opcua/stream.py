@@ -20,7 +20,14 @@ from lode_edge.drivers.opcua.history import pages
 from lode_edge.drivers.opcua.nodes import find, node_map
 from lode_edge.drivers.opcua.readings import Kind, Readings
 from lode_edge.drivers.opcua.security import PLAIN, Security, check
-from lode_edge.drivers.opcua.server import Access, Server, Session, Troubles, translated
+from lode_edge.drivers.opcua.server import (
+    Access,
+    Server,
+    Session,
+    Troubles,
+    end_if_cancelled,
+    translated,
+)
 from lode_edge.drivers.opcua.subscription import KEEP_ALIVE_MAX_S, Plan, Subscription
 from lode_edge.drivers.opcua.values import Told, utc
 from lode_edge.errors import DriverError, EdgeError, TimedOut
@@ -92,6 +99,7 @@ class OpcuaStream:
     async def _listen(self, server: Server, emit: Emit, learn: Callable[[Facts], None]) -> None:
         pause_s = _RETRY_FIRST_S
         while True:
+            end_if_cancelled()
             session = await server.session()
             self._has_heard = False
             try:
@@ -144,6 +152,7 @@ class OpcuaStream:
         subscription = ear.subscription
         clock_due_s = asyncio.get_running_loop().time() + _CLOCK_EVERY_S
         while not session.lost.is_set() and not subscription.ended.is_set():
+            end_if_cancelled()
             now = asyncio.get_running_loop().time()
             silence_s = now - subscription.heard_s
             if silence_s > subscription.patience_s:

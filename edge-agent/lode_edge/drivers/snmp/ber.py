@@ -88,11 +88,12 @@ class Reader:
         return bytes(self._data[self._at - count : self._at])
 
 
-def read_int(content: bytes, *, size: int = 4) -> int:
-    """Read a signed integer of at most so many bytes."""
-    if not 1 <= len(content) <= size:
+def read_int(content: bytes) -> int:
+    """Read a signed integer of 32 bits; agents are seen to write one byte more than it takes."""
+    number = int.from_bytes(content, "big", signed=True)
+    if not 1 <= len(content) <= 5 or not -(1 << 31) <= number < 1 << 31:  # noqa: PLR2004
         raise Malformed(f"an integer of {len(content)} bytes")
-    return int.from_bytes(content, "big", signed=True)
+    return number
 
 
 def read_oid(content: bytes) -> Oid:

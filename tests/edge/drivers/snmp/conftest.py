@@ -81,6 +81,13 @@ async def linked(to_port: int) -> AsyncIterator[Link]:
         outer.close()
 
 
+@pytest.fixture
+async def apc() -> AsyncIterator[Pdu]:
+    """Give a PDU."""
+    async with Pdu("apc") as running:
+        yield running
+
+
 @pytest.fixture(params=["raritan", "apc"])
 async def pdu(request: pytest.FixtureRequest) -> AsyncIterator[Pdu]:
     """Give a PDU of each vendor."""
