@@ -110,7 +110,7 @@ class _Life:
     """A node from one birth to its death."""
 
     bdseq: int | None
-    born_ms: int  # by the node's clock
+    after: Payload | None  # the birth, if it ended another life of which something may yet come
     expected: int = 1
     aliases: dict[int, _Known] = field(default_factory=dict)
     names: dict[tuple[str, str], _Known] = field(default_factory=dict)
@@ -140,18 +140,24 @@ class Session:
         if verb is Verb.NDEATH:
             return self._ndeath(payload)
         life = self._life
-        if life is None or payload.seq is None or not 0 <= payload.seq < _SEQS:
+        is_numbered = payload.seq is not None and 0 <= payload.seq < _SEQS
+        is_of_before = life is not None and life.after and _is_before(payload, life.after)
+        if life is None or not is_numbered or is_of_before:
             self.counters.unborn += 1
             return []
-        if (payload.timestamp or life.born_ms) < life.born_ms:
-            self.counters.unborn += 1  # it was said before this birth, and came after it
-            return []
-        if payload.seq != life.expected:
-            life.held[payload.seq] = (verb, device, payload)
+        return self._numbered(life, verb, device, payload, now_s)
+
+    def _numbered(
+        self, life: _Life, verb: Verb, device: str, payload: Payload, now_s: float
+    ) -> list[News]:
+        seq = payload.seq or 0
+        if seq != life.expected:
+            life.held[seq] = (verb, device, payload)
             life.gap_s = life.gap_s or now_s
             # Too far ahead to have overtaken: a birth was lost, and the count began anew.
-            is_far = (payload.seq - life.expected) % _SEQS > _MAX_AHEAD
-            return self._lose() if is_far else []
+            return self._lose() if (seq - life.expected) % _SEQS > _MAX_AHEAD else []
+        if any(_is_before(held, payload) for _, _, held in life.held.values()):
+            return self._lose()  # what was missing was not this: it is of a later birth
         news = self._in_order(life, verb, device, payload)
         while (held := life.held.pop(life.expected, None)) is not None:
             news += self._in_order(life, *held)
@@ -197,7 +203,9 @@ class Session:
             return []
         waiting = sorted(self._life.devices) if self._life else []
         bdseq = next((m.raw for m in payload.metrics if m.name == "bdSeq"), None)
-        life = self._life = _Life(bdseq if isinstance(bdseq, int) else None, payload.timestamp or 0)
+        life = self._life = _Life(
+            bdseq if isinstance(bdseq, int) else None, payload if self._life else None
+        )
         self.counters.births += 1
         self._pause_s = _REBIRTH_S[0]
         readings = self._births(life, "", payload)
@@ -267,6 +275,11 @@ class Session:
             is_historical=metric.is_historical,
             unit=known.unit,
         )
+
+
+def _is_before(one: Payload, other: Payload) -> bool:
+    """Tell whether one message was sent before the other, by the node's clock."""
+    return (one.timestamp or 0) < (other.timestamp or 0)
 
 
 def parse(topic: str) -> tuple[Verb, Place] | None:

@@ -112,13 +112,17 @@ class Speaker:
 
     def __init__(self, voice) -> None:
         self.voice = voice
+        self.born_ms = now_ms()
 
     def say(self, verb: str, seq: int | None, *metrics: Metric, device: str = "") -> None:
-        payload = encode(Payload(timestamp=now_ms(), seq=seq, metrics=metrics))
+        # Sent in the order of their numbers, whatever the order in which they come.
+        at_ms = self.born_ms + (seq or 0)
+        payload = encode(Payload(timestamp=at_ms, seq=seq, metrics=metrics))
         topic = f"spBv1.0/g/{verb}/n" + (f"/{device}" if device else "")
         self.voice.say(topic, payload)
 
     def birth(self, bdseq: int = 0) -> None:
+        self.born_ms = now_ms()
         self.say("NBIRTH", 0, self.metric("bdSeq", bdseq, DataType.INT64))
         every = [
             self.metric("t", -5, DataType.INT8, alias=1),
