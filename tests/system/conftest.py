@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,20 @@ Launch = Callable[..., Stack]
 @pytest.fixture
 def launch(request: pytest.FixtureRequest) -> Iterator[Launch]:
     """Give a function that starts a stack with the options given; it is ended after the test."""
+    with _launching(lambda: getattr(request.node, "is_failed", False)) as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def launch_shared(request: pytest.FixtureRequest) -> Iterator[Launch]:
+    """Give the same for a stack that a module's tests share; it is ended after the last."""
+    before = request.session.testsfailed
+    with _launching(lambda: request.session.testsfailed > before) as start:
+        yield start
+
+
+@contextmanager
+def _launching(has_failed: Callable[[], bool]) -> Iterator[Launch]:
     stacks: list[Stack] = []
     homes: list[Path] = []
 
@@ -33,9 +48,8 @@ def launch(request: pytest.FixtureRequest) -> Iterator[Launch]:
     yield start
     for stack in stacks:
         stack.kill()
-    failed = getattr(request.node, "rep_call", None)
     for home in homes:
-        if failed is not None and failed.failed:
+        if has_failed():
             print(f"logs kept in {home}/log")
         else:
             shutil.rmtree(home, ignore_errors=True)
@@ -47,4 +61,4 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     outcome = yield
     report = outcome.get_result()  # type: ignore[attr-defined]
     if report.when == "call":
-        item.rep_call = report  # type: ignore[attr-defined]
+        item.is_failed = report.failed  # type: ignore[attr-defined]

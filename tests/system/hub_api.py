@@ -10,13 +10,13 @@ from lode_sim.stack import Stack, wait_for
 
 
 class HubApi:
-    """A logged-in client of a stack's hub."""
+    """A logged-in client of a stack's hub, as `admin` or as somebody else."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: Stack, name: str = "admin", password: str = "") -> None:
         self.stack = stack
         no_leftovers = httpx.Limits(max_keepalive_connections=0)
         self._client = httpx.Client(base_url=stack.url, timeout=10, limits=no_leftovers)
-        self._log_in()
+        self._log_in(name, password or first_password(stack))
 
     def get(self, path: str, **query: object) -> Any:
         """Ask for something under /api/v1; log in again when a restart ended the session."""
@@ -24,9 +24,10 @@ class HubApi:
         answer.raise_for_status()
         return answer.json()
 
-    def post(self, path: str) -> Any:
+    def post(self, path: str, body: object = None) -> Any:
         """Do something under /api/v1."""
-        answer = self._client.post(f"/api/v1/{path}", headers={"Origin": self.stack.url})
+        origin = {"Origin": self.stack.url}
+        answer = self._client.post(f"/api/v1/{path}", headers=origin, json=body)
         answer.raise_for_status()
         return answer.json() if answer.content else None
 
@@ -53,8 +54,8 @@ class HubApi:
         """Wait until so many readings are stored."""
         wait_for(lambda: self.readings() >= n, timeout_s, f"{n} readings", self.stack.hub)
 
-    def _log_in(self) -> None:
-        body = {"name": "admin", "password": first_password(self.stack)}
+    def _log_in(self, name: str, password: str) -> None:
+        body = {"name": name, "password": password}
         answer = self._client.post("/api/v1/session", json=body, headers={"Origin": self.stack.url})
         answer.raise_for_status()
 

@@ -22,6 +22,7 @@ class Agent:
     data_dir: str = ""
     interval_s: float = 2.0
     timeout_s: float = 2.0
+    rig_port: int = API_PORT  # of their APIs; pages are moved by as much
     limits_dir: Path | None = None  # of `lode_sim.limits`; None: it only reads
 
 
@@ -50,7 +51,7 @@ def _lines(site: Site, agent: Agent) -> Iterator[str]:
         yield f"owner_key_file = {_text(str(agent.limits_dir / f'{limits.OWNER}.pub'))}"
     metered = {rig.name: meter.name for meter in _narrowest_last(site) for rig in meter.rigs}
     for rig in site.rigs:
-        port = rig.port.port if rig.port else API_PORT
+        port = rig.port.port if rig.port else agent.rig_port
         address = rig.identity.host if port == API_PORT else f"{rig.identity.host}:{port}"
         yield from _device(rig.name, "asic", address, agent)
         yield 'kind = "rig"'

@@ -77,7 +77,7 @@ def serve(
     plan = Plan(rigs=rigs, seed=seed, base=base, rack_meters=rack_meters, meters=meters)
     plan = replace(plan, models=tuple(model or ()), faults_per_hour=faults_per_hour)
     settings = Agent(site=site, name=agent, data_dir=agent_data_dir, interval_s=interval)
-    settings = replace(settings, limits_dir=limits_dir)
+    settings = replace(settings, limits_dir=limits_dir, rig_port=rig_port)
     if broker_url:
         settings = replace(settings, broker_urls=tuple(broker_url))
     ports = Ports(rigs=rig_port, meters=meter_port)

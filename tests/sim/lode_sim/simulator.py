@@ -250,8 +250,8 @@ def _disobey(rigs: Sequence[Rig], fault: str) -> None:
 def _settings(rig: Rig) -> str:
     """Say in JSON how a rig is set; sessions and tokens are no settings."""
     kept = {name: value for name, value in rig.kept.items() if name not in SESSIONS}
-    told = {"name": rig.name, "model": rig.model.key, "mode": rig.mode, "kept": kept}
-    told |= {"power_w": rig.power_w(), "orders": rig.writes.done}
+    told: dict[str, object] = {"name": rig.name, "model": rig.model.key, "mode": rig.mode}
+    told |= {"power_w": rig.power_w(), "orders": rig.writes.done, "kept": kept}
     return msgspec.json.encode(told, order="deterministic").decode()
 
 

@@ -1,0 +1,71 @@
+"""From an order to its proof by the meter, on the whole system, and back."""
+
+import pytest
+
+from lode_sim.limits import Limits
+from lode_sim.models import BY_KEY
+from tests.system.acting import Acting
+
+NO_RAMP = Limits(ramp_down_kw_per_min=10_000.0, ramp_up_kw_per_min=10_000.0)
+WAYS = ["accepted", "sent", "acknowledged", "effective"]
+CANNOT_SLEEP = {"braiins-s19jpro"}  # it offers nothing but the API of cgminer
+
+
+def models(*keys: str) -> tuple[str, ...]:
+    """Say to the simulator of which models a site is."""
+    return tuple(word for key in keys for word in ("--model", key))
+
+
+def assert_only_power_changed(before: dict, after: dict) -> None:
+    """Check that what rigs keep is what they kept before a sleep and a wake."""
+    for name, kept in before.items():
+        changed = {key for key, value in kept.items() if after[name].get(key) != value}
+        assert not changed, f"{name}: {changed} changed: {kept} to {after[name]}"
+
+
+def test_an_order_is_done_when_the_meter_shows_it(launch):
+    stack = launch(rigs=3, interval_s=0.5, limits=NO_RAMP, site_options=models("luxos-s19kpro"))
+    site = Acting(stack)
+    site.wait_until_offered(3)
+    before, starts = site.kept(), site.controls()["rig-002"]["starts_left"]
+    ordered = site.order("sleep", "rig-002")
+    found = site.until(ordered, "effective", timeout_s=30)
+    (proof,) = found["devices"]
+    assert site.steps(ordered) == WAYS
+    assert proof["power_source"] == "meter"
+    assert proof["power_before_w"] - proof["power_after_w"] > 0.8 * 2794
+    assert site.settings("rig-002")["rig-002"]["mode"] == "sleep"
+    back = site.order("wake", "rig-002")
+    site.until(back, "released", timeout_s=30)
+    assert site.stage(ordered) == "released"
+    assert site.settings("rig-002")["rig-002"]["mode"] == "normal"
+    assert_only_power_changed(before, site.kept())
+    assert site.settings("rig-002")["rig-002"]["orders"] == 2
+    assert {row["orders"] for row in site.settings("rig-001", "rig-003").values()} == {0}
+    site.until_starts("rig-002", starts - 1)
+
+
+@pytest.mark.slow
+def test_every_family_sleeps_and_wakes_with_its_settings_untouched(launch):
+    able = sorted(set(BY_KEY) - CANNOT_SLEEP)
+    stack = launch(rigs=len(able), interval_s=1.0, limits=NO_RAMP, site_options=models(*able))
+    site = Acting(stack)
+    names = {row["name"]: row["model"] for row in site.settings().values()}
+    assert sorted(names.values()) == able
+    site.wait_until_offered(len(able))
+    before = site.kept()
+    slept = {site.order("sleep", name): name for name in names}
+    for ordered, name in slept.items():
+        (proof,) = site.until(ordered, "effective", timeout_s=90)["devices"]
+        assert proof["power_source"], names[name]
+        assert proof["power_after_w"] < 0.5 * proof["power_before_w"], (names[name], proof)
+        assert site.steps(ordered) == WAYS, names[name]
+    assert {row["mode"] for row in site.settings().values()} == {"sleep"}
+    woken = {site.order("wake", name): name for name in names}
+    for ordered, name in woken.items():
+        (proof,) = site.until(ordered, "released", timeout_s=120)["devices"]
+        assert "effective" in site.steps(ordered), names[name]
+        assert proof["power_after_w"] > 2 * proof["power_before_w"], (names[name], proof)
+    assert {site.stage(ordered) for ordered in slept} == {"released"}
+    assert {row["mode"] for row in site.settings().values()} == {"normal"}
+    assert_only_power_changed(before, site.kept())
