@@ -39,6 +39,9 @@ def application(world: World, person: Someone) -> ASGIApp:
             world.change(values.pop("number"), **values)
         elif what == "away":
             world.is_away = values["is_away"]
+        elif what == "tell":
+            world.book.tell(values.pop("stage"), **values)
+            world.changed.set()
         return {"calls": world.calls, "done": world.done}
 
     queries, actions, live = StandInQueries(world), StandInActions(world), StandInLive(world)

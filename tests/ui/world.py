@@ -22,6 +22,13 @@ from lode_hub.queries.nouns import (
     Span,
 )
 from tests.ui import made
+from tests.ui.world_commands import (
+    Book,
+    StandInCommandQueries,
+    StandInCurtailments,
+    StandInOrders,
+    filled,
+)
 
 HOSTILE = (
     '<img src=x onerror="window.hacked=1">',
@@ -48,7 +55,9 @@ class Someone:
 class World:
     """Everything the pages can ask for; tests change it as they go."""
 
-    def __init__(self, rigs: int = 40, *, is_hostile: bool = False) -> None:
+    def __init__(
+        self, rigs: int = 40, *, is_hostile: bool = False, has_commands: bool = False
+    ) -> None:
         self.random = random.Random(7)
         self.is_hostile = is_hostile
         self.is_away = False
@@ -59,8 +68,18 @@ class World:
         self.fleet = {number: made.rig(number, self.random) for number in range(1, rigs + 1)}
         self.open_alerts = {alert.alert_id: alert for alert in made.alerts()} if rigs else {}
         self.sites_shown = ("north",) if rigs else ()
+        self.book = Book()
         if is_hostile:
             self._poison()
+        if has_commands:
+            filled(self.book, list(self.fleet.values())[:1000])
+
+    async def asked(self, name: str) -> None:
+        """Count a question, and take as long as the world does."""
+        self.calls[name] = self.calls.get(name, 0) + 1
+        await asyncio.sleep(self.delay_s)
+        if self.is_away:
+            raise UnavailableError("database: it does not answer; is postgres://u:secret@x up?")
 
     def change(self, number: int, **values: object) -> None:
         """Let a rig read something else, now."""
@@ -96,6 +115,7 @@ class StandInQueries:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self.commands = StandInCommandQueries(world)
 
     async def sites(self) -> list[SiteTotals]:
         await self._asked("sites")
@@ -106,9 +126,16 @@ class StandInQueries:
             for number, name in enumerate(self._world.sites_shown, 1)
         ]
 
-    async def rigs(self, *, limit: int) -> list[RigRow]:
+    async def rigs(
+        self, *, site: str | None = None, search: str | None = None, limit: int
+    ) -> list[RigRow]:
         await self._asked("rigs")
-        return list(self._world.fleet.values())[:limit]
+        return [
+            rig
+            for rig in self._world.fleet.values()
+            if site in (None, rig.site)
+            and (search or "").lower() in f"{rig.name} {rig.serial}".lower()
+        ][:limit]
 
     async def rig(self, device_id: int) -> RigRow | None:
         await self._asked("rig")
@@ -158,10 +185,7 @@ class StandInQueries:
         ][:limit]
 
     async def _asked(self, name: str) -> None:
-        self._world.calls[name] = self._world.calls.get(name, 0) + 1
-        await asyncio.sleep(self._world.delay_s)
-        if self._world.is_away:
-            raise UnavailableError("database: it does not answer; is postgres://u:secret@x up?")
+        await self._world.asked(name)
 
 
 class StandInActions:
@@ -169,6 +193,8 @@ class StandInActions:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self.commands = StandInOrders(world)
+        self.curtailments = StandInCurtailments(world)
 
     async def acknowledge(self, alert_id: int, person: Someone) -> None:
         await self._do("acknowledge", alert_id, person, "acknowledged")

@@ -22,10 +22,15 @@ from lode_ui.hub import Actions, Live, Person, Queries
 from lode_ui.life import Body, live
 from lode_ui.pages.agents import AgentsPage
 from lode_ui.pages.alerts import AlertsPage
+from lode_ui.pages.command import CommandPage
+from lode_ui.pages.commands import CommandsPage
+from lode_ui.pages.curtail import CurtailPage
+from lode_ui.pages.curtailment import CurtailmentPage
 from lode_ui.pages.fleet import FleetPage
 from lode_ui.pages.nowhere import NowherePage
 from lode_ui.pages.overview import OverviewPage
 from lode_ui.pages.rig import RigPage
+from lode_ui.pages.technician import TechnicianPage
 from lode_ui.rows import Fleet
 
 RECONNECT_S = 10.0
@@ -44,6 +49,8 @@ def mount(app: FastAPI, *, queries: Queries, actions: Actions, live: Live) -> No
     answers = Answers(queries, feed)
     desks = _Desks(answers, actions)
     _add_pages(desks)
+    _add_command_pages(desks)
+    _add_curtail_pages(desks)
     _add_doors(Fleet(queries))
     theme.install()
     _run_feed_with(app, feed)
@@ -97,6 +104,44 @@ def _add_pages(desks: _Desks) -> None:
     @ui.page("/alerts")
     async def alerts(client: Client, site: int = 0) -> None:
         await live(client, desks.of(client, site), "/alerts", AlertsPage)
+
+
+def _add_command_pages(desks: _Desks) -> None:
+    @ui.page("/commands")
+    async def commands(client: Client, site: int = 0) -> None:
+        await live(client, desks.of(client, site), "/commands", CommandsPage)
+
+    @ui.page("/commands/{command_id}")
+    async def command(client: Client, command_id: str, site: int = 0) -> None:
+        def body(desk: Desk) -> Body:
+            return CommandPage(desk, command_id)
+
+        await live(client, desks.of(client, site), "/commands", body)
+
+    @ui.page("/technician")
+    async def technician(client: Client, device: int = 0, site: int = 0) -> None:
+        def body(desk: Desk) -> Body:
+            return TechnicianPage(desk, device)
+
+        await live(client, desks.of(client, site), "/technician", body)
+
+
+def _add_curtail_pages(desks: _Desks) -> None:
+    @ui.page("/curtail")
+    async def curtail(client: Client, site: int = 0) -> None:
+        given = dict(client.request.query_params)
+
+        def body(desk: Desk) -> Body:
+            return CurtailPage(desk, given)
+
+        await live(client, desks.of(client, site), "/curtail", body)
+
+    @ui.page("/curtail/{curtailment_id}")
+    async def curtailment(client: Client, curtailment_id: str, site: int = 0) -> None:
+        def body(desk: Desk) -> Body:
+            return CurtailmentPage(desk, curtailment_id)
+
+        await live(client, desks.of(client, site), "/curtail", body)
 
 
 def _nowhere(desks: _Desks) -> Callable[[], Awaitable[None]]:

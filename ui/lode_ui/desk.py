@@ -16,6 +16,7 @@ from lode_hub.queries.nouns import (
     SiteTotals,
     Span,
 )
+from lode_ui.command_answers import CommandAnswers
 from lode_ui.feed import Feed
 from lode_ui.hub import Actions, Person, Queries
 
@@ -23,6 +24,7 @@ ACTIVE: tuple[AlertState, ...] = ("open", "acknowledged")
 ALERT_LIMIT = 200
 GAP_LIMIT = 200
 QUARANTINE_LIMIT = 100
+FOUND_LIMIT = 20
 
 SERIES_PERIOD_S: dict[Span, float] = {"hour": 5.0, "day": 30.0, "week": 120.0}
 """A chart is asked for again this often; its buckets are 1 min and longer."""
@@ -34,6 +36,7 @@ class Answers:
     def __init__(self, queries: Queries, feed: Feed) -> None:
         self._queries = queries
         self._feed = feed
+        self.commands = CommandAnswers(queries.commands, feed)
 
     async def next_beat(self, seen: int) -> int:
         """Wait for changed data, 5 s at the longest."""
@@ -50,6 +53,13 @@ class Answers:
     async def rig(self, device_id: int) -> RigRow | None:
         """Give one rig, None when there is none of that id."""
         return await self._feed.ask(("rig", device_id), lambda: self._queries.rig(device_id))
+
+    async def rigs_like(self, site: str | None, words: str) -> Sequence[RigRow]:
+        """Give the first rigs whose name, model, serial or address contains the words."""
+        return await self._feed.ask(
+            ("rigs like", site, words),
+            lambda: self._queries.rigs(site=site, search=words, limit=FOUND_LIMIT),
+        )
 
     async def meters(self) -> Sequence[MeterRow]:
         """Give all meters with their last reading."""
@@ -110,6 +120,10 @@ class Answers:
         )
 
 
+ACTORS = frozenset({"operator", "admin"})
+"""Roles that are shown buttons. The hub checks the role again; this only keeps the page honest."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Desk:
     """One opened page's surroundings."""
@@ -118,6 +132,11 @@ class Desk:
     actions: Actions
     person: Person
     site_id: int | None = None  # None: all sites
+
+    @property
+    def may_act(self) -> bool:
+        """Tell whether the person is shown buttons."""
+        return self.person.role in ACTORS
 
     def chosen(self, sites: Sequence[SiteTotals]) -> Sequence[SiteTotals]:
         """Keep the chosen site, or all of them when none is chosen or it is gone."""

@@ -4,6 +4,14 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+from lode_hub.actions import Ask
+from lode_hub.queries.command_nouns import (
+    CommandDetail,
+    CommandRow,
+    CommandStage,
+    ControlsRow,
+    CurtailmentRow,
+)
 from lode_hub.queries.nouns import (
     AgentRow,
     AlertRow,
@@ -17,6 +25,7 @@ from lode_hub.queries.nouns import (
     SiteTotals,
     Span,
 )
+from lode_wire.orders import AnyIntent, Terms
 
 
 class Person(Protocol):
@@ -31,14 +40,54 @@ class Person(Protocol):
         """What the person may do."""
 
 
+class CommandQueries(Protocol):
+    """Everything the pages may ask about commands."""
+
+    async def commands(
+        self,
+        *,
+        site: str | None = None,
+        stages: Sequence[CommandStage] | None = None,
+        device_id: int | None = None,
+        is_open: bool = False,
+        limit: int,
+        offset: int = 0,
+    ) -> Sequence[CommandRow]:
+        """Give commands, newest first."""
+
+    async def count(
+        self,
+        *,
+        site: str | None = None,
+        stages: Sequence[CommandStage] | None = None,
+        is_open: bool = False,
+    ) -> int:
+        """Count the commands that `commands` would give without a limit."""
+
+    async def command(self, command_id: str) -> CommandDetail | None:
+        """Give one command with its devices, steps and approvals."""
+
+    async def controls(self, device_id: int) -> ControlsRow | None:
+        """Give what can be asked of a device; None when its agent has not said."""
+
+    async def curtailment(self, curtailment_id: str) -> CurtailmentRow | None:
+        """Give one curtailment: a preview, or one that was begun."""
+
+
 class Queries(Protocol):
     """Everything the pages may ask."""
+
+    @property
+    def commands(self) -> CommandQueries:
+        """What may be asked about commands."""
 
     async def sites(self) -> Sequence[SiteTotals]:
         """Give the totals of every site."""
 
-    async def rigs(self, *, limit: int) -> Sequence[RigRow]:
-        """Give all rigs with their last reading."""
+    async def rigs(
+        self, *, site: str | None = None, search: str | None = None, limit: int
+    ) -> Sequence[RigRow]:
+        """Give rigs with their last reading: all, of a site, or what a text fits."""
 
     async def rig(self, device_id: int) -> RigRow | None:
         """Give one rig."""
@@ -70,8 +119,71 @@ class Queries(Protocol):
         """Give alerts in the given states, newest first."""
 
 
+class Orders(Protocol):
+    """What may be ordered; `request` makes the same request, sent again, be done once."""
+
+    async def order(
+        self,
+        person: Person,
+        intent: AnyIntent,
+        *,
+        device_id: int | None = None,
+        agent: str | None = None,
+        terms: Terms | None = None,
+        request: str = "",
+    ) -> str:
+        """Order something of a device, or at an agent's site; give the command's id."""
+
+    async def release(self, person: Person, command_id: str, *, request: str = "") -> str:
+        """End what a command holds; give the command that does."""
+
+    async def approve(self, person: Person, command_id: str) -> object:
+        """Approve what another person proposed."""
+
+    async def decline(self, person: Person, command_id: str) -> object:
+        """Decline a proposal, or take one's own back."""
+
+    async def stop_all(
+        self, person: Person, site: str, *, reason: str = "", request: str = ""
+    ) -> Sequence[str]:
+        """Put every rig of a site to sleep at once; give the commands."""
+
+    async def end_stop(self, person: Person, site: str, *, request: str = "") -> Sequence[str]:
+        """End a stop of all rigs; give the commands."""
+
+    async def maintain(
+        self, person: Person, device_id: int, *, is_on: bool, note: str = ""
+    ) -> object:
+        """Put a device in maintenance, or out of it."""
+
+
+class Curtailments(Protocol):
+    """What may be done with curtailments."""
+
+    async def preview(self, person: Person, ask: Ask, terms: Terms | None = None) -> str:
+        """Choose rigs and do nothing; give the preview's id."""
+
+    async def start(
+        self, person: Person, curtailment_id: str, *, request: str = ""
+    ) -> Sequence[str]:
+        """Begin a preview with the rigs it showed; give its commands."""
+
+    async def release(
+        self, person: Person, curtailment_id: str, *, request: str = ""
+    ) -> Sequence[str]:
+        """End a curtailment now; give the commands that do."""
+
+
 class Actions(Protocol):
     """Everything the pages may do; each call checks the person's role again."""
+
+    @property
+    def commands(self) -> Orders:
+        """What may be ordered."""
+
+    @property
+    def curtailments(self) -> Curtailments:
+        """What may be done with curtailments."""
 
     async def acknowledge(self, alert_id: int, person: Person) -> object:
         """Take an open alert on."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from nicegui import app, ui
 
 FOLDER = Path(__file__).parent / "static"
-SHEETS = ("tokens.css", "frame.css", "widgets.css", "lists.css", "fleet.css")
+SHEETS = ("tokens.css", "frame.css", "widgets.css", "lists.css", "fleet.css", "commands.css")
 MONTH_S = 30 * 86_400
 
 FAVICON = (

@@ -9,6 +9,7 @@ from lode_ui.acts import alert_handlers
 from lode_ui.desk import Desk
 from lode_ui.figures import Figure, Scale
 from lode_ui.life import now_ms
+from lode_ui.pages.rig_act import RigAct
 from lode_ui.widgets.alerts import AlertItem
 from lode_ui.widgets.choice import Choice
 from lode_ui.widgets.keyed import Keyed
@@ -77,6 +78,7 @@ class RigPage:
                         lambda alert: alert.alert_id,
                         lambda alert: AlertItem(alert, handlers, is_full=True),
                     )
+                self._act = RigAct(desk, device_id)
                 with card("Facts"):
                     self._facts = Facts(FACTS)
                 self._points = Parts()
@@ -98,6 +100,7 @@ class RigPage:
         )
         self._points.show(points)
         self._show_alerts(alerts)
+        await self._act.refresh()
         await self._draw(rig)
 
     def _show_values(self, rig: RigRow) -> None:

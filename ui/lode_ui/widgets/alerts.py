@@ -2,13 +2,13 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-
-from nicegui import ui
+from functools import partial
 
 from lode_hub.queries.nouns import AlertRow
 from lode_ui.evidence import readable
 from lode_ui.states import ALERT, SEVERITY
 from lode_ui.widgets.age import Age
+from lode_ui.widgets.button import Button
 from lode_ui.widgets.sign import Sign
 from lode_ui.widgets.text import Words, box
 
@@ -105,21 +105,5 @@ def _subject(alert: AlertRow) -> Words:
     return link
 
 
-def _button(word: str, alert_id: int, act: Act | None) -> ui.element | None:
-    if act is None:
-        return None
-    button = Words(word, "lode-button", "button")
-    button.props["type"] = "button"
-
-    async def clicked() -> None:
-        button.props["disabled"] = True  # a second click says nothing new
-        button.update()
-        try:
-            await act(alert_id)
-        finally:
-            if not button.is_deleted:
-                button.props.pop("disabled", None)
-                button.update()
-
-    button.on("click", clicked, [])
-    return button
+def _button(word: str, alert_id: int, act: Act | None) -> Button | None:
+    return None if act is None else Button(word, partial(act, alert_id))

@@ -11,7 +11,15 @@ from lode_ui.widgets.connection import Connection
 from lode_ui.widgets.text import Words, box, shape
 from lode_ui.widgets.theme_switch import ThemeSwitch
 
-PAGES = (("/", "Overview"), ("/fleet", "Fleet"), ("/agents", "Agents"), ("/alerts", "Alerts"))
+PAGES = (
+    ("/", "Overview"),
+    ("/fleet", "Fleet"),
+    ("/curtail", "Curtail"),
+    ("/commands", "Commands"),
+    ("/technician", "Technician"),
+    ("/agents", "Agents"),
+    ("/alerts", "Alerts"),
+)
 
 # A page's address keeps everything but the site; the value is one of our own numbers.
 CHOOSE_SITE = """(event) => {

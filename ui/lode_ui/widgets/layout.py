@@ -9,7 +9,18 @@ from nicegui import ui
 from lode_ui.figures import MISSING
 from lode_ui.widgets.text import Words, box, note, title
 
-Kind = Literal["tiles", "wide-narrow", "stack", "toolbar", "readings", "agents", "alerts"]
+Kind = Literal[
+    "tiles",
+    "wide-narrow",
+    "stack",
+    "toolbar",
+    "readings",
+    "agents",
+    "alerts",
+    "fields",
+    "buttons",
+    "tools",
+]
 
 
 @contextmanager

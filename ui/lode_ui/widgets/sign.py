@@ -28,6 +28,10 @@ class Sign:
         self._shape.classes(replace=f"lode-shape lode-shape-{look.shape}")
         self._word.text = look.word
 
+    def hide(self, is_hidden: bool) -> None:
+        """Show it or not."""
+        self._box.set_visibility(not is_hidden)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Part:

@@ -15,7 +15,7 @@ class Tile:
 
     def __init__(self, label: str, *, has_spark: bool = False) -> None:
         with box("lode-card lode-tile", "section"):
-            Words(label, "lode-tile-label", "h2")
+            self._label = Words(label, "lode-tile-label", "h2")
             self._value = Value("lode-value lode-value-large")
             self._remark = Words("", "lode-note")
             self._spark = Spark() if has_spark else None
@@ -24,6 +24,10 @@ class Tile:
         """Show a new figure, and what there is to say about it."""
         self._value.show(figure)
         self._remark.text = remark
+
+    def label(self, text: str) -> None:
+        """Call it something else."""
+        self._label.text = text
 
     def draw(self, values: Sequence[float | None]) -> None:
         """Draw the past."""
