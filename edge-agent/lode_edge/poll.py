@@ -23,6 +23,7 @@ from lode_edge.errors import BadAnswer, DriverError, TimedOut
 from lode_wire.records import Quality, Record
 
 IDENTIFY_EVERY_S = 3600.0
+IDENTIFY_PER_S = 25.0  # so that a big site's first minute goes to readings, not introductions
 _GRACE_S = 1.0  # a driver keeps its own time limit; this one is for a driver that fails to
 
 log = structlog.get_logger(__name__)
@@ -54,7 +55,8 @@ class Poller:
     """Polls devices until it is stopped.
 
     Every due cycle gives records: the device's own, or the one that says why there is none.
-    `identified` is called with what a device says it is, before its first reading and every hour.
+    `identified` is called with what a device says it is, at first and every hour; a big site's
+    devices are read before all of them have been asked that.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class Poller:
         self._random = random.Random(seed)  # noqa: S311 -- spreads the load, keeps no secret
         self._slots = [_Slot(device) for device in devices]
         self._stopping = asyncio.Event()
+        self._identify_free_s = 0.0
 
     def stop(self) -> None:
         """Begin no further cycle; `run` ends when the running ones have."""
@@ -170,8 +173,10 @@ class Poller:
 
     async def _identify(self, slot: "_Slot") -> None:
         now = asyncio.get_running_loop().time()
-        if self._identified is None or now < slot.identify_due_s:
+        if self._identified is None or now < max(slot.identify_due_s, self._identify_free_s):
             return
+        # A second's worth may come at once.
+        self._identify_free_s = max(self._identify_free_s, now - 1.0) + 1.0 / IDENTIFY_PER_S
         async with asyncio.timeout(slot.device.timeout_s + _GRACE_S):
             facts = await slot.device.driver.identify()
         slot.identify_due_s = now + IDENTIFY_EVERY_S

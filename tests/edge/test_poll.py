@@ -180,6 +180,18 @@ async def test_an_open_breaker_keeps_saying_that_the_device_is_gone(monkeypatch)
     assert run.records[-1].state is State.MINING
 
 
+async def test_a_big_site_is_read_before_all_of_it_is_identified(monkeypatch):
+    monkeypatch.setattr(poll, "IDENTIFY_PER_S", 20.0)
+    rigs = [Rig(n) for n in range(200)]
+    known = []
+    devices = [polled(rig, interval_s=0.2) for rig in rigs]
+    async with Run(*devices, identified=lambda device, _: known.append(device.name)) as run:
+        await run.until(lambda: all(rig.asked for rig in rigs))
+        assert len(known) < 200
+        await run.until(lambda: len(known) >= 40)
+    assert len(known) == len(set(known))
+
+
 async def test_a_device_is_identified_before_its_first_reading():
     rig, said = Rig(), []
 

@@ -151,7 +151,7 @@ async def test_after_a_restart_the_rig_is_identified_anew(serve):
     driver = rig(await serve(answer), timeout_s=5.0)
     for at_ms in range(4):
         await driver.read(at_ms)
-    assert [n for n, command in enumerate(asked) if command == "version"] == [0, 8]
+    assert [n for n, command in enumerate(asked) if command == "version"] == [0, 7]
 
 
 async def test_what_a_rig_does_not_offer_is_not_asked_again(serve):

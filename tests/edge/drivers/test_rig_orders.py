@@ -96,7 +96,7 @@ async def test_two_orders_do_not_interleave(tmp_path):
         assert changed == {"bitmain-work-mode", "bitmain-fan-ctrl", "bitmain-fan-pwm"}
 
 
-async def test_details_are_asked_for_at_once_and_then_every_few_minutes(serve, monkeypatch):
+async def test_details_are_asked_for_after_the_introduction_and_then_every_few_minutes(serve, monkeypatch):
     asked = []
 
     async def answer(reader, writer):
@@ -104,6 +104,8 @@ async def test_details_are_asked_for_at_once_and_then_every_few_minutes(serve, m
         writer.write(REPLIES.get(asked[-1], INVALID))
 
     driver = rig(await serve(answer))
+    assert "pool.1.accepted" not in points(await driver.read(1))
+    await driver.identify()
     assert points(await driver.read(1))["pool.1.accepted"] == 4057
     assert "pool.1.accepted" not in points(await driver.read(2))
     assert asked.count("pools") == 1
@@ -121,7 +123,9 @@ async def test_details_that_hang_leave_the_reading_as_it_is(serve):
             await asyncio.sleep(60)
         writer.write(REPLIES.get(command, INVALID))
 
-    reading, *_ = await rig(await serve(answer), timeout_s=0.4).read(1)
+    driver = rig(await serve(answer), timeout_s=0.4)
+    await driver.identify()
+    reading, *_ = await driver.read(1)
     assert reading.quality == 0
     assert reading.accepted_shares == 4057
 
@@ -134,6 +138,7 @@ async def test_an_error_that_is_gone_is_said_to_be_gone(serve, monkeypatch):
         writer.write(replies.get(json.loads(await reader.read(4096))["command"], INVALID))
 
     driver = rig(await serve(answer))
+    await driver.identify()
     assert points(await driver.read(1))["error.NOPIC_PROTECTION"] == 1
     replies["events"] = b'{"STATUS":[{"STATUS":"S"}],"EVENTS":[],"id":1}'
     for said, value in (("events", 0), ("events", None)):

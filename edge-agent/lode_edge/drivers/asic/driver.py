@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import dataclasses
-import random
+import math
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeVar
 
@@ -65,7 +65,7 @@ class AsicDriver:
         self._unsupported: set[str] = set()
         self._uptime_s: float | None = None
         self._parts_due_s = 0.0
-        self._details_due_s = 0.0
+        self._details_due_s = math.inf  # not before the rig has been identified
         self._errors: frozenset[str] = frozenset()
 
     async def identify(self) -> Facts:
@@ -77,6 +77,7 @@ class AsicDriver:
         deadline = self._deadline()
         family, replies = await self._recognise(deadline)
         await self._ask_all(family.about, replies, deadline)
+        self._details_due_s = 0.0
         return self._facts(family.describe(replies))
 
     async def read(self, at_ms: int) -> Sequence[Record]:
@@ -95,9 +96,7 @@ class AsicDriver:
             self._parts_due_s = now + PARTS_EVERY_S
             records += figures.points(self._number, at_ms, replies.quality)
         if now >= self._details_due_s and family.slow:
-            # Spread from the second time on, so that a site's rigs are not all asked at once.
-            spread = 0.5 + 0.5 * random.random() if not self._details_due_s else 1.0  # noqa: S311
-            self._details_due_s = now + DETAILS_EVERY_S * spread
+            self._details_due_s = now + DETAILS_EVERY_S
             records += await self._look(family, at_ms, deadline)
         return records
 
