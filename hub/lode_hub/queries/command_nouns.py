@@ -125,6 +125,7 @@ class CommandDetail:
     devices: list[CommandDeviceRow]
     steps: list[CommandStepRow]
     approvals: list[ApprovalRow]
+    answer: Any | None  # what a probe or registers gave; a dry run's is in its device's `changes`
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -77,10 +77,7 @@ class CommandQueries:
         return await self.commands(site=site, stages=["proposed"], limit=1000)
 
     async def command(self, command_id: str) -> CommandDetail | None:
-        """Give one command with its devices, steps and approvals.
-
-        What a probe, registers or a dry run answered is in its devices' `answer` and `changes`.
-        """
+        """Give one command with its devices, steps and approvals."""
         async with asking(self._store) as conn:
             row = await queries_commands.command(conn, command_id)
             if row is None:
@@ -93,6 +90,9 @@ class CommandQueries:
             devices=[CommandDeviceRow(**device) for device in devices],
             steps=[CommandStepRow(**step) for step in steps],
             approvals=[ApprovalRow(**approval) for approval in approvals],
+            answer=next(
+                (s["evidence"]["answer"] for s in steps if "answer" in s["evidence"]), None
+            ),
         )
 
     async def strange(self, limit: int = 100) -> list[UnorderedRow]:

@@ -3,6 +3,7 @@
 import itertools
 
 import hypothesis
+import msgspec
 import pytest
 from hypothesis import strategies as st
 
@@ -144,6 +145,18 @@ async def test_one_of_a_single_device_is_the_device(site: Site, agent: Answering
     await agent.say(state(again, Stage.DRIFTED, "disobeyed: draws 3010 W", entry=4))
     assert (await findings(site))[2:] == [("command-drifted", f"device:{rig}", True)]
     assert (await detail(site, again)).command.stage == "drifted"
+
+
+async def test_what_a_probe_found_is_in_its_answer(site: Site, agent: Answering) -> None:
+    ada = await site.person()
+    intent = orders.Probe(address="10.0.0.9")
+    made = await site.actions.commands.order(ada, intent, agent="north-1")
+    found = msgspec.Raw(b'{"open": [4028], "family": "antminer"}')
+    await agent.say(state(made, Stage.EFFECTIVE, entry=1, answer=found))
+    command = await detail(site, made)
+    assert command.answer == {"open": [4028], "family": "antminer"}
+    assert command.command.stage == "effective"
+    assert command.command.ended_ms is not None
 
 
 async def test_out_of_order_is_sealed_again_but_only_then(site: Site, agent: Answering) -> None:
