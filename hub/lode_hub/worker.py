@@ -84,10 +84,11 @@ def own_broker(settings: HubSettings) -> EmbeddedBroker:
 
 def _given(url: str, settings: BrokerSettings) -> Address:
     address = Address.of(url, password=secret(settings.password, settings.password_file))
+    # A certificate alone names the hub by itself, and nats-server refuses two names.
+    is_named = settings.cert_file is not None and not address.password
     return dataclasses.replace(
         address,
-        # A certificate names the hub by itself; nats-server refuses two names.
-        username=address.username or (settings.username if address.password else None),
+        username=address.username or (None if is_named else settings.username),
         tls=_tls(settings) if address.tls else None,
     )
 
