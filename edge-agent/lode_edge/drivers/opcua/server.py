@@ -153,6 +153,9 @@ async def connect(access: Access) -> Client:
         async with asyncio.timeout(10 * access.timeout_s):
             await secure(client, access.security)
             await client.connect()
+    except asyncio.CancelledError:  # asyncua would leave its socket open
+        client.disconnect_socket()
+        raise
     except Troubles as error:
         raise translated(error, access.url) from error
     protocol = client.uaclient.protocol

@@ -97,6 +97,19 @@ def _in_haste(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "WATCH_S", 0.3)
 
 
+USAGE = {
+    "digital_signature": True,
+    "content_commitment": True,
+    "key_encipherment": True,
+    "data_encipherment": True,
+    "key_agreement": False,
+    "key_cert_sign": True,
+    "crl_sign": False,
+    "encipher_only": False,
+    "decipher_only": False,
+}
+
+
 @dataclass(frozen=True)
 class Papers:
     """A certificate and its key."""
@@ -112,17 +125,6 @@ def papers(home: Path, name: str, uri: str, *, days: int = 30) -> Papers:
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.datetime.now(datetime.UTC)
-    usage = {
-        "digital_signature": True,
-        "content_commitment": True,
-        "key_encipherment": True,
-        "data_encipherment": True,
-        "key_agreement": False,
-        "key_cert_sign": True,
-        "crl_sign": False,
-        "encipher_only": False,
-        "decipher_only": False,
-    }
     made = (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -137,7 +139,7 @@ def papers(home: Path, name: str, uri: str, *, days: int = 30) -> Papers:
             ),
             critical=False,
         )
-        .add_extension(x509.KeyUsage(**usage), critical=True)
+        .add_extension(x509.KeyUsage(**USAGE), critical=True)
         .add_extension(
             x509.ExtendedKeyUsage(
                 [ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH]

@@ -8,8 +8,7 @@ import pytest
 import pytest_asyncio
 from tests.edge.drivers.opcua.conftest import entry, listening, until
 
-from lode_edge.drivers.opcua import OpcuaStream, subscription
-from lode_edge.drivers.opcua.server import Server
+from lode_edge.drivers.opcua import OpcuaStream, server, subscription
 from lode_edge.errors import EdgeError
 from lode_sim.opcua_plant import Plant
 from lode_sim.proxy import Proxy
@@ -227,11 +226,18 @@ async def test_nobody_there_is_said_once_an_interval():
         assert all(Quality(r.quality) in (Quality.REFUSED, Quality.TIMED_OUT) for r in ear.readings)
 
 
-async def test_a_server_is_forgotten_when_nobody_listens(plant, feeder):
-    async with listening(entry(plant.url, feeder)) as ear:
-        await until(lambda: ear.readings)
-    assert not [task for task in asyncio.all_tasks() if "Server._keep" in repr(task)]
-    assert Server.__name__ == "Server"
+async def test_stopped_at_any_moment_it_leaves_nothing_behind(plant, feeder, monkeypatch):
+    monkeypatch.setattr(server, "RETRY_FIRST_S", 0.01)
+    for url in ("opc.tcp://127.0.0.1:1/x", plant.url):
+        for n in range(40):
+            stream = OpcuaStream(entry(url, feeder), 7)
+            task = asyncio.create_task(stream.run(lambda _records: None, lambda _facts: None))
+            await asyncio.sleep(n * 0.002)
+            task.cancel()
+            await asyncio.wait([task], timeout=10)
+            assert task.cancelled()
+    await until(lambda: plant.sessions == 0)
+    await until(lambda: not [t for t in asyncio.all_tasks() if "lode_edge" in repr(t)])
 
 
 @pytest.mark.slow  # a server takes seconds to start
