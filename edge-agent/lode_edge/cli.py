@@ -81,8 +81,9 @@ def run(
     """Read the devices and forward what they say, until SIGTERM or Ctrl-C."""
     # structlog loads rich where it finds it: 6 MB for tracebacks that no service draws.
     sys.modules.setdefault("rich", cast(ModuleType, None))
-    from lode_edge import agent, logs, settings
+    from lode_edge import agent, logs, memory, settings
 
+    memory.keep_small()
     logs.set_up(is_verbose=verbose)
     told = settings.load(config)
 
