@@ -144,7 +144,7 @@ def _devices(settings: Settings, spool: Spool) -> Sequence[Made]:
     for entry in settings.devices:
         told = DeviceEntry(**dataclasses.asdict(entry), login=known.get(entry.name))
         number = spool.numbers[entry.name]
-        made.append(Made(told, number, drivers.make(told, number)))
+        made.append(Made(told, number, drivers.make(told, number, opcua=settings.opcua)))
     return made
 
 

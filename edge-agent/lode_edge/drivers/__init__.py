@@ -12,10 +12,12 @@ from lode_edge.errors import EdgeError
 if TYPE_CHECKING:
     from lode_edge.settings import OpcuaSettings
 
-__all__ = ["DeviceEntry", "Driver", "Facts", "Stream", "listener", "make"]
+__all__ = ["DeviceEntry", "Driver", "Facts", "Stream", "make"]
 
 
-def make(entry: DeviceEntry, number: int) -> Driver:
+def make(
+    entry: DeviceEntry, number: int, *, opcua: "OpcuaSettings | None" = None
+) -> Driver | Stream:
     """Make the driver of a configured device, which its records will call `number`.
 
     Raises:
@@ -26,40 +28,22 @@ def make(entry: DeviceEntry, number: int) -> Driver:
             return AsicDriver(entry, number)
         case "modbus":
             return ModbusDriver(entry, number)
+        case "opcua":
+            return _opcua(entry, number, opcua)
         case "snmp":
             from lode_edge.drivers.snmp import PduDriver
 
             return PduDriver(entry, number)
     raise EdgeError(
-        f"device {entry.name}: driver {entry.driver!r} is unknown; use asic, modbus or snmp"
+        f"device {entry.name}: driver {entry.driver!r} is unknown; use asic, modbus, opcua or snmp"
     )
 
 
-def listener(entry: DeviceEntry, number: int, *, opcua: "OpcuaSettings | None" = None) -> Stream:
-    """Make the stream of a configured device that speaks by itself.
-
-    Raises:
-        EdgeError: there is no such driver, or the entry lacks what the driver needs.
-    """
-    match entry.driver:
-        case "opcua":
-            try:
-                from lode_edge.drivers.opcua import OpcuaStream, chosen
-            except ModuleNotFoundError as error:
-                raise EdgeError(
-                    f"device {entry.name}: asyncua is not installed; install lode-edge[opcua]"
-                ) from error
-            return OpcuaStream(entry, number, chosen(opcua, entry.address))
-        case "mqtt":
-            from lode_edge.drivers.mqtt import MqttStream
-
-            return MqttStream(entry, number)
-        case "sparkplug":
-            try:
-                from lode_edge.drivers.sparkplug import SparkplugStream
-            except ModuleNotFoundError as error:
-                raise EdgeError(
-                    f"device {entry.name}: protobuf is not installed; install lode-edge[sparkplug]"
-                ) from error
-            return SparkplugStream(entry, number)
-    raise EdgeError(f"device {entry.name}: driver {entry.driver!r} does not speak by itself")
+def _opcua(entry: DeviceEntry, number: int, settings: "OpcuaSettings | None") -> Stream:
+    try:
+        from lode_edge.drivers.opcua import OpcuaStream, chosen
+    except ModuleNotFoundError as error:
+        raise EdgeError(
+            f"device {entry.name}: asyncua is not installed; install lode-edge[opcua]"
+        ) from error
+    return OpcuaStream(entry, number, chosen(settings, entry.address))

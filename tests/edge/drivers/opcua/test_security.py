@@ -4,7 +4,7 @@ import pytest
 import pytest_asyncio
 from tests.edge.drivers.opcua.conftest import entry, listening, papers, until
 
-from lode_edge.drivers import listener
+from lode_edge.drivers import Stream, make
 from lode_edge.drivers.driver import Login
 from lode_edge.drivers.opcua import PLAIN, OpcuaStream, Security, chosen
 from lode_edge.drivers.opcua.server import Access, connect, disconnect
@@ -164,9 +164,7 @@ async def test_the_settings_say_what_holds_for_an_address(ours, trusted):
     assert chosen(settings, "opc.tcp://127.0.0.1:1").mode == "sign"
     assert chosen(settings, "opc.tcp://127.0.0.1:2") == PLAIN
     told = entry("opc.tcp://127.0.0.1:2")
-    assert listener(told, 1, opcua=settings).address == told.address
-    with pytest.raises(EdgeError, match="does not speak by itself"):
-        listener(entry("127.0.0.1", driver="modbus"), 1)
+    assert isinstance(make(told, 1, opcua=settings), Stream)
 
 
 @pytest.mark.parametrize(
