@@ -56,7 +56,7 @@ def test_the_edge_installs_and_starts_alone(tmp_path):
     venv.EnvBuilder(with_pip=False).create(home)
     _install_edge(home)
     installed = {path.name.split("-")[0].lower() for path in home.rglob("*.dist-info")}
-    assert installed >= {"lode_edge", "lode_wire", "lode_profiles", "pymodbus"}
+    assert installed >= {"lode_edge", "lode_wire", "lode_profiles", "asyncua", "pyserial"}
     assert not installed & {name.replace("-", "_") for name in HEAVY}
     config = tmp_path / "agent.toml"
     config.write_text(

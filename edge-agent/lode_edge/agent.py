@@ -31,6 +31,7 @@ from lode_wire.records import Record
 
 if TYPE_CHECKING:
     from lode_edge.control.control import Control
+    from lode_edge.publish import Publisher
 
 _ROOM_S = 1.0  # between two attempts to open the spool on a full disk
 _DRAIN_S = 3.0  # for the last batches when the agent stops
@@ -71,7 +72,8 @@ async def _live(settings: Settings, spool: Spool, stop: asyncio.Event) -> None:
     uplink = _uplink(settings, spool, boot)
     devices = _devices(settings, spool)
     steering = _control(settings, devices, spool, uplink)
-    ears = _Ears(spool, inventory, steering)
+    publisher = _publisher(settings, inventory)
+    ears = _Ears(spool, inventory, publisher, steering)
     poller = Poller(
         _polled(devices), ears.emit, identified=lambda d, facts: ears.learn(d.name, facts)
     )
@@ -79,23 +81,20 @@ async def _live(settings: Settings, spool: Spool, stop: asyncio.Event) -> None:
     _announce(spool, uplink, inventory)
     spool.on_new_epoch.append(lambda: _announce(spool, uplink, inventory))
     uplink.start()
+    beside = [
+        _report(monitor, poller, spool, uplink),
+        _remember(inventory),
+        *_listening(devices, ears),
+        *(part.run() for part in (steering, publisher, _renewal(settings, uplink)) if part),
+    ]
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(poller.run())
-            beside = [
-                tasks.create_task(_report(monitor, poller, spool, uplink)),
-                tasks.create_task(_remember(inventory)),
-                *(tasks.create_task(listening) for listening in _listening(devices, ears)),
-            ]
-            if steering is not None:
-                beside.append(tasks.create_task(steering.run()))
-            known = trust.Identity.load(settings.agent.data_dir)
-            if known is not None:
-                beside.append(tasks.create_task(trust.Renewal(known, uplink.reconnect).run()))
+            running = [tasks.create_task(part) for part in beside]
             await stop.wait()
             # What is half read is read to its end; no reading takes longer than its timeout.
             poller.stop()
-            for task in beside:
+            for task in running:
                 task.cancel()
     finally:
         inventory.save()
@@ -159,6 +158,21 @@ def _control(
     return begun(settings, devices, spool, uplink)
 
 
+def _renewal(settings: Settings, uplink: Uplink) -> "trust.Renewal | None":
+    """Renew the agent's certificate where it has been enrolled."""
+    known = trust.Identity.load(settings.agent.data_dir)
+    return None if known is None else trust.Renewal(known, uplink.reconnect)
+
+
+def _publisher(settings: Settings, inventory: Inventory) -> "Publisher | None":
+    """Publish to the site's own broker where one is named."""
+    if not settings.publish.urls:
+        return None
+    from lode_edge.publish import Publisher  # noqa: PLC0415
+
+    return Publisher(settings, inventory.birth())
+
+
 def _polled(devices: Iterable[Made]) -> list[Polled]:
     return [
         Polled(
@@ -179,14 +193,23 @@ def _listening(devices: Iterable[Made], ears: "_Ears") -> Iterator[Coroutine[Non
 
 
 class _Ears:
-    """Who hears what devices say: the spool, the inventory, and control where there is one."""
+    """Who hears what devices say: spool, inventory, the site's own broker, and control."""
 
-    def __init__(self, spool: Spool, inventory: Inventory, steering: "Control | None") -> None:
-        self._spool, self._inventory, self._steering = spool, inventory, steering
+    def __init__(
+        self,
+        spool: Spool,
+        inventory: Inventory,
+        publisher: "Publisher | None",
+        steering: "Control | None",
+    ) -> None:
+        self._spool, self._inventory = spool, inventory
+        self._publisher, self._steering = publisher, steering
 
     def emit(self, records: Sequence[Record]) -> None:
         """Take in what a device measured."""
         self._spool.put(records)
+        if self._publisher is not None:
+            self._publisher.take(records)
         if self._steering is not None:
             self._steering.observe(records)
 
@@ -195,6 +218,8 @@ class _Ears:
         news = self._inventory.learned(name, facts)
         if news is not None:
             self._spool.put([news])
+            if self._publisher is not None:
+                self._publisher.take([news])
         if self._steering is not None:
             self._steering.learned(name, facts)
 

@@ -109,7 +109,8 @@ def check(config: Config = _DEFAULT, as_json: AsJson = False) -> None:
     known = logins(told)
     trust.addresses(told)
     for entry in told.devices:
-        drivers.make(drivers.DeviceEntry(**_plain(entry), login=known.get(entry.name)), 0)
+        made = drivers.DeviceEntry(**_plain(entry), login=known.get(entry.name))
+        drivers.make(made, 0, opcua=told.opcua)
     data = told.model_dump(mode="json", exclude_none=True)
     if as_json:
         print(json.dumps(data, indent=2))

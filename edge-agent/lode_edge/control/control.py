@@ -7,6 +7,7 @@ answers of devices ─────────┘            all kept in one com
 
 import asyncio
 import contextlib
+import sqlite3
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -170,14 +171,23 @@ class Control:
     async def _step_safely(self) -> None:
         try:
             await self._step()
-        except StoreError as error:
+        except (StoreError, sqlite3.Error) as error:
             if str(error) != self._trouble:
                 log.warning("control keeps nothing and sends nothing", reason=str(error))
-            self._trouble = str(error)
-            self._close()
-            self._stop_without_store()
+            self._give_up(error)
+        except Exception as error:
+            # The supervisor's catch: what goes wrong here must not stop the reading.
+            if str(error) != self._trouble:
+                log.exception("control failed; it begins anew from what it has kept")
+            self._give_up(error)
         else:
             self._trouble = ""
+
+    def _give_up(self, error: Exception) -> None:
+        """Go back to what is kept: the next step begins as after a restart."""
+        self._trouble = str(error)
+        self._close()
+        self._stop_without_store()
 
     def _stop_without_store(self) -> None:
         """Put rigs to sleep although it cannot be written down: a stop waits for no disk."""

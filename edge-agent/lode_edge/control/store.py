@@ -176,7 +176,7 @@ class Store:
 
     def _opened(self, agent: str, now_ms: int) -> tuple[sqlite3.Connection, Life]:
         forgot_until_ms = 0
-        if self.path.exists():
+        if self.path.exists() and not _is_new(self.path):
             try:
                 return self._checked()
             except (sqlite3.DatabaseError, msgspec.MsgspecError) as error:
@@ -197,9 +197,9 @@ class Store:
                 db.execute(f"pragma {name}").fetchone()[0]
                 for name in ("application_id", "user_version")
             ]
+            _check(ids == [APPLICATION_ID, VERSION], f"application and version {ids}")
             said = db.execute("pragma integrity_check(1)").fetchone()[0]
             life = Shelf(db, "life", Life).get("")
-            _check(ids == [APPLICATION_ID, VERSION], f"application and version {ids}")
             _check(said == "ok" and life is not None, str(said))
             for body in db.execute("select body from kept"):
                 msgspec.json.decode(body[0])
@@ -243,6 +243,13 @@ def _connected(path: Path) -> sqlite3.Connection:
         db.close()
         raise
     return db
+
+
+def _is_new(path: Path) -> bool:
+    """Tell whether a file has no tables, because the agent was killed while it made it."""
+    with contextlib.suppress(sqlite3.DatabaseError), contextlib.closing(_connected(path)) as db:
+        return not db.execute("select count(*) from sqlite_master").fetchone()[0]
+    return False
 
 
 def _lay_out(db: sqlite3.Connection, life: Life) -> None:

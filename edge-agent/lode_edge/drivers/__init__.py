@@ -28,22 +28,29 @@ def make(
             return AsicDriver(entry, number)
         case "modbus":
             return ModbusDriver(entry, number)
-        case "opcua":
-            return _opcua(entry, number, opcua)
+        case "mqtt":
+            from lode_edge.drivers.mqtt import MqttStream
+
+            return MqttStream(entry, number)
         case "snmp":
             from lode_edge.drivers.snmp import PduDriver
 
             return PduDriver(entry, number)
-    raise EdgeError(
-        f"device {entry.name}: driver {entry.driver!r} is unknown; use asic, modbus, opcua or snmp"
-    )
-
-
-def _opcua(entry: DeviceEntry, number: int, settings: "OpcuaSettings | None") -> Stream:
     try:
-        from lode_edge.drivers.opcua import OpcuaStream, chosen
+        match entry.driver:
+            case "opcua":
+                from lode_edge.drivers.opcua import OpcuaStream, chosen
+
+                return OpcuaStream(entry, number, chosen(opcua, entry.address))
+            case "sparkplug":
+                from lode_edge.drivers.sparkplug import SparkplugStream
+
+                return SparkplugStream(entry, number)
     except ModuleNotFoundError as error:
         raise EdgeError(
-            f"device {entry.name}: asyncua is not installed; install lode-edge[opcua]"
+            f"device {entry.name}: {error.name} is not installed; install lode-edge[{entry.driver}]"
         ) from error
-    return OpcuaStream(entry, number, chosen(settings, entry.address))
+    raise EdgeError(
+        f"device {entry.name}: driver {entry.driver!r} is unknown; "
+        "use asic, modbus, opcua, mqtt, sparkplug or snmp"
+    )

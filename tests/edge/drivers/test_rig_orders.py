@@ -96,7 +96,7 @@ async def test_two_orders_do_not_interleave(tmp_path):
         assert changed == {"bitmain-work-mode", "bitmain-fan-ctrl", "bitmain-fan-pwm"}
 
 
-async def test_details_are_asked_for_after_the_introduction_and_then_every_few_minutes(serve, monkeypatch):
+async def test_details_are_asked_for_once_identified_and_then_every_few_minutes(serve, monkeypatch):
     asked = []
 
     async def answer(reader, writer):

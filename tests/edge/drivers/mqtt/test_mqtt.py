@@ -12,7 +12,7 @@ from tests.conftest import PLACES
 from tests.edge.conftest import Broker, free_port, running
 from tests.edge.site_broker import listening, until, witness
 
-from lode_edge.drivers import listener
+from lode_edge.drivers import make
 from lode_edge.drivers.driver import DeviceEntry, Login
 from lode_edge.drivers.mqtt import MqttStream
 from lode_edge.drivers.mqtt.broker import server_of
@@ -317,4 +317,4 @@ async def test_a_crash_is_said_and_survived(mosquitto):
 def test_an_entry_that_cannot_work_is_refused(change, said):
     given = {"name": "x", "address": "h", "driver": "mqtt", "kind": "sensor"}
     with pytest.raises(EdgeError, match=f"device x: .*{said}"):
-        listener(DeviceEntry(**{**given, "profile": "zigbee2mqtt-climate", **change}), 1)
+        make(DeviceEntry(**{**given, "profile": "zigbee2mqtt-climate", **change}), 1)

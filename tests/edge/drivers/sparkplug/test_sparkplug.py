@@ -12,7 +12,7 @@ from tests.edge.conftest import running as broker_running
 from tests.edge.publish.site import edge_node, lost_meter, meter, now_ms, rig
 from tests.edge.site_broker import listening, running, until, witness
 
-from lode_edge.drivers import listener
+from lode_edge.drivers import make
 from lode_edge.drivers.driver import DeviceEntry
 from lode_edge.drivers.sparkplug import SparkplugStream, host, session
 from lode_edge.drivers.sparkplug.payload import DataType, Metric, Payload, encode, raw_of
@@ -238,4 +238,4 @@ def test_a_topic_that_names_no_device_is_refused(topic):
 def test_a_map_of_another_protocol_is_refused():
     given = {"name": "x", "driver": "sparkplug", "kind": "meter", "address": "h", "topic": "g/n"}
     with pytest.raises(EdgeError, match="is no sparkplug map"):
-        listener(DeviceEntry(**given, profile="tasmota-energy"), 1)
+        make(DeviceEntry(**given, profile="tasmota-energy"), 1)
