@@ -68,6 +68,7 @@ async def test_serve_writes_a_configuration_for_an_agent(start, base, tmp_path):
         "timeout_s": 2.0,
         "kind": "rig",
         "rack": "A1",
+        "feeder": "meter-site",
         "profile": "",
     }
     assert (meter["driver"], meter["profile"], meter["unit"]) == ("modbus", "eastron-sdm630", 1)

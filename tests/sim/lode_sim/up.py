@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psycopg
 
+from lode_sim.limits import Limits
 from lode_sim.oracle import Account, account
 from lode_sim.stack import Stack, StackError, wait_for
 
@@ -28,6 +29,13 @@ _WELCOME = """
     .venv/bin/lode-sim mail --dir {home}/mail                          the operator's mailbox
     .venv/bin/lode-edge spool --config {home}/agent.toml               what the agent still keeps
 
+  The agent also acts, within {home}/limits/envelope.toml:
+    {url}/curtail    preview a curtailment by kW, begin it, watch rigs and meter follow, release it
+    .venv/bin/lode-sim disobey no-effect rig-005 --data-dir {home}/sim  it says yes and does nothing
+    .venv/bin/lode-sim settings rig-005 --data-dir {home}/sim          how a rig is truly set
+    .venv/bin/lode-edge stop --config {home}/agent.toml                every rig to sleep, at once
+    .venv/bin/lode-edge stop end --config {home}/agent.toml            and awake, by the ramp
+
   Ctrl-C stops everything and keeps the data."""
 
 
@@ -43,6 +51,7 @@ def main(argv: list[str] | None = None) -> int:
         broker_port=options.broker_port,
         tls_port=options.tls_port,
         broker=options.broker,
+        limits=Limits(),
         hub_stdout=sys.stdout,
     )
     ended = threading.Event()
