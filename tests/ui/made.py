@@ -104,7 +104,7 @@ def site(number: int, name: str, rigs: Sequence[RigRow], agents: Sequence[AgentR
     )
 
 
-def meter() -> MeterRow:
+def meter(rigs: int = 40) -> MeterRow:
     return MeterRow(
         device_id=9001,
         name="meter-1",
@@ -114,7 +114,7 @@ def meter() -> MeterRow:
         address="127.21.0.1:502",
         at_ms=now_ms(),
         age_s=0.4,
-        power_w=129_120.0,
+        power_w=3228.0 * rigs,
         energy_in_kwh=81_231.4,
         voltage_v=231.2,
         current_a=187.3,
@@ -137,6 +137,14 @@ def points(device_id: int) -> list[PointRow]:
     return [
         PointRow(point=name, unit=unit, value=value, at_ms=now_ms() - 900, quality=())
         for name, unit, value in named
+    ]
+
+
+def phases() -> list[PointRow]:
+    """Give a meter's phases."""
+    return [
+        PointRow(point=f"l{n}.voltage", unit="V", value=230.4 + n, at_ms=now_ms() - 900, quality=())
+        for n in (1, 2, 3)
     ]
 
 

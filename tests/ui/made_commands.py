@@ -90,6 +90,11 @@ def step(number: int, stage: str, **values: object) -> CommandStepRow:
     return CommandStepRow(**{**shown, **values})
 
 
+def detail(row: CommandRow, *devices: CommandDeviceRow) -> CommandDetail:
+    """Give a command of which nothing was heard yet."""
+    return CommandDetail(command=row, devices=list(devices), steps=[], approvals=[], answer=None)
+
+
 def proved(**values: object) -> CommandDetail:
     """Give a sleep that was proved by the PDU and by read-back."""
     row = command(
@@ -125,7 +130,7 @@ def proved(**values: object) -> CommandDetail:
     )
     stages = ("accepted", "sent", "acknowledged", "effective")
     steps = [step(n, stage, target="rig-003") for n, stage in enumerate(stages, 1)]
-    return CommandDetail(command=row, devices=[shown], steps=steps[::-1], approvals=[])
+    return CommandDetail(command=row, devices=[shown], steps=steps[::-1], approvals=[], answer=None)
 
 
 def many(rigs: Sequence[RigRow], *, failed: int, waiting: int, **values: object) -> CommandDetail:
@@ -156,7 +161,7 @@ def many(rigs: Sequence[RigRow], *, failed: int, waiting: int, **values: object)
         **{**sums, **values},
     )
     steps = [step(n, stage) for n, stage in enumerate(("accepted", "sent"), 1)]
-    return CommandDetail(command=row, devices=shown, steps=steps[::-1], approvals=[])
+    return CommandDetail(command=row, devices=shown, steps=steps[::-1], approvals=[], answer=None)
 
 
 def _of_many(n: int, rig: RigRow, failed: int, done: int) -> CommandDeviceRow:
@@ -198,12 +203,12 @@ def controls(rig: RigRow) -> ControlsRow | None:
         name=rig.name,
         site=rig.site,
         agent=rig.agent,
-        offers=("reboot", "fault_light") if number == 11 else OFFERS,
+        offers={7: (), 11: ("reboot", "fault_light")}.get(number, OFFERS),
         presets=(),
         power_min_w=1800.0,
         power_max_w=3250.0,
         starts_left=0 if number == 13 else 6,
-        feeder="meter-1" if rig.device_id % 3 else "",
+        feeder="meter-1" if rig.device_id % 50 else "",
         outlet=f"pdu-1/{number}",
         blocked=BLOCKED if number == 7 else "",
         lease=new_id() if number == 37 else None,

@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 pytestmark = pytest.mark.needs("chromium")
 
 PATHS = ["/", "/fleet", "/rigs/17", "/agents", "/alerts"]
+ACTING = ["/commands", "/curtail", "/technician?device=9001"]
 LIVE, LOST, TROUBLE = "Live", "Hub lost", "Hub in trouble"
 
 
@@ -18,10 +19,10 @@ def state(page):
 @pytest.fixture(scope="module")
 def forty(launch_for_module):
     """A dashboard of forty rigs that the tests only look at."""
-    return launch_for_module(rigs=40)
+    return launch_for_module(rigs=40, has_commands=True)
 
 
-@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("path", [*PATHS, *ACTING])
 @pytest.mark.parametrize("width", [400, 1024, 1920])
 def test_a_page_fits_its_window(look, forty, path, width):
     page = look(forty, path, width=width)

@@ -1,12 +1,9 @@
 """Each page as a person reads it, and what their clicks do; without a browser."""
 
 import asyncio
-import time
-from collections.abc import Callable
 
 import pytest
 from nicegui import ElementFilter
-from nicegui.element import Element
 from nicegui.testing import User
 
 from lode_ui import life
@@ -16,44 +13,13 @@ from lode_ui.widgets.fleet import FleetGrid
 from lode_ui.widgets.floor import Floor
 from lode_ui.widgets.trend import Trend
 from tests.ui import made
+from tests.ui.reading import first, press, send, texts, until
 from tests.ui.world import HOSTILE, Someone, World
-
-
-async def until(holds: Callable[[], bool], timeout_s: float = 8.0) -> None:
-    """Wait for a condition, with a deadline."""
-    end = time.monotonic() + timeout_s
-    while not holds():
-        assert time.monotonic() < end, "it did not come to hold"
-        await asyncio.sleep(0.02)
-
-
-def first(user: User, kind: type):
-    with user:
-        return next(iter(ElementFilter(kind=kind)))
-
-
-def texts(user: User) -> str:
-    """Read everything a page says, with ordinary spaces."""
-    with user:
-        said = [str(element._text) for element in user._client.elements.values() if element._text]
-    return " | ".join(said).replace("\N{NO-BREAK SPACE}", " ")
 
 
 def trends(user: User) -> dict[str, dict[str, object]]:
     with user:
         return {trend.props["label"]: trend.props for trend in ElementFilter(kind=Trend)}
-
-
-def press(user: User, word: str) -> None:
-    """Click the first button that says exactly this."""
-    send(next(e for e in user._client.elements.values() if e._text == word and e._event_listeners))
-
-
-def send(element: Element, *args: object) -> None:
-    """Let an element's event happen."""
-    (listener,) = element._event_listeners.values()
-    with element.client:
-        element._handle_event({"listener_id": listener.id, "args": args[0] if args else []})
 
 
 async def test_overview_says_what_is_wrong_and_shows_the_totals(visit):
@@ -269,7 +235,10 @@ async def test_alerts_are_filtered_by_words(visit):
         assert "rig-005 cannot be reached" in texts(user)
 
 
-@pytest.mark.parametrize("path", ["/", "/fleet", "/rigs/3", "/agents", "/alerts"])
+PATHS = ["/", "/fleet", "/rigs/3", "/agents", "/alerts", "/commands", "/curtail", "/technician"]
+
+
+@pytest.mark.parametrize("path", [*PATHS, "/technician?device=3"])
 async def test_hostile_names_stay_text(visit, path):
     async with visit(World(rigs=12, is_hostile=True), Someone(HOSTILE[0])) as user:
         answer = await user.http_client.get(path)

@@ -69,6 +69,7 @@ class World:
         self.open_alerts = {alert.alert_id: alert for alert in made.alerts()} if rigs else {}
         self.sites_shown = ("north",) if rigs else ()
         self.book = Book()
+        self.agent_values: dict[str, object] = {}
         if is_hostile:
             self._poison()
         if has_commands:
@@ -143,11 +144,11 @@ class StandInQueries:
 
     async def meters(self) -> list[MeterRow]:
         await self._asked("meters")
-        return [made.meter()] if self._world.fleet else []
+        return [made.meter(len(self._world.fleet))] if self._world.fleet else []
 
     async def points(self, device_id: int) -> list[PointRow]:
         await self._asked("points")
-        return made.points(device_id)
+        return made.points(device_id) if device_id in self._world.fleet else made.phases()
 
     async def series(self, device_id: int, metric: str, span: Span) -> Series:
         await self._asked("series")
@@ -163,7 +164,7 @@ class StandInQueries:
     async def agents(self) -> list[AgentRow]:
         await self._asked("agents")
         name = HOSTILE[0] if self._world.is_hostile else "north-1"
-        return [made.agent(name)] if self._world.fleet else []
+        return [made.agent(name, **self._world.agent_values)] if self._world.fleet else []
 
     async def gaps(self, *, limit: int) -> list[GapRow]:
         await self._asked("gaps")

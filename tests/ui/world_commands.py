@@ -38,7 +38,7 @@ class Book:
         self.details[detail.command.command_id] = detail
         return detail.command.command_id
 
-    def tell(self, stage: str, **proof: object) -> None:
+    def tell(self, stage: str, *, answer: object = None, **proof: object) -> None:
         """Let the newest command come to a stage, with what shows it."""
         command_id, detail = list(self.details.items())[-1]
         reason = str(proof.get("reason", ""))
@@ -51,11 +51,14 @@ class Book:
             answered_ms=now_ms(),
             ended_ms=now_ms() if is_over else None,
         )
-        shown = detail.devices or [made.device("", device_id=None)]
-        told = [replace(each, stage=stage, at_ms=now_ms(), **proof) for each in shown]
+        told = [replace(each, stage=stage, at_ms=now_ms(), **proof) for each in detail.devices]
         steps = [made.step(len(detail.steps) + 1, stage, at_ms=now_ms(), reason=reason)]
         self.details[command_id] = replace(
-            detail, command=row, devices=told, steps=[*steps, *detail.steps]
+            detail,
+            command=row,
+            devices=told,
+            steps=[*steps, *detail.steps],
+            answer=answer if answer is not None else detail.answer,
         )
 
 
@@ -143,8 +146,7 @@ class StandInOrders:
         )
         devices = [made.device(name, device_id=device_id)] if name else []
         self._world.done.append((intent.action, device_id or 0, person.name))
-        detail = CommandDetail(command=row, devices=devices, steps=[], approvals=[])
-        book.requests[request] = book.add(detail)
+        book.requests[request] = book.add(made.detail(row, *devices))
         return row.command_id
 
     async def release(self, person: "Someone", command_id: str, *, request: str = "") -> str:
@@ -168,7 +170,7 @@ class StandInOrders:
             devices=0,
             counts={},
         )
-        self._world.book.add(CommandDetail(command=row, devices=[], steps=[], approvals=[]))
+        self._world.book.add(made.detail(row))
         return [await self._noted("stop_all", person, site)]
 
     async def end_stop(self, person: "Someone", site: str, *, request: str = "") -> list[str]:
@@ -248,7 +250,7 @@ def filled(book: Book, rigs: Sequence[object]) -> None:
             created_ms=now - 9_000_000 - number * 60_000,
             ended_ms=now - 8_900_000 - number * 60_000,
         )
-        book.add(CommandDetail(command=row, devices=[], steps=[], approvals=[]))
+        book.add(made.detail(row))
     for stage, reason in (
         ("refused", "envelope: no start is left today"),
         ("failed", "no-effect: read-back says is_asleep False, power is 3051 W"),
@@ -260,7 +262,7 @@ def filled(book: Book, rigs: Sequence[object]) -> None:
             ended_ms=None if stage == "drifted" else now - 7_190_000,
         )  # fmt: skip
         shown = made.device(stage=stage, reason=reason)
-        book.add(CommandDetail(command=row, devices=[shown], steps=[], approvals=[]))
+        book.add(made.detail(row, shown))
     book.add(made.proved())
     book.add(made.many(list(rigs), failed=3, waiting=len(rigs) // 12))
     for actor in ("noor", "mira"):
@@ -272,4 +274,4 @@ def filled(book: Book, rigs: Sequence[object]) -> None:
             approved_by=(actor,),
             created_ms=now - 300_000,
         )
-        book.add(CommandDetail(command=row, devices=[], steps=[], approvals=[]))
+        book.add(made.detail(row))

@@ -19,9 +19,9 @@ def title(row: CurtailmentRow) -> str:
     """Say what was asked: `Reduce north by 1,500 kW`."""
     ask = row.asked.get("ask") or {}
     if ask.get("reduce_to_w") is not None:
-        return f"Reduce {row.site} to {figures.power(ask['reduce_to_w'])}"
+        return f"Reduce {row.site} to {_kw(ask['reduce_to_w'])}"
     if ask.get("reduce_by_w") is not None:
-        return f"Reduce {row.site} by {figures.power(ask['reduce_by_w'])}"
+        return f"Reduce {row.site} by {_kw(ask['reduce_by_w'])}"
     return f"Curtail all of {row.site}"
 
 
@@ -29,7 +29,7 @@ def how(row: CurtailmentRow) -> str:
     """Say what the need was counted from."""
     ask = row.asked.get("ask") or {}
     if ask.get("reduce_to_w") is not None:
-        return f"to come down to {figures.power(ask['reduce_to_w'])}"
+        return f"to come down to {_kw(ask['reduce_to_w'])}"
     if ask.get("reduce_by_w") is not None:
         return "as asked"
     return "every rig that can be put to sleep"
@@ -67,6 +67,10 @@ def saved_w(details: Sequence[CommandDetail]) -> float | None:
         and device.power_after_w is not None
     ]
     return sum(proved) if proved else None
+
+
+def _kw(power_w: float) -> str:
+    return str(figures.number(power_w / 1000, "kW"))
 
 
 def look(row: CurtailmentRow, commands: Sequence[CommandRow]) -> Look:

@@ -22,7 +22,7 @@ class RegisterRow:
     hex: str
     unsigned: str
     signed: str
-    float_high_first: str  # AB CD, as most meters
+    float_high_first: str  # AB CD, as most meters have it
     float_low_first: str  # CD AB
     long_high_first: str  # signed 32 bits
     long_low_first: str

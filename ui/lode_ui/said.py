@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from lode_hub.queries.command_nouns import CommandDetail, CommandDeviceRow, CommandRow
+from lode_hub.queries.command_nouns import CommandDeviceRow, CommandRow
 from lode_ui import figures
 from lode_ui.figures import MISSING
 from lode_ui.stages import STAGE, STAGE_ORDER
@@ -156,15 +156,6 @@ def changes(listed: Sequence[Mapping[str, str]]) -> str:
         f"\N{RIGHTWARDS ARROW} {each.get('after') or MISSING}"
         for each in listed
     )
-
-
-def answer(detail: CommandDetail) -> object:
-    """Give what a question was answered, wherever the agent has put it; None: nothing yet."""
-    for device in detail.devices:
-        if device.answer is not None:
-            return device.answer
-    told = (step.evidence.get("answer") for step in detail.steps)
-    return next((each for each in told if each is not None), None)
 
 
 def moment(at_ms: int) -> str:

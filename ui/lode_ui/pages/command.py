@@ -12,7 +12,7 @@ from lode_ui.widgets.approvals import Approval
 from lode_ui.widgets.button import Button
 from lode_ui.widgets.command_head import CommandHead
 from lode_ui.widgets.keyed import Keyed
-from lode_ui.widgets.layout import Empty, Facts, card, cell, columns, table
+from lode_ui.widgets.layout import Empty, Facts, blank, card, cell, columns, table
 from lode_ui.widgets.pager import Pager
 from lode_ui.widgets.proofs import Proofs
 from lode_ui.widgets.sign import Sign
@@ -133,7 +133,7 @@ class _Step:
                 self._target = Words("", "lode-wrap")
             with cell(head="Step"):
                 self._stage = Sign(STAGE["queued"])
-            with cell(head="Reason"):
+            with cell(head="Reason") as self._reason_cell:
                 self._reason = Words("", "lode-wrap")
             with cell(numeric=True, head="Journal"):
                 self._entry = Words("")
@@ -143,6 +143,7 @@ class _Step:
         self._target.text = step.target or "the whole"
         self._stage.show(look("", step.stage))
         self._reason.text = said.reason(step.reason) or figures.MISSING
+        blank(self._reason_cell, is_blank=not step.reason)
         self._entry.text = f"{step.entry:,}" if step.entry else figures.MISSING
 
 

@@ -5,23 +5,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lode_hub.queries.command_nouns import CommandRow, ControlsRow
-from lode_hub.queries.nouns import MeterRow, RigRow
+from lode_hub.queries.nouns import MeterRow, PointRow, RigRow
 from lode_ui import figures
 from lode_ui.acts import Hand, why_not
 from lode_ui.desk import FOUND_LIMIT, Desk
 from lode_ui.pages.probe_tool import offline
-from lode_ui.widgets.answer import AnswerView
 from lode_ui.widgets.layout import Empty, columns
 from lode_ui.widgets.light import Light
-from lode_ui.widgets.outcome import Outcome
-from lode_ui.widgets.points import Parts
 from lode_ui.widgets.register_form import RegisterForm
 from lode_ui.widgets.subject import Found, Subject
 from lode_wire.orders import FaultLight, ReadRegisters
 
 LIGHT_LACKS = "It does not offer a fault light."
 UNSAID = "Its agent has not said whether it has a light."
-RIG_HAS_NONE = "A rig has no registers; those are of meters and other Modbus devices."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,12 +31,13 @@ class _Chosen:
 
 
 class DeviceTools:
-    """Search, then the tools for what was chosen."""
+    """Search, then the tools for what was chosen; `points` is what was read of it last."""
 
     def __init__(self, desk: Desk, device_id: int) -> None:
         self._desk = desk
         self._device_id = device_id
         self._words = ""
+        self.points: Sequence[PointRow] = ()
         self._light_hand, self._register_hand = Hand(desk), Hand(desk)
         self._subject = Subject(self._search, desk.site_id)
         self._none = Empty(
@@ -48,11 +45,7 @@ class DeviceTools:
         )
         with columns("stack") as self._tools:
             self._light = Light(self._blink, why_not(desk))
-            self._light_outcome = Outcome()
             self._registers = RegisterForm(self._read, why_not(desk))
-            self._register_outcome = Outcome()
-            self._answer = AnswerView()
-            self._parts = Parts()
 
     async def refresh(self) -> None:
         """Ask for the device, or for those that the words fit."""
@@ -74,17 +67,17 @@ class DeviceTools:
         agent = next((each for each in agents if each.name == chosen.agent), None)
         self._subject.warn(offline(agent))
         self._light.show(_no_light(controls), _blinking_since(commands))
-        self._registers.show(RIG_HAS_NONE if chosen.is_rig else "")
-        self._parts.show(points)
+        self._registers.show(has_registers=not chosen.is_rig)
+        self.points = points
         await self._show_outcomes()
 
     async def _show_outcomes(self) -> None:
         ask = self._desk.answers.commands.command
         light, read = self._light_hand.last, self._register_hand.last
-        self._light_outcome.show(await ask(light) if light else None)
+        self._light.outcome.show(await ask(light) if light else None)
         detail = await ask(read) if read else None
-        self._register_outcome.show(detail)
-        self._answer.show(detail)
+        self._registers.outcome.show(detail)
+        self._registers.answer.show(detail)
 
     async def _chosen(self) -> _Chosen | None:
         if not self._device_id:
@@ -115,6 +108,7 @@ class DeviceTools:
 
     async def _search(self, words: str) -> None:
         self._words = words.strip()
+        self._none.show(not self._words and not self._device_id)
         if self._words:
             self._subject.offer(await self._found())
         else:
@@ -132,9 +126,9 @@ class DeviceTools:
 def _no_light(controls: ControlsRow | None) -> str:
     if controls is None:
         return UNSAID
-    if controls.blocked:
-        return f"Nothing can be asked of it now: {controls.blocked}"
-    return "" if "fault_light" in controls.offers else LIGHT_LACKS
+    if "fault_light" in controls.offers:
+        return ""
+    return f"{LIGHT_LACKS} {controls.blocked}".strip()
 
 
 def _blinking_since(commands: Sequence[CommandRow]) -> int | None:

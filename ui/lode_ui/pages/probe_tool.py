@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from lode_hub.queries.nouns import AgentRow
-from lode_ui import said
 from lode_ui.acts import Hand, why_not
 from lode_ui.desk import Desk
 from lode_ui.widgets.answer import AnswerView
@@ -51,8 +50,7 @@ class ProbeTool:
         self._offline.set_visibility(bool(self._offline.text))
         last = await answers.commands.command(self._hand.last) if self._hand.last else None
         self._outcome.show(last)
-        is_asked_again = last is not None and said.answer(last) is None
-        self._answer.show(None if is_asked_again else last)
+        self._answer.show(last)
 
     async def _probe(self) -> None:
         address, agent = self._address.value, self._agent.value

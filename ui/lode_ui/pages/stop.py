@@ -32,9 +32,10 @@ class StopPart:
                 with columns("fields"):
                     self._reason = TextField("Reason", hint="for whoever asks tomorrow")
                     self._typed = TextField("Type the site's name to stop it")
-                self._button = Button("Stop all rigs", self._stop, "lode-button-danger")
+                with columns("buttons"):
+                    self._button = Button("Stop all rigs", self._stop, "lode-button-danger")
             with columns("buttons") as self._ending:
-                self._end_button = Button("End stop", self._end, "lode-button-main")
+                self._end_button = Button("End stop", self._end)
                 Words("rigs come back by the envelope's ramps", "lode-note")
         self._typed.changed = self._mark
         self._stopped.set_visibility(False)
@@ -47,6 +48,10 @@ class StopPart:
         self._stopped.text = f"{site} was stopped by {stops[0].actor}." if stops else ""
         self._button.text = f"Stop all {plural(rigs, 'rig')} of {site}" if site else "Stop all rigs"
         self._ending.set_visibility(bool(site))
+        if stops:
+            self._end_button.classes(add="lode-button-main")
+        else:
+            self._end_button.classes(remove="lode-button-main")
         self._mark()
 
     def _mark(self) -> None:

@@ -4,6 +4,7 @@ from lode_ui.desk import Desk
 from lode_ui.pages.device_tools import DeviceTools
 from lode_ui.pages.probe_tool import ProbeTool
 from lode_ui.widgets.layout import columns
+from lode_ui.widgets.points import Parts
 from lode_ui.widgets.text import title
 
 
@@ -19,8 +20,10 @@ class TechnicianPage:
                 self._device = DeviceTools(desk, device_id)
             with columns("stack"):
                 self._probe = ProbeTool(desk)
+                self._parts = Parts()  # long, so last on a phone
 
     async def refresh(self) -> None:
         """Ask for what both tools show."""
         await self._device.refresh()
         await self._probe.refresh()
+        self._parts.show(self._device.points)

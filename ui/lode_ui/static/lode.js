@@ -32,6 +32,12 @@
     chosen() === "dark" || (chosen() === "system" && system.matches) ? "dark" : "light";
 })();
 
+// On a phone the tabs are wider than the window: the one that is open is brought into sight.
+document.addEventListener("DOMContentLoaded", () => {
+  const shown = () => document.querySelector('.lode-tab[aria-current="page"]')?.scrollIntoView({ inline: "center", block: "nearest" });
+  setTimeout(shown, 300);
+});
+
 // The hub's clock as this page knows it, one tick a second for all that shows an age, and the words
 // for it (the same as lode_ui.figures.duration).
 window.lode = (() => {

@@ -59,7 +59,7 @@ class ActPanel:
         self._why.set_visibility(bool(self._why.text))
         self._held.show(controls.lease if controls else None)
         self._maintenance.show(controls)
-        offered = None if controls is None else (controls.offers, controls.presets)
+        offered = controls and (controls.offers, controls.presets, controls.blocked)
         if offered != self._offered:
             self._offered = offered
             self._offer(controls)
@@ -69,9 +69,11 @@ class ActPanel:
     def _obstacle(self, controls: ControlsRow | None) -> str:
         if controls is None:
             return UNKNOWN
-        if controls.blocked:
-            return f"Nothing can be asked of it now: {controls.blocked}"
-        return self._hands.why_not if controls.offers else NOTHING
+        if controls.offers:
+            return self._hands.why_not
+        return (
+            f"Nothing can be asked of it now: {controls.blocked}" if controls.blocked else NOTHING
+        )
 
     def _why_not(self, name: str) -> str:
         controls = self._controls
@@ -93,7 +95,10 @@ class ActPanel:
                     self._buttons[act.name] = self._choice(act)
         lacking = [said.ACTION[act.name].lower() for act in ACTS if act.name not in offers]
         is_some = bool(self._buttons) and lacking
-        self._rest.text = f"Not offered by this device: {', '.join(lacking)}." if is_some else ""
+        why = f" ({controls.blocked})" if controls and controls.blocked else ""
+        self._rest.text = (
+            f"Not offered by this device{why}: {', '.join(lacking)}." if is_some else ""
+        )
 
     def _choice(self, act: Act) -> "_Choice":
         async def clicked() -> None:

@@ -3,7 +3,7 @@
 import json
 
 from lode_hub.queries.command_nouns import CommandDetail
-from lode_ui import probed, registers, said
+from lode_ui import probed, registers
 from lode_ui.figures import MISSING
 from lode_ui.probed import FoundDevice
 from lode_ui.widgets.layout import Empty, cell, table
@@ -11,19 +11,19 @@ from lode_ui.widgets.text import Words, box, note
 
 LONGEST = 4000
 REGISTER_HEADS = (
-    "Register",
+    "Reg.",
     "Hex#",
     "Unsigned#",
     "Signed#",
-    "Float, high first#",
-    "Float, low first#",
-    "32 bits, high first#",
-    "32 bits, low first#",
+    "Float AB CD#",
+    "Float CD AB#",
+    "32 bit AB CD#",
+    "32 bit CD AB#",
 )
 BIT_HEADS = ("Bit", "State")
 WORDS_HINT = (
-    "Float and 32 bits take this register and the next one. "
-    "High first (AB CD) is what most meters do."
+    "Float and 32 bit take this register and the next one, the high word first (AB CD, as "
+    "most meters have it) or last (CD AB)."
 )
 
 
@@ -38,7 +38,7 @@ class AnswerView:
     def show(self, detail: CommandDetail | None) -> None:
         """Show what a command was answered, if it was a question."""
         action = detail.command.action if detail else ""
-        answer = said.answer(detail) if detail and action in ("probe", "registers") else None
+        answer = detail.answer if detail and action in ("probe", "registers") else None
         self._place.set_visibility(answer is not None)
         if detail is None or answer is None or answer == self._shown:
             return

@@ -16,8 +16,8 @@ class Changes:
     def __init__(self, heading: str) -> None:
         with box("lode-changes") as self._box:
             Words(heading, "lode-field-label")
-            with table(HEADS, label=heading) as self._body:
-                pass
+            with table(HEADS, label=heading) as body:
+                self._body = body
         self._box.set_visibility(False)
         self._shown: Sequence[Mapping[str, str]] = ()
 

@@ -2,14 +2,15 @@
 
 from lode_hub.queries.command_nouns import CommandRow
 from lode_ui import said
+from lode_ui.figures import MISSING
 from lode_ui.stages import BAD, STAGE, look
 from lode_ui.widgets.age import Age
-from lode_ui.widgets.layout import cell
+from lode_ui.widgets.layout import blank, cell
 from lode_ui.widgets.sign import Sign
 from lode_ui.widgets.text import Words, box
 
-HEADS = ("Command", "State", "Devices", "Power", "By", "When#")
-PLAIN_HEADS = ("Command", "State", "By", "When#")
+HEADS = ("Command", "State", "Power", "By", "When#")
+PLAIN_HEADS = ("Command", "State", "When#")
 
 
 class CommandLine:
@@ -26,29 +27,28 @@ class CommandLine:
                 self._stage = Sign(STAGE["queued"])
                 self._reason = Words("", "lode-note")
             if not is_plain:
-                with cell(head="Devices"):
-                    self._progress = Words("", "lode-wrap")
-                with cell(head="Power"):
+                with cell(head="Power") as self._power_cell:
                     self._power = Words("")
-            with cell(head="By"), box("lode-command-what"):
-                self._by = Words("", "lode-wrap")
-                self._approved = Words("", "lode-note")
+                with cell(head="By"), box("lode-command-what lode-who"):
+                    self._by = Words("", "lode-wrap")
+                    self._approved = Words("", "lode-note")
             with cell(numeric=True, head="When"):
                 self._at = Age()
 
     def show(self, command: CommandRow) -> None:
         """Show the command's present state."""
         self._what.text = said.ordered(command.action, command.order)
-        self._target.text = "" if self._is_plain else said.target(command)
+        self._target.text = f"by {command.actor}" if self._is_plain else said.target(command)
         self._stage.show(look(command.action, command.stage))
-        self._reason.text = said.reason(command.reason) if command.stage in BAD else ""
-        self._by.text = command.actor
-        others = [name for name in command.approved_by if name != command.actor]
-        self._approved.text = f"approved by {', '.join(others)}" if others else ""
+        why = said.reason(command.reason) if command.stage in BAD else ""
+        self._reason.text = " · ".join(part for part in (said.progress(command), why) if part)
         self._at.show(command.created_ms)
         if not self._is_plain:
-            self._progress.text = said.progress(command) or command.target
             self._power.text = said.power(command.power_before_w, command.power_after_w)
+            blank(self._power_cell, is_blank=self._power.text == MISSING)
+            self._by.text = command.actor
+            others = [name for name in command.approved_by if name != command.actor]
+            self._approved.text = f"approved by {', '.join(others)}" if others else ""
 
 
 def address(command_id: str) -> str:

@@ -25,7 +25,7 @@ class FeederTable:
     """One line a feeder, the site last; a feeder whose meter is not known has no now and after."""
 
     def __init__(self) -> None:
-        with card("Feeders and site"):
+        with card("Feeders and site", comes_first=True):
             note("What rigs draw now is taken off; a sleeping rig still draws a little.")
             with table(HEADS, label="Feeders and site") as body:
                 self._lines = Keyed[_Line](body, lambda line: line.name, lambda _: _Row())

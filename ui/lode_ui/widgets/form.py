@@ -18,17 +18,21 @@ VALUE = "(event) => emit(event.target.value)"
 # What a person picks is in the browser's time zone; the hub gets Unix ms.
 MOMENT = "(event) => emit(new Date(event.target.value).getTime() || null)"
 
+# A `value` given to the browser would be put back over what was typed, at every change of the page;
+# `defaultValue` is only what the field begins with.
+
 Changed = Callable[[], None]
 
 
 class _Field:
     def __init__(self, label: str, kind: str, *, hint: str = "", unit: str = "") -> None:
-        with box("lode-field", "label") as self.root:
-            Words(label, "lode-field-label")
-            with box("lode-field-line"):
-                self._input = ui.element(kind).classes("lode-input")
-                if unit:
-                    Words(unit, "lode-field-unit")
+        with box("lode-field") as self.root:
+            with box("lode-field", "label"):
+                Words(label, "lode-field-label")
+                with box("lode-field-line"):
+                    self._input = ui.element(kind).classes("lode-input")
+                    if unit:
+                        Words(unit, "lode-field-unit")
             self._hint = Words(hint, "lode-note")
 
     def hide(self, is_hidden: bool) -> None:
@@ -43,9 +47,9 @@ class TextField(_Field):
         super().__init__(label, "input", hint=hint)
         self.value = value
         self._input.props.update(
-            {"value": value, "maxlength": LONGEST, "placeholder": example, "autocomplete": "off"}
+            {"defaultValue": value, "maxlength": LONGEST, "placeholder": example}
         )
-        self._input.props["autocapitalize"] = "off"
+        self._input.props.update({"autocomplete": "off", "autocapitalize": "off"})
 
         def typed(event: GenericEventArguments) -> None:
             self.value = str(event.args)[:LONGEST].strip()
@@ -73,7 +77,7 @@ class NumberField(_Field):
         self._text = "" if value is None else f"{value:g}"
         self._low, self._high, self._is_whole = low, high, is_whole
         limits = {"min": low, "max": high}
-        self._input.props.update({"type": "number", "value": self._text})
+        self._input.props.update({"type": "number", "defaultValue": self._text})
         self._input.props["inputmode"] = "numeric" if is_whole else "decimal"
         self._input.props["step"] = 1 if is_whole else "any"
         self._input.props.update({k: f"{v:g}" for k, v in limits.items() if v is not None})

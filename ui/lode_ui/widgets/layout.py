@@ -63,6 +63,14 @@ def cell(*, numeric: bool = False, head: str = "") -> ui.element:
     return made
 
 
+def blank(cell: ui.element, *, is_blank: bool) -> None:
+    """Say whether a cell holds nothing: a phone leaves it out."""
+    if is_blank:
+        cell.classes(add="lode-blank")
+    else:
+        cell.classes(remove="lode-blank")
+
+
 class Empty:
     """Stands where a list would be, and says what to do about it."""
 

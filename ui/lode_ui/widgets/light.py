@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from lode_ui.widgets.age import Age
 from lode_ui.widgets.button import Button
 from lode_ui.widgets.layout import card, columns
+from lode_ui.widgets.outcome import Outcome
 from lode_ui.widgets.text import Words, box, note
 
 
@@ -22,6 +23,7 @@ class Light:
                 self._start = Button("Blink", lambda: blink(True), "lode-button-main")
                 self._stop = Button("Stop blinking", lambda: blink(False))
             self._why = note("")
+            self.outcome = Outcome()
         self._on.set_visibility(False)
 
     def show(self, obstacle: str, since_ms: int | None) -> None:

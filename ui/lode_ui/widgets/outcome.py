@@ -22,7 +22,7 @@ class Outcome:
             self._track = Track()
             self._reason = Words("", "lode-outcome-reason", "p")
             self._proof = Words("", "lode-note")
-            self._changes = Changes("Keys")
+            self._changes = Changes("What changes")
         self._box.props["aria-live"] = "polite"
         self._box.set_visibility(False)
 
@@ -37,7 +37,10 @@ class Outcome:
         if self._link.props.get("href") != address(command.command_id):
             self._link.props["href"] = address(command.command_id)
             self._link.update()
+        # Once a question is answered, the answer itself is what is looked for.
+        is_answered = command.action in QUESTIONS and command.stage == "effective"
         self._track.show(detail)
+        self._track.hide(is_answered)
         is_bad = command.stage in BAD
         device = detail.devices[0] if len(detail.devices) == 1 else None
         why = command.reason or (device.reason if device else "")

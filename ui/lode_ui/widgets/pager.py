@@ -13,7 +13,7 @@ class Pager:
         self,
         size: int,
         turned: Callable[[], Awaitable[None]],
-        words: tuple[str, str] = ("Back", "On"),
+        words: tuple[str, str] = ("Previous", "Next"),
     ) -> None:
         self.size = size
         self.offset = 0

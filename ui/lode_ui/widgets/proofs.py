@@ -16,7 +16,7 @@ from lode_ui.widgets.sign import Sign
 from lode_ui.widgets.text import Words, box, shape
 
 HEADS = ("Device", "State", "Expected#", "Before#", "After#", "Proof", "At#")
-PAGE = 50
+PAGE = 25
 FEW = 8
 """Up to so many devices there is nothing to search for."""
 
@@ -85,9 +85,8 @@ class Proofs:
 class _Chip:
     def __init__(self, stage: Stage) -> None:
         shown = look("", stage) if stage else WAITING
-        self._style = f"lode-chip lode-{shown.tone}"
         self._shown: tuple[bool, bool] | None = None
-        with box(self._style, "button") as self.root:
+        with box(f"lode-chip lode-{shown.tone}", "button") as self.root:
             self.root.props.update({"type": "button", "title": shown.meaning})
             shape(shown.shape)
             Words(shown.word)
@@ -99,7 +98,10 @@ class _Chip:
             return
         self._shown = (count > 0, is_chosen)
         self.root.set_visibility(count > 0 or is_chosen)
-        self.root.classes(replace=f"{self._style} lode-chip-on" if is_chosen else self._style)
+        if is_chosen:
+            self.root.classes(add="lode-chip-on")
+        else:
+            self.root.classes(remove="lode-chip-on")
         self.root.props["aria-pressed"] = "true" if is_chosen else "false"
         self.root.update()
 

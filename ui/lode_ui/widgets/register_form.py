@@ -3,9 +3,11 @@
 from collections.abc import Awaitable, Callable
 from typing import Literal, get_args
 
+from lode_ui.widgets.answer import AnswerView
 from lode_ui.widgets.button import Button
 from lode_ui.widgets.form import NumberField, SelectField
 from lode_ui.widgets.layout import card, columns
+from lode_ui.widgets.outcome import Outcome
 from lode_ui.widgets.text import Words, note
 from lode_wire.orders import ReadRegisters
 
@@ -26,8 +28,7 @@ class RegisterForm:
 
     def __init__(self, read: Callable[[ReadRegisters], Awaitable[None]], why_not: str) -> None:
         self._read = read
-        self._why_not = why_not
-        with card("Raw registers"):
+        with card("Raw registers") as self._card:
             with columns("fields"):
                 self._function = SelectField[Function]("Function", FUNCTIONS, "3")
                 self._register = NumberField(
@@ -42,13 +43,15 @@ class RegisterForm:
             self._wrong = Words("", "lode-wrong", "p")
             with columns("buttons"):
                 self._button = Button("Read", self._clicked, "lode-button-main")
-            self._why = note("")
+            note(why_not)
+            self.outcome = Outcome()
+            self.answer = AnswerView()
 
-    def show(self, obstacle: str) -> None:
-        """Show whether there is anything to read."""
-        why = obstacle or self._why_not
-        self._why.text = why
-        self._button.forbid(why)
+        self._button.forbid(why_not)
+
+    def show(self, *, has_registers: bool) -> None:
+        """Show it for devices that have registers."""
+        self._card.set_visibility(has_registers)
 
     async def _clicked(self) -> None:
         register, count = self._register.value, self._count.value

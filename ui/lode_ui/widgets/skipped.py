@@ -11,7 +11,7 @@ from lode_ui.widgets.pager import Pager
 from lode_ui.widgets.search import Search
 from lode_ui.widgets.text import Words, box
 
-PAGE = 50
+PAGE, TAKEN_PAGE = 50, 25
 TAKEN_HEADS = ("Rig", "Feeder", "Draws now#", "Efficiency#", "Agent")
 
 
@@ -124,7 +124,7 @@ class Taken:
             Search("Find a rig that is taken", self._filter)
         with table(TAKEN_HEADS, label="Rigs taken") as body:
             self._rows = Keyed[TakenRig](body, lambda rig: rig.device_id, _TakenRow)
-        self._pager = Pager(PAGE, self._turned)
+        self._pager = Pager(TAKEN_PAGE, self._turned)
 
     def show(self, rigs: Sequence[TakenRig]) -> None:
         """Show who is taken."""
@@ -135,7 +135,7 @@ class Taken:
         hits = [rig for rig in self._rigs if _fits(rig.name, rig.feeder, self._words)]
         self._pager.show(len(hits))
         start = self._pager.offset
-        self._rows.show(hits[start : start + PAGE])
+        self._rows.show(hits[start : start + TAKEN_PAGE])
 
     async def _filter(self, text: str) -> None:
         self._words = text.lower().split()

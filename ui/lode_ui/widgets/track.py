@@ -46,9 +46,12 @@ class Track:
     """The steps side by side; on a phone below each other."""
 
     def __init__(self) -> None:
-        with box("lode-track", "ol") as self._box:
-            pass
+        self._box = box("lode-track", "ol")
         self._shown: Sequence[Mark] = ()
+
+    def hide(self, is_hidden: bool) -> None:
+        """Show it or not."""
+        self._box.set_visibility(not is_hidden)
 
     def show(self, detail: CommandDetail) -> None:
         """Show how far it is."""
