@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import signal
 import socket
 import subprocess
@@ -13,10 +14,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from lode_sim import addresses, control
+from lode_edge.control import envelope
+from lode_edge.settings import load
+from lode_sim import addresses, control, limits
 from lode_sim.cli import app
 from lode_sim.control import Control, Order
 from lode_sim.errors import AbsentError, OrderError
+from lode_sim.limits import Limits
 from tests.sim_tests.conftest import ask
 
 SIM = str(Path(sys.executable).parent / "lode-sim")
@@ -76,6 +80,26 @@ async def test_serve_writes_a_configuration_for_an_agent(start, base, tmp_path):
     assert (await ask(rig["address"], "summary"))["SUMMARY"]
 
 
+def test_an_agent_that_acts_is_told_its_limits_and_where_each_rigs_power_goes(
+    start, base, tmp_path
+):
+    config, limits_dir = tmp_path / "agent.toml", tmp_path / "limits"
+    limits.write(limits_dir, "north-1", Limits(power_max_w=3300.0))
+    start(
+        *("serve", "--rigs", "12", "--base", base, "--rack-meters", "--rig-port", "14028"),
+        *("--data-dir", str(tmp_path / "sim"), "--write-agent-config", str(config)),
+        *("--limits-dir", str(limits_dir)),
+    )
+    told = load(config)
+    assert told.control.envelope_file is not None
+    assert told.control.owner_key_file is not None
+    found = envelope.load(told.control.envelope_file, told.control.owner_key_file, "north-1")
+    assert found.models["*"].power_max_w == 3300.0
+    rigs = [device for device in told.devices if device.kind == "rig"]
+    assert {rig.feeder for rig in rigs} == {"meter-A1", "meter-A2"}
+    assert {rig.address.partition(":")[2] for rig in rigs} == {"14028"}
+
+
 async def test_a_running_site_takes_orders_and_ends_with_its_truth_told(start, base, tmp_path):
     truth = tmp_path / "truth.jsonl"
     process, _line = start(
@@ -96,6 +120,10 @@ async def test_a_running_site_takes_orders_and_ends_with_its_truth_told(start, b
     assert "garbage inf" in order("status", "rig-003")
     assert "1 devices: rig-001" in order("mode", "sleep", "rig-001")
     assert "sleep" in order("status", "rig-001")
+    settings = json.loads(order("settings", "rig-001"))
+    assert (settings["name"], settings["mode"], settings["orders"]) == ("rig-001", "sleep", 0)
+    assert "2 devices" in order("disobey", "refused", "rig-001", "rig-002")
+    assert "1 devices" in order("disobey", "nothing", "rig-001")
     order("clear")
     assert "hang" not in order("status")
     process.send_signal(signal.SIGTERM)
@@ -126,7 +154,9 @@ def test_orders_that_make_no_sense_say_what_would(start, base, tmp_path):
         (["fault", "hang"], "names no device"),
         (["fault", "hang", "--share", "2"], "at most 1"),
         (["mode", "turbo", "rigs"], "one of normal"),
-        (["mode", "low", "meters"], "only rigs"),
+        (["mode", "low", "meters"], "for rigs only"),
+        (["disobey", "melt", "rigs"], "one of refused"),
+        (["disobey", "silent", "meters"], "for rigs only"),
         (["link", "pass"], "is `lode-sim` running"),
     ]:
         done = runner.invoke(app, [*arguments, "--data-dir", data])
