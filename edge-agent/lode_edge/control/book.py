@@ -11,7 +11,7 @@ from lode_edge.control.journal import Entry
 from lode_edge.control.now import Now
 from lode_edge.control.store import Store
 from lode_edge.control.wishes import Key, Lease, Origin, Plan
-from lode_wire.orders import Evidence, Wish
+from lode_wire.orders import Evidence, Sleep, Wake, Wish
 from lode_wire.records import Stage
 
 _OWN = "local:"  # begins the id of what the agent does by itself
@@ -38,7 +38,6 @@ class Course(msgspec.Struct, frozen=True, kw_only=True):
     tries: int = 0
     drifts: int = 0
     sent_ms: int | None = None
-    seen_ms: int | None = None  # since when it is in effect, or given up
     before_w: float | None = None
     change_w: float = 0.0
     is_counted: bool = False  # its start is among the day's
@@ -62,6 +61,14 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True):
     wish: Wish | None
     rank: tuple[int, int]
     power_w: float | None = None
+
+
+class Charge(msgspec.Struct, frozen=True, kw_only=True):
+    """A change of power that was sent, and since when it is in effect or given up."""
+
+    feeder: str
+    change_w: float
+    seen_ms: int | None = None
 
 
 class Turned(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,6 +114,7 @@ class Book:
         self.leases = store.shelf("lease", Lease)
         self.plans = store.shelf("plan", Plan)
         self.courses = store.shelf("course", Course)
+        self.charges = store.shelf("charge", Charge)
         self.baselines = store.shelf("baseline", Baseline)
         self.turned = store.shelf("turned", Turned)
         self.tasks = store.shelf("task", Task)
@@ -154,13 +162,15 @@ class Book:
         """Count a start, before it is sent."""
         turned, day = self.turned.get(device) or Turned(), self._now.day
         starts = turned.starts + 1 if turned.day == day else 1
-        changed = msgspec.structs.replace(turned, woken_ms=self._now.ms, day=day, starts=starts)
-        self.turned.put(device, changed)
+        self.turned.put(device, msgspec.structs.replace(turned, day=day, starts=starts))
 
-    def count_sleep(self, device: str) -> None:
-        """Note that a rig is sent to sleep."""
+    def turn(self, device: str, wish: Wish) -> None:
+        """Note that a rig is sent to sleep or woken, or that this has come into effect."""
         turned = self.turned.get(device) or Turned()
-        self.turned.put(device, msgspec.structs.replace(turned, slept_ms=self._now.ms))
+        if isinstance(wish, Sleep):
+            self.turned.put(device, msgspec.structs.replace(turned, slept_ms=self._now.ms))
+        elif isinstance(wish, Wake):
+            self.turned.put(device, msgspec.structs.replace(turned, woken_ms=self._now.ms))
 
     def note(
         self, about: Named, stage: Stage, reason: str = "", evidence: Evidence | None = None

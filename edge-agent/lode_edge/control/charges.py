@@ -5,7 +5,11 @@ change ─► feeder's ramp, site's ramp ─► (more power) feeder's limit, sit
 
 from collections.abc import Collection
 
+import msgspec
+
+from lode_edge.control.book import Book, Charge
 from lode_edge.control.envelope import Line
+from lode_edge.control.now import Now
 from lode_edge.control.ramp import Ramp
 from lode_edge.control.site import Site
 
@@ -26,20 +30,24 @@ class _Ramps:
 
 
 class Charges:
-    """What has been sent and what may be."""
+    """What has been sent and what may be; what was sent still counts after a restart."""
 
-    def __init__(self, site: Site, now_s: float) -> None:
-        self._site = site
-        envelope = site.envelope
+    def __init__(self, site: Site, book: Book, now: Now) -> None:
+        self._site, self._kept, self._now = site, book.charges, now
+        envelope, now_s = site.envelope, now.s
         self._lines = {name: _Ramps(envelope.line(name), now_s) for name in site.on_feeder}
         self._lines[SITE] = _Ramps(envelope.site, now_s)
-        self._feeders: dict[int, str] = {}
         self._site_w: tuple[float, float] | None = None  # the last sum, and when it was made
+        for course, kept in book.charges.all.items():
+            self._lay(course, kept)
+        for name, turned in book.turned.all.items():
+            if name in site.devices and turned.woken_ms is not None:
+                self._started(site.devices[name].entry.feeder, self._at_s(turned.woken_ms))
 
     def holds_up(self, feeder: str, change_w: float, now_s: float, is_start: bool) -> bool:
         """Tell whether a change has to wait."""
         for name in dict.fromkeys((feeder, SITE)):
-            ramps = self._lines[name]
+            ramps = self._lines.get(name, self._lines[SITE])
             if not ramps.way(change_w).admits(abs(change_w), now_s):
                 return True
             if change_w > 0 and not self._bears(name, change_w, now_s):
@@ -49,43 +57,65 @@ class Charges:
                 return True
         return False
 
-    def charge(self, course: int, feeder: str, change_w: float, now_s: float) -> None:
-        """Count a change before it is sent."""
-        self._feeders[course] = feeder
-        for name in dict.fromkeys((feeder, SITE)):
-            self._lines[name].way(change_w).charge(course, abs(change_w), now_s)
+    def charge(self, course: int, feeder: str, change_w: float) -> None:
+        """Count a change before it is sent, within a transaction."""
+        kept = Charge(feeder=feeder, change_w=change_w)
+        self._kept.put(str(course), kept)
+        for ramp in self._ramps(kept):
+            ramp.charge(str(course), abs(change_w), self._now.s)
 
-    def started(self, feeder: str, at_s: float) -> None:
-        """Note when a rig was woken."""
-        for name in dict.fromkeys((feeder, SITE)):
-            before_s = self._lines[name].started_s
-            self._lines[name].started_s = at_s if before_s is None else max(at_s, before_s)
+    def started(self, feeder: str) -> None:
+        """Note that a rig is woken."""
+        self._started(feeder, self._now.s)
 
-    def seen(self, course: int, at_s: float) -> None:
-        """Note since when a change is in effect, or can no longer come into effect."""
-        for ramp in self._ramps(course):
-            ramp.seen(course, at_s)
+    def seen(self, course: int) -> None:
+        """Note that a change is in effect, or can no longer come into effect."""
+        kept = self._kept.get(str(course))
+        if kept is not None and kept.seen_ms is None:
+            self._kept.put(str(course), msgspec.structs.replace(kept, seen_ms=self._now.ms))
+            for ramp in self._ramps(kept):
+                ramp.seen(str(course), self._now.s)
 
     def free(self, course: int) -> None:
         """Forget a change that was surely not made."""
-        for ramp in self._ramps(course):
-            ramp.free(course)
-        self._feeders.pop(course, None)
+        kept = self._kept.get(str(course))
+        if kept is not None:
+            for ramp in self._ramps(kept):
+                ramp.free(str(course))
+            self._kept.drop(str(course))
 
-    def keep(self, courses: Collection[int], now_s: float) -> None:
-        """Let what no course is about any more run out."""
-        for course in [course for course in self._feeders if course not in courses]:
-            self.seen(course, now_s)
-            if not any(ramp.holds(course, now_s) for ramp in self._ramps(course)):
-                del self._feeders[course]
+    def keep(self, courses: Collection[int]) -> None:
+        """Let what no course is about any more run out, and forget what has run out."""
+        for course, kept in list(self._kept.all.items()):
+            if kept.seen_ms is None:
+                if int(course) not in courses:
+                    self.seen(int(course))
+            elif not any(ramp.holds(course, self._now.s) for ramp in self._ramps(kept)):
+                self._kept.drop(course)
+
+    def _lay(self, course: str, kept: Charge) -> None:
+        for ramp in self._ramps(kept):
+            ramp.lay(course, abs(kept.change_w))
+            if kept.seen_ms is not None:
+                ramp.seen(course, self._at_s(kept.seen_ms))
+
+    def _ramps(self, kept: Charge) -> list[Ramp]:
+        """Give the ramps that a change counts on; a feeder may have gone from the settings."""
+        names = dict.fromkeys((kept.feeder, SITE))
+        return [self._lines[name].way(kept.change_w) for name in names if name in self._lines]
+
+    def _started(self, feeder: str, at_s: float) -> None:
+        for name in dict.fromkeys((feeder, SITE)):
+            if name in self._lines:
+                before_s = self._lines[name].started_s
+                self._lines[name].started_s = at_s if before_s is None else max(at_s, before_s)
+
+    def _at_s(self, at_ms: int) -> float:
+        return self._now.s - max(0, self._now.ms - at_ms) / 1000
 
     def under_way_w(self, feeder: str, now_s: float) -> float:
         """Give how much less a feeder may draw soon than its meter shows, in W."""
         return self._lines[feeder].down.under_way_w(now_s) if feeder in self._lines else 0.0
-
-    def _ramps(self, course: int) -> list[Ramp]:
-        names = dict.fromkeys((self._feeders[course], SITE)) if course in self._feeders else ()
-        return [ramp for n in names for ramp in (self._lines[n].up, self._lines[n].down)]
 
     def _bears(self, name: str, change_w: float, now_s: float) -> bool:
         ramps = self._lines[name]

@@ -86,6 +86,7 @@ class Courses:
                 stage=Stage.ACCEPTED,
                 tries=0,
                 drifts=0,
+                sent_ms=None,
                 is_counted=False,
                 has_failed=False,
                 is_unproven=False,

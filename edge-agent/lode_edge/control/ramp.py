@@ -33,10 +33,14 @@ class Ramp:
     def charge(self, key: Hashable, power_w: float, now_s: float) -> None:
         """Count a change that is sent now, whether it was admitted or not."""
         self._pass(now_s)
+        self.lay(key, power_w)
+        self._spare_w -= power_w
+
+    def lay(self, key: Hashable, power_w: float) -> None:
+        """Count a change that was sent before this ramp began."""
         self.free(key)
         self._charges[key] = (power_w, None)
         self._sum_w += power_w
-        self._spare_w -= power_w
 
     def seen(self, key: Hashable, at_s: float) -> None:
         """Note since when a change has been in effect, or can no longer come into effect."""

@@ -122,13 +122,11 @@ class Reconciler:
         is_start = isinstance(course.wish, Wake)
         if is_start and not course.is_counted:
             self._book.count_start(device.name)
-            self.stages.charges.started(feeder, now_s)
-        if isinstance(course.wish, Sleep) and course.sent_ms is None:
-            self._book.count_sleep(device.name)
+            self.stages.charges.started(feeder)
+        self._book.turn(device.name, course.wish)
         sent = msgspec.structs.replace(
             course,
             sent_ms=self._now.ms,
-            seen_ms=None,
             change_w=change_w,
             before_w=self._site.draws_w(device, now_s),
             is_counted=is_start or course.is_counted,

@@ -43,25 +43,24 @@ class Stages:
     """The transitions of courses."""
 
     def __init__(self, book: Book, site: Site, now: Now) -> None:
-        self._book, self._now = book, now
+        self._book, self._site, self._now = book, site, now
         self.courses = Courses(book)
-        self.charges, self.weighing = Charges(site, now.s), Weighing(site)
+        self.charges, self.weighing = Charges(site, book, now), Weighing(site)
         self._pulses: dict[int, Pulse] = {}
-        for course in book.courses.all.values():
-            self._remember(course, site.devices.get(course.device))
 
     def pulse(self, course: Course) -> Pulse:
         """Give what is remembered of a course."""
         return self._pulses.setdefault(course.id, Pulse(since_s=self._now.s))
 
     def keep_house(self) -> None:
-        """Forget courses that are gone, and those whose effect is past."""
+        """Forget courses that are over with their lease, and what was remembered of them."""
         for key, course in list(self._book.courses.all.items()):
-            is_past = course.seen_ms is None or self._now.ms - course.seen_ms > _LATER_S * 1000
-            if course.is_over and is_past:
+            is_gone = course.device not in self._site.devices
+            if is_gone or (course.is_over and self._book.leases.get(course.lease) is None):
                 self._book.courses.drop(key)
+                self._book.baselines.drop(key)
         ids = {course.id for course in self._book.courses.all.values()}
-        self.charges.keep(ids, self._now.s)
+        self.charges.keep(ids)
         self.weighing.keep(ids)
         self._pulses = {id_: pulse for id_, pulse in self._pulses.items() if id_ in ids}
 
@@ -69,7 +68,7 @@ class Stages:
         """Charge what is about to be sent; tell of it the first time."""
         now_s = self._now.s
         if course.change_w:
-            self.charges.charge(course.id, feeder, course.change_w, now_s)
+            self.charges.charge(course.id, feeder, course.change_w)
             self.weighing.lay(course.id, feeder, course.change_w, now_s)
         self.pulse(course).since_s = now_s
         self._note(course, Stage.SENT, is_quiet=course.stage is Stage.SENT)
@@ -105,10 +104,11 @@ class Stages:
     def effective(self, course: Course, device: Device, shown: Shown) -> None:
         """Note what is proved; what was to be given back is given back by that."""
         self.in_effect(course)
+        if course.sent_ms is not None:
+            self._book.turn(device.name, course.wish)
         self.weighing.settle(course.id)
-        kept = self._current(course)
-        evidence = self.evidence(kept, device, shown)
-        changed = msgspec.structs.replace(kept, tries=0, is_unproven=False, has_failed=False)
+        evidence = self.evidence(course, device, shown)
+        changed = msgspec.structs.replace(course, tries=0, is_unproven=False, has_failed=False)
         if course.is_restore:
             self.courses.released(changed, evidence=evidence)
             return
@@ -121,7 +121,7 @@ class Stages:
         """Say that a wish is read back and that nothing measures its power: it is not effective."""
         reason = f"{Reason.NO_EFFECT}: read back, but nothing measures its power"
         self.in_effect(course)
-        changed = msgspec.structs.replace(self._current(course), is_unproven=True)
+        changed = msgspec.structs.replace(course, is_unproven=True)
         evidence = Evidence(read_back=str(device.posture or ""))
         if course.is_restore:
             self.courses.released(changed, reason, evidence)
@@ -158,18 +158,15 @@ class Stages:
         self.in_effect(course)
         self.weighing.take_off(course.id, is_clean=False)
         self.pulse(course).due_s = self._now.s + later_s
-        failed = msgspec.structs.replace(self._current(course), tries=0, has_failed=True)
+        failed = msgspec.structs.replace(course, tries=0, has_failed=True)
         if course.has_failed:
             self._book.set_course(msgspec.structs.replace(failed, stage=Stage.FAILED))
         else:
             self._book.note_course(failed, Stage.FAILED, reason, evidence)
 
     def in_effect(self, course: Course) -> None:
-        """Note since when a change is in effect, or given up."""
-        current = self._current(course)
-        if current.seen_ms is None:
-            self.charges.seen(course.id, self._now.s)
-            self._book.set_course(msgspec.structs.replace(current, seen_ms=self._now.ms))
+        """Note that a change is in effect, or given up."""
+        self.charges.seen(course.id)
 
     def evidence(self, course: Course, device: Device, shown: Shown) -> Evidence:
         """Give what a step rests on."""
@@ -204,18 +201,3 @@ class Stages:
             self._book.set_course(msgspec.structs.replace(course, stage=stage))
         else:
             self._book.note_course(course, stage, "", evidence)
-
-    def _current(self, course: Course) -> Course:
-        current = self._book.course(course.key)
-        return course if current is None or current.id != course.id else current
-
-    def _remember(self, course: Course, device: Device | None) -> None:
-        """Take up a course after a restart: what was sent still counts, what was said does not."""
-        self._pulses[course.id] = Pulse(since_s=self._now.s)
-        if course.sent_ms is None or not course.change_w or device is None:
-            return
-        feeder = device.entry.feeder
-        self.charges.charge(course.id, feeder, course.change_w, self._now.s)
-        if course.seen_ms is not None:
-            ago_s = max(0, self._now.ms - course.seen_ms) / 1000
-            self.charges.seen(course.id, self._now.s - ago_s)

@@ -26,6 +26,7 @@ from lode_wire.orders import (
     Reboot,
     RestartMining,
     UpdateFirmware,
+    Wake,
     decode_order,
 )
 from lode_wire.records import Stage
@@ -106,6 +107,7 @@ class Tasks:
                 self._end(task, Stage.REFUSED, f"{Reason.ENVELOPE}: no start is left today")
                 return ()
             self._book.count_start(device.name)
+            self._book.turn(device.name, Wake())
             uptime_s = None if device.reading is None else device.reading.uptime_s
         sent = msgspec.structs.replace(task, sent_ms=self._now.ms, uptime_s=uptime_s)
         self._note(sent, Stage.SENT)

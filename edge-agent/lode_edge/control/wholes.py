@@ -83,8 +83,10 @@ class Wholes:
         is_bad = any(course.stage not in _AHEAD for course in courses)
         is_sent = any(course.sent_ms is not None for course in courses)
         reached = least if not is_bad else Stage.SENT if is_sent else Stage.ACCEPTED
+        for stage in _AHEAD:
+            if lease.told < stage <= reached:
+                self._book.note(Named(lease.id, lease.sequence), stage, "", _drawn(courses))
         if reached > lease.told:
-            self._book.note(Named(lease.id, lease.sequence), reached, "", _drawn(courses))
             self._book.leases.put(lease.id, msgspec.structs.replace(lease, told=reached))
 
     def _end_wake(self, lease: Lease, courses: Sequence[Course]) -> None:

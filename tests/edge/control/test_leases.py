@@ -167,6 +167,19 @@ def test_a_stop_waits_for_no_disk(world, monkeypatch):
     assert not site.hub.stages(order)
 
 
+def test_a_full_disk_stops_nothing_but_what_cannot_be_kept(world):
+    site = world(3)
+    site.pass_s(6)
+    pages = site.control._store._db.execute("pragma page_count").fetchone()[0]
+    site.control._store._db.execute(f"pragma max_page_count = {pages}")
+    for _ in range(40):
+        site.send(orders.FaultLight(is_on=True), "r1")
+        site.pass_s(5)
+    assert site.rigs["r1"].orders
+    order = site.curtail(until_ms=site.now_ms + 120_000)
+    site.until(lambda: site.hub.is_at(order, Stage.RELEASED))
+
+
 def test_a_rig_that_is_too_hot_sleeps_until_it_has_cooled(world):
     envelope = limits(chip_temp_max_c=95, cool_by_c=10, cool_for_s=300)
     site = world([Rig("r1"), Rig("r2")], envelope=envelope)

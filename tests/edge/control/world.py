@@ -93,6 +93,7 @@ class Rig:
     chip_c: float = 70.0
     offers: tuple[str, ...] = ("sleep", "wake", "power_limit", "reboot", "fault_light", "pools")
     orders: list[tuple[float, Intent]] = field(default_factory=list)
+    turned_s: list[tuple[float, bool]] = field(default_factory=list)  # when it slept, or woke
     drawn_w: float = 3000.0
     changed: Callable[[], None] = lambda: None
 
@@ -161,6 +162,10 @@ class Rig:
             raise TimedOut(f"{self.name}: no answer")
 
     def _do(self, intent: Intent) -> None:
+        if isinstance(intent, orders.Sleep | orders.Wake):
+            is_asleep = isinstance(intent, orders.Sleep)
+            if is_asleep != self.is_asleep:
+                self.turned_s.append((asyncio.get_running_loop().time(), is_asleep))
         match intent:
             case orders.Sleep():
                 self.is_asleep = True

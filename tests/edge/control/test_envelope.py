@@ -1,0 +1,142 @@
+"""The envelope is the owner's, for this agent, whole; else the agent only reads."""
+
+import base64
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lode_edge.control import envelope, keys
+from lode_edge.control.envelope import EnvelopeError, Model
+from lode_edge.errors import EdgeError
+
+TEXT = """
+agent = "north-1"
+
+[site]
+limit_kw = 5000
+ramp_up_kw_per_min = 300
+ramp_down_kw_per_min = 600
+
+[feeders."meter-a"]
+limit_kw = 1000
+start_spacing_s = 0.5
+
+[models."Antminer S19 Pro"]
+power_max_w = 3400
+power_min_w = 1800
+starts_per_day = 6
+chip_temp_max_c = 95
+
+[models."*"]
+power_max_w = 3600
+"""
+
+
+@pytest.fixture
+def signed(tmp_path: Path) -> tuple[Path, Path]:
+    file, key = tmp_path / "envelope.toml", tmp_path / "owner.key"
+    file.write_text(TEXT)
+    public = keys.write_pair(key)
+    envelope.sign(file, keys.private_key(key))
+    return file, public
+
+
+def test_a_signed_envelope_says_what_holds(signed):
+    found = envelope.load(*signed, "north-1")
+    assert found.model("antminer s19 pro") == Model(
+        power_max_w=3400, power_min_w=1800, starts_per_day=6, chip_temp_max_c=95
+    )
+    assert found.model("Avalon") == Model(power_max_w=3600)
+    assert found.line("meter-a").start_spacing_s == 0.5
+    assert found.line("another").limit_kw is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("limit_kw = 1000", "limit_kw = 9000"), ("north-1", "north-2"), ("\n", "")]
+)
+def test_any_change_needs_a_new_signature(signed, old, new):
+    file, public = signed
+    file.write_text(file.read_text().replace(old, new, 1))
+    with pytest.raises(EnvelopeError, match="signature is not the owner's"):
+        envelope.load(file, public, "north-1")
+
+
+def test_another_agents_or_owners_envelope_is_not_taken(signed, tmp_path):
+    file, public = signed
+    with pytest.raises(EnvelopeError, match="is for agent 'north-1', not 'south'"):
+        envelope.load(file, public, "south")
+    stranger = keys.write_pair(tmp_path / "stranger.key")
+    with pytest.raises(EnvelopeError, match="signature is not the owner's"):
+        envelope.load(file, stranger, "north-1")
+
+
+@pytest.mark.parametrize("missing", ["envelope.toml", "envelope.toml.sig", "owner.key.pub"])
+def test_what_is_missing_is_named(signed, missing):
+    file, public = signed
+    (file.parent / missing).unlink()
+    with pytest.raises(EdgeError, match=f"{missing}: no such file"):
+        envelope.load(file, public, "north-1")
+
+
+@pytest.mark.parametrize("signature", ["", "not base64!", base64.b64encode(b"short").decode()])
+def test_a_signature_that_is_none_is_refused(signed, signature):
+    file, public = signed
+    envelope.signature_path(file).write_text(signature)
+    with pytest.raises(EnvelopeError):
+        envelope.load(file, public, "north-1")
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ('agent = "a"', "models"),
+        ('agent = "a"\n[models.x]\npower_max_w = -1', r"models\[...\].power_max_w"),
+        ('agent = "a"\n[models.x]\npower_max_w = 1\npower_min_w = 2', "power_min_w is above"),
+        ('agent = "a"\n[models.x]\npower_max_w = 1\nramps = 2', "ramps"),
+        ('agent = "a"\n[site]\nlimit_kw = 0\n[models]', "site.limit_kw"),
+        ("agent = ", "end of document"),
+    ],
+)
+def test_a_malformed_envelope_says_where(tmp_path, text, place):
+    file = tmp_path / "envelope.toml"
+    file.write_text(text)
+    keys.write_pair(tmp_path / "k")
+    with pytest.raises(EnvelopeError, match=place):
+        envelope.sign(file, keys.private_key(tmp_path / "k"))
+
+
+def test_keys_are_kept_from_others(tmp_path):
+    keys.write_pair(tmp_path / "k")
+    assert (tmp_path / "k").stat().st_mode & 0o077 == 0
+    with pytest.raises(EdgeError, match="exists"):
+        keys.write_pair(tmp_path / "k")
+    with pytest.raises(EdgeError, match="no public key"):
+        keys.public_keys(tmp_path / "k")
+
+
+def lode_edge(*arguments: str) -> subprocess.CompletedProcess[str]:
+    program = Path(sys.executable).parent / "lode-edge"
+    return subprocess.run([program, *arguments], capture_output=True, text=True, check=False)
+
+
+def test_the_commands_make_sign_check_and_stop(tmp_path):
+    file, config = tmp_path / "envelope.toml", tmp_path / "edge.toml"
+    file.write_text(TEXT)
+    assert lode_edge("envelope", "keygen", str(tmp_path / "o")).returncode == 0
+    assert lode_edge("envelope", "sign", str(file), "--key", str(tmp_path / "o")).returncode == 0
+    public = str(tmp_path / "o.pub")
+    checked = lode_edge("envelope", "check", str(file), "--key", public, "--agent", "north-1")
+    assert "in order: 2 models, 1 feeders" in checked.stdout
+    config.write_text(
+        f'[agent]\nname = "north-1"\nsite = "north"\ndata_dir = "{tmp_path}"\n'
+        f'[control]\nenvelope_file = "{file}"\nowner_key_file = "{public}"\n'
+    )
+    assert "stopped" in lode_edge("stop", "--config", str(config), "--reason", "fire").stdout
+    assert (tmp_path / "stopped.json").exists()
+    assert "is ended" in lode_edge("stop", "end", "--config", str(config)).stdout
+    assert not (tmp_path / "stopped.json").exists()
+    file.write_text(TEXT + "\n")
+    refused = lode_edge("stop", "--config", str(config))
+    assert (refused.returncode, "signature" in refused.stderr) == (2, True)
