@@ -77,17 +77,14 @@ def serve(
     plan = Plan(rigs=rigs, seed=seed, base=base, rack_meters=rack_meters, meters=meters)
     plan = replace(plan, models=tuple(model or ()), faults_per_hour=faults_per_hour)
     settings = Agent(site=site, name=agent, data_dir=agent_data_dir, interval_s=interval)
-    settings = replace(settings, limits_dir=limits_dir, rig_port=rig_port)
-    if broker_url:
-        settings = replace(settings, broker_urls=tuple(broker_url))
+    urls = tuple(broker_url or settings.broker_urls)
+    settings = replace(settings, broker_urls=urls, limits_dir=limits_dir, rig_port=rig_port)
     ports = Ports(rigs=rig_port, meters=meter_port)
 
     async def run(stack: AsyncExitStack) -> str:
         where = stack.enter_context(addresses.claim()) if base == "auto" else base
-        placed = replace(plan, base=where)
-        simulator = Simulator(
-            placed, data_dir, truth=truth, ports=ports, grace_s=GRACE_S, delay_s=delay
-        )
+        placed, how = replace(plan, base=where), {"grace_s": GRACE_S, "delay_s": delay}
+        simulator = Simulator(placed, data_dir, truth=truth, ports=ports, **how)
         await stack.enter_async_context(simulator)
         if write_agent_config:
             agentconfig.write(write_agent_config, simulator.site, settings)
