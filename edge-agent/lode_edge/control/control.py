@@ -249,6 +249,7 @@ class Control:
         device = answer.errand.device
         if device is not None and answer.posture is not None:
             device.posture, device.posture_s = answer.posture, answer.at_s
+            device.heard_s = self._now.s
         if device is not None and answer.errand.kind == "offers":
             self.offers.take(device, answer.deed, self._now.s)
         elif not self._tasks.answered(answer):

@@ -5,7 +5,7 @@ delays, all changes that take effect within any one minute are charged at one mo
 their sum is never above what the ramp allows in a minute. Within the minute they are spread evenly.
 """
 
-from collections.abc import Hashable
+import heapq
 
 WINDOW_S = 60.0
 _BURST_S = 6.0  # of the ramp may go at once
@@ -16,7 +16,8 @@ class Ramp:
 
     def __init__(self, kw_per_min: float | None, now_s: float) -> None:
         self._w_per_min = None if kw_per_min is None else kw_per_min * 1000
-        self._charges: dict[Hashable, tuple[float, float | None]] = {}  # W, and when it ends
+        self._charges: dict[str, tuple[float, float | None]] = {}  # W, and when it ends
+        self._ends: list[tuple[float, str]] = []  # a heap of when charges end
         self._sum_w = 0.0
         self._spare_w = 0.0  # what may go at once; it begins empty, for who knows what went before
         self._filled_s = now_s
@@ -30,31 +31,33 @@ class Ramp:
             return False
         return self._spare_w >= min(power_w, self._w_per_min * _BURST_S / WINDOW_S)
 
-    def charge(self, key: Hashable, power_w: float, now_s: float) -> None:
+    def charge(self, key: str, power_w: float, now_s: float) -> None:
         """Count a change that is sent now, whether it was admitted or not."""
         self._pass(now_s)
         self.lay(key, power_w)
         self._spare_w -= power_w
 
-    def lay(self, key: Hashable, power_w: float) -> None:
+    def lay(self, key: str, power_w: float) -> None:
         """Count a change that was sent before this ramp began."""
         self.free(key)
         self._charges[key] = (power_w, None)
         self._sum_w += power_w
 
-    def seen(self, key: Hashable, at_s: float) -> None:
+    def seen(self, key: str, at_s: float) -> None:
         """Note since when a change has been in effect, or can no longer come into effect."""
         power_w, end_s = self._charges.get(key, (0.0, 0.0))
         if end_s is None:
             share = 1.0 if self._w_per_min is None else max(1.0, power_w / self._w_per_min)
-            self._charges[key] = (power_w, at_s + WINDOW_S * share)
+            end_s = at_s + WINDOW_S * share
+            self._charges[key] = (power_w, end_s)
+            heapq.heappush(self._ends, (end_s, key))
 
-    def free(self, key: Hashable) -> None:
+    def free(self, key: str) -> None:
         """Forget a change that was surely not made."""
         power_w, _ = self._charges.pop(key, (0.0, None))
         self._sum_w -= power_w
 
-    def holds(self, key: Hashable, now_s: float) -> bool:
+    def holds(self, key: str, now_s: float) -> bool:
         """Tell whether a change still counts."""
         self._pass(now_s)
         return key in self._charges
@@ -70,10 +73,9 @@ class Ramp:
             burst_w = self._w_per_min * _BURST_S / WINDOW_S
             self._spare_w = min(burst_w, self._spare_w + gained_w)
         self._filled_s = now_s
-        over = [
-            k for k, (_, end_s) in self._charges.items() if end_s is not None and end_s <= now_s
-        ]
-        for key in over:
-            self.free(key)
+        while self._ends and self._ends[0][0] <= now_s:
+            end_s, key = heapq.heappop(self._ends)
+            if self._charges.get(key, (0.0, None))[1] == end_s:
+                self.free(key)
         if not self._charges:
             self._sum_w = 0.0  # no rounding is left behind

@@ -35,6 +35,7 @@ from lode_wire.records import Stage
 
 _DOWN_S, _UP_S = 180.0, 900.0  # for power to show it
 _LOOK_MOST_S = 15.0  # between two looks at what is not proved yet
+_PROVE_S = 1.0  # between two looks at what the devices themselves have said nothing new of
 _METER_S = 10.0  # for which a feeder's meter is waited for before the rig itself is believed
 _MODES = ("low", "normal", "high")
 _OPEN = (Stage.ACCEPTED, Stage.SENT, Stage.ACKNOWLEDGED, Stage.DRIFTED)
@@ -88,19 +89,22 @@ class Reconciler:
             self.stages.said_yes(course, answer.deed, answer.at_s)
 
     def _look_at(self, course: Course, device: Device) -> None:
-        pulse = self.stages.pulse(course)
         if course.stage in _TO_SEND:
-            if self._now.s >= pulse.due_s:
-                self._begin(course, device, pulse)
-        elif course.stage is Stage.ACKNOWLEDGED:
-            self._prove(course, device, pulse)
+            if self._places > 0:
+                pulse = self.stages.pulse(course)
+                if self._now.s >= pulse.due_s:
+                    self._begin(course, device, pulse)
+            return
+        pulse = self.stages.pulse(course)
+        if course.stage is Stage.ACKNOWLEDGED:
+            if device.heard_s > pulse.proved_s or self._now.s - pulse.proved_s >= _PROVE_S:
+                pulse.proved_s = self._now.s
+                self._prove(course, device, pulse)
         elif course.stage is Stage.EFFECTIVE:
             self._watch(course, device, pulse)
 
     def _begin(self, course: Course, device: Device, pulse: Pulse) -> None:
         now_s = self._now.s
-        if self._places <= 0:
-            return
         is_urgent = course.origin in ("stop", "local") and isinstance(course.wish, Sleep)
         refused = wish_refusal(self._site, device, course.wish)
         if refused and not course.is_restore:

@@ -50,6 +50,7 @@ class Device:
         self.posture_s = 0.0
         self.reading: RigReading | None = None
         self.reading_s = 0.0
+        self.heard_s = 0.0  # when either last came
         self.samples: deque[Sample] = deque(maxlen=_SAMPLES)  # of a meter
         self.outlets_w: dict[int, Sample] = {}  # of a PDU
         self.is_busy = False  # something is under way with it; nothing else is begun then
@@ -102,6 +103,7 @@ class Site:
                     device = self._by_number.get(number)
                     if device is not None:
                         device.reading, device.reading_s = record, at_s
+                        device.heard_s = now_s
                 case MeterReading(meter=number, power_w=float() as power_w):
                     device = self._by_number.get(number)
                     if device is not None:

@@ -36,6 +36,7 @@ class Pulse:
     look_s: float = 0.0  # nor read
     look_every_s: float = LOOK_S
     since_s: float = 0.0  # what was said before proves nothing
+    proved_s: float = 0.0  # when it was last looked whether it is proved
     doubt_s: float | None = None  # when something first spoke against it
 
 
