@@ -1,5 +1,6 @@
 """Curtailing and stopping as a person does it; without a browser."""
 
+import asyncio
 from dataclasses import replace
 
 from tests.ui.made import now_ms
@@ -72,6 +73,7 @@ async def test_an_old_preview_cannot_be_started(visit):
         assert "older than 10 minutes" in seen(user)
         assert button(user, "Start exactly this").props["disabled"]
         press(user, "Start exactly this")
+        await asyncio.sleep(0)
         assert not any(done[0] == "start" for done in both.done)
 
 
@@ -107,6 +109,7 @@ async def test_a_site_is_stopped_only_when_its_name_is_typed(visit):
         for typed in ("", "nort", "North"):
             send(field(user, "Type the site's name to stop it"), typed)
             press(user, "Stop all 40 rigs of north")
+            await asyncio.sleep(0)  # the click has its turn
         assert both.done == []
         send(field(user, "Type the site's name to stop it"), "north")
         press(user, "Stop all 40 rigs of north")
@@ -124,6 +127,7 @@ async def test_a_viewer_may_look_and_neither_preview_nor_stop(visit):
         for word in ("Preview", "Stop all 40 rigs of north", "End stop"):
             assert "you are logged in as viewer" in button(user, word).props["title"]
             press(user, word)
+            await asyncio.sleep(0)
         assert both.done == []
 
 
