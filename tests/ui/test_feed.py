@@ -153,3 +153,15 @@ async def test_a_lost_subscription_is_taken_up_again(feed, changes):
     async with asyncio.timeout(4):
         assert await feed.next_beat(seen) > seen  # what was missed counts as a change
     assert changes.subscriptions == 2
+
+
+async def test_a_change_right_after_an_answer_is_not_left_for_the_quiet_beat(feed, changes):
+    question = Question()
+    await feed.start()
+    await feed.ask("command", question)
+    seen = await feed.next_beat(0)
+    await changes.queue.put(None)
+    seen = await feed.next_beat(seen)
+    await feed.ask("command", question)  # too young to be asked again: the clock stands still
+    async with asyncio.timeout(QUIET_S / 2):
+        assert await feed.next_beat(seen) == seen + 1

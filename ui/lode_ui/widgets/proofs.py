@@ -37,7 +37,9 @@ class Proofs:
         self._none = Empty("No device matches.", "Clear the filter to see all.")
         self._none.show(False)
         with table(HEADS, label="Devices") as body:
-            self._rows = Keyed[CommandDeviceRow](body, lambda row: row.target, lambda _: _Row())
+            self._rows = Keyed[CommandDeviceRow](
+                body, lambda row: (row.device_id, row.target), lambda _: _Row()
+            )
         self._pager = Pager(PAGE, self._turned)
 
     def show(self, action: str, devices: Sequence[CommandDeviceRow]) -> None:
