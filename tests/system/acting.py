@@ -14,7 +14,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from lode_edge.control.keys import private_key
 from lode_sim.control import SITE_SOCKET, Order, send
-from lode_sim.stack import wait_for
+from lode_sim.stack import StackError, wait_for
 from lode_wire import orders, seal, topics
 from lode_wire.records import Command
 from tests.system.hub_api import HubApi
@@ -75,18 +75,22 @@ class Acting(HubApi):
     def until(self, command_id: str, *stages: str, timeout_s: float = 60) -> Row:
         """Wait until a command is in one of the stages; give it."""
         what = f"{command_id} to be {' or '.join(stages)}"
-        wait_for(
-            lambda: self.stage(command_id) in stages,
-            timeout_s,
-            f"{what}, now {self.command(command_id)['command']}",
-            self.stack.edge,
-        )
+        try:
+            wait_for(lambda: self.stage(command_id) in stages, timeout_s, what, self.stack.edge)
+        except StackError as error:
+            raise StackError(f"{error}\n{self.command(command_id)}") from error
         return self.command(command_id)
 
     def steps(self, command_id: str, target: str = "") -> list[str]:
         """List the stages that were told of a command and one of its devices, oldest first."""
         told = [s for s in self.command(command_id)["steps"] if s["target"] == target]
         return [step["stage"] for step in sorted(told, key=lambda step: step["entry"])]
+
+    def page(self, path: str) -> str:
+        """Give a page of the dashboard as it is sent."""
+        answer = self._client.get(path)
+        answer.raise_for_status()
+        return answer.text
 
     def until_starts(self, rig: str, left: int, timeout_s: float = 20) -> None:
         """Wait until the hub knows that a rig may start so often today."""

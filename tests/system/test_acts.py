@@ -38,6 +38,9 @@ def test_an_order_is_done_when_the_meter_shows_it(launch):
     assert proof["power_source"] == "meter"
     assert proof["power_before_w"] - proof["power_after_w"] > 0.8 * 2794
     assert site.settings("rig-002")["rig-002"]["mode"] == "sleep"
+    page = site.page(f"/commands/{ordered}")
+    assert "effective" in page
+    assert "meter" in page
     back = site.order("wake", "rig-002")
     site.until(back, "released", timeout_s=30)
     assert site.stage(ordered) == "released"

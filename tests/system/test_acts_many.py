@@ -16,14 +16,14 @@ pytestmark = pytest.mark.slow
 RIGS = 12
 LIMITS = Limits(ramp_down_kw_per_min=60.0, ramp_up_kw_per_min=90.0)
 WINDOW_S, BURST_S = 5.0, 6.0  # of the ramp may go at once
-RIG_W = 3510.0  # the largest; a rig is not switched by halves
+RIG_W = 3280.0  # the largest; a rig is not switched by halves
 MOST_S = 90.0
 
 
 @pytest.fixture(scope="module")
 def site(launch_shared) -> Acting:
-    """A site of rigs that sleep and wake without a restart of their own."""
-    options = models("luxos-s19kpro", "whatsminer-m50s", "braiins-s21pro")
+    """A site of rigs that wake without warming up, and whose every reply has a number."""
+    options = models("luxos-s19kpro", "whatsminer-m50s")
     stack = launch_shared(rigs=RIGS, interval_s=0.5, limits=LIMITS, site_options=options)
     found = Acting(stack)
     found.wait_until_offered(RIGS)
@@ -127,18 +127,20 @@ def test_kills_in_the_middle_change_no_end(site):
 
 
 def test_without_the_link_leases_end_and_the_plan_runs(site):
-    now_ms = int(time.time() * 1000)
-    period = {"from_ms": now_ms + 35_000, "to_ms": now_ms + 50_000}
-    steps = [{"wish": {"action": "sleep"}, "devices": ["rig-010"]}]
-    plan = site.order("plan", periods=[{**period, "steps": steps}])
-    ends = site.order("sleep", "rig-001", terms={"until_ms": now_ms + 30_000})
     lost = {"if_lost": "restore", "lost_after_s": 8.0}
     gives_up = site.order("sleep", "rig-002", terms=lost)
     holds = site.order("sleep", "rig-003", terms={"if_lost": "hold", "lost_after_s": 8.0})
-    for ordered in (ends, gives_up, holds):
-        site.until(ordered, "effective")
+    site.until(gives_up, "effective")
+    site.until(holds, "effective")
+    now_ms = int(time.time() * 1000)
+    ends = site.order("sleep", "rig-001", terms={"until_ms": now_ms + 18_000})
+    steps = [{"wish": {"action": "sleep"}, "devices": ["rig-010"]}]
+    period = {"from_ms": now_ms + 22_000, "to_ms": now_ms + 32_000, "steps": steps}
+    plan = site.order("plan", periods=[period])
+    site.until(ends, "effective")
+    site.until(plan, "accepted")
     assert asleep(site) == {"rig-001", "rig-002", "rig-003"}
-    assert time.time() * 1000 < now_ms + 25_000, "the machine is too slow for this test"
+    assert time.time() * 1000 < now_ms + 15_000, "the machine is too slow for this test"
     site.stack.control("link", "blackhole")
     wait_for(lambda: "rig-002" not in asleep(site), 30, "the lost hub to be noticed")
     wait_for(lambda: "rig-001" not in asleep(site), 40, "the lease to end")

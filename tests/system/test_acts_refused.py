@@ -50,6 +50,14 @@ def journalled(site: Acting) -> dict[str, str]:
         db.close()
 
 
+def is_laid_out(site: Acting) -> bool:
+    """Tell whether the agent has a journal again."""
+    try:
+        return journalled(site) is not None
+    except sqlite3.OperationalError:
+        return False
+
+
 def is_alarmed(site: Acting, rule: str, **evidence: object) -> Callable[[], bool]:
     """Give a condition: an alert of a rule is open, with this evidence."""
 
@@ -68,7 +76,7 @@ def test_a_copy_of_a_command_does_nothing_again(site):
     site.until(site.order("wake", "rig-001"), "released")
     done, told = site.settings("rig-001")["rig-001"], site.command(ordered)["steps"]
     site.publish(sent[0])
-    site.until(site.order("fault_light", "rig-001", is_on=True), "effective")  # taken after it
+    site.until(site.order("fault_light", "rig-001", is_on=True), "released")  # taken after it
     assert site.command(ordered)["steps"] == told
     after = site.settings("rig-001")["rig-001"]
     assert (after["mode"], after["orders"]) == ("normal", done["orders"] + 1)
@@ -179,7 +187,7 @@ def test_an_agent_without_memory_takes_no_command_from_before(site):
     for path in (site.stack.home / "edge").glob("control.*"):
         path.unlink()
     site.stack.edge.start()
-    wait_for((site.stack.home / "edge" / "control.db").exists, 30, "the agent")
+    wait_for(lambda: is_laid_out(site), 30, "the agent", site.stack.edge)
     name, before = seal.decode(sleep).id, site.settings("rig-006")["rig-006"]["orders"]
 
     def is_refused() -> bool:
