@@ -3,7 +3,9 @@
 import contextlib
 import importlib.metadata
 import socket
+import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -57,7 +59,7 @@ class Inventory:
         entry = self._entries[name]
         if self._facts.get(_key(entry)) == facts:
             return None
-        self._facts[_key(entry)] = facts
+        self._facts[_key(entry)] = _shared(facts)
         self._is_saved = False
         return self._device(entry, self._clock.now_ms())
 
@@ -109,6 +111,17 @@ def _read(settings: Settings) -> dict[str, Facts]:
         configured = {_key(entry) for entry in settings.devices}
         return {key: facts for key, facts in known.items() if key in configured}
     return {}
+
+
+def _shared(facts: Facts) -> Facts:
+    """Keep what thousands of devices have in common but once."""
+    return replace(
+        facts,
+        vendor=sys.intern(facts.vendor),
+        model=sys.intern(facts.model),
+        firmware=sys.intern(facts.firmware),
+        profile=sys.intern(facts.profile),
+    )
 
 
 def _file(settings: Settings) -> Path:

@@ -119,10 +119,12 @@ class Poller:
         return self._stopping.is_set()
 
     def _start(self, slot: "_Slot", due: float, tasks: asyncio.TaskGroup) -> None:
-        if slot.task is not None and not slot.task.done():
+        if slot.is_busy:
             self.counters.skipped += 1
             return
-        slot.task = tasks.create_task(self._cycle(slot, due))
+        slot.is_busy = True
+        # The task is not kept: ten thousand that have ended would take a few MB.
+        tasks.create_task(self._cycle(slot, due)).add_done_callback(slot.ended)
 
     def _next(self, slot: "_Slot", due: float, now: float) -> float:
         """Keep the device's own rhythm; what has passed meanwhile is skipped, not made up for."""
@@ -189,15 +191,19 @@ _NEVER_ASKED = TimedOut("never asked")
 class _Slot:
     """A device and what the poller remembers of it."""
 
-    __slots__ = ("breaker", "device", "error", "has_crashed", "identify_due_s", "task")
+    __slots__ = ("breaker", "device", "error", "has_crashed", "identify_due_s", "is_busy")
 
     def __init__(self, device: Polled) -> None:
         self.device = device
         self.breaker = Breaker()
-        self.task: asyncio.Task[None] | None = None
+        self.is_busy = False
         self.error: DriverError = _NEVER_ASKED
         self.identify_due_s = 0.0
         self.has_crashed = False
+
+    def ended(self, _: "asyncio.Task[None]") -> None:
+        """Let the next cycle begin."""
+        self.is_busy = False
 
 
 def _late(records: Sequence[Record]) -> list[Record]:

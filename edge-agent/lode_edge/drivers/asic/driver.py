@@ -62,7 +62,7 @@ class AsicDriver:
         self._family: Family | None = None
         self._link: Link = Direct(self._rig)
         self._hands: Hands | None = None
-        self._unsupported: set[str] = set()
+        self._unsupported: frozenset[str] = frozenset()
         self._uptime_s: float | None = None
         self._parts_due_s = 0.0
         self._details_due_s = math.inf  # not before the rig has been identified
@@ -216,7 +216,7 @@ class AsicDriver:
             try:
                 await self._ask(self._link, command, replies, deadline)
             except Unsupported:
-                self._unsupported.add(command)
+                self._unsupported |= {command}
             except NotNow:
                 continue  # the family's parser looks at what failed
             except (Unreachable, Busy) as error:
@@ -273,7 +273,7 @@ class AsicDriver:
         before, now = self._uptime_s, figures.uptime_s
         if before is not None and now is not None and now < before:
             self._family = self._hands = None
-            self._unsupported.clear()
+            self._unsupported = frozenset()
         self._uptime_s = now
 
     def _deadline(self) -> float:
