@@ -235,6 +235,21 @@ class Settings(BaseSettings):
             raise ValueError(f"{', '.join(twice[:5])} given more than once; give each its own name")
         return devices
 
+    @field_validator("devices")
+    @classmethod
+    def _lines_are_written_alike(cls, devices: tuple[DeviceEntry, ...]) -> tuple[DeviceEntry, ...]:
+        """Refuse two ways to open one serial port: who came second would never get it."""
+        first: dict[str, DeviceEntry] = {}
+        for device in devices:
+            if _SERIAL.fullmatch(device.address):
+                other = first.setdefault(device.address.partition("?")[0], device)
+                if other.address != device.address:
+                    raise ValueError(
+                        f"{other.name} and {device.name} share a serial line and write it as "
+                        f"{other.address} and {device.address}; write the same for both"
+                    )
+        return devices
+
     @classmethod
     def settings_customise_sources(  # noqa: D102 -- pydantic-settings asks for it
         cls,

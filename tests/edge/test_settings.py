@@ -76,6 +76,18 @@ def test_what_is_wrong_is_named_with_its_reason(tmp_path: Path, text: str, said:
     assert str(tmp_path / "edge.toml") in str(caught.value)
 
 
+def test_devices_on_one_serial_line_write_it_alike(tmp_path: Path) -> None:
+    line = (
+        '[[devices]]\nname = "{}"\ndriver = "modbus"\nkind = "meter"\nprofile = "x"\n'
+        'address = "serial:/dev/ttyUSB0{}"\n'
+    )
+    others = line.format("m3", "?baud=19200").replace("USB0", "USB1")
+    alike = line.format("m1", "?baud=19200") + line.format("m2", "?baud=19200") + others
+    assert len(load(tmp_path, LEAST + alike).devices) == 3
+    with pytest.raises(SettingsError, match=r"m1 and m2 share .*; write the same for both"):
+        load(tmp_path, LEAST + line.format("m1", "?baud=19200") + line.format("m2", "?parity=E"))
+
+
 def test_all_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as caught:
         load(tmp_path, "[spool]\nmax_bytes = 1\n" + DEVICE + "unit = 999\n")

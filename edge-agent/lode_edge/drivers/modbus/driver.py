@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator, Sequence
 
+from lode_edge.drivers import meter
 from lode_edge.drivers.acting import Abilities, Deed, Posture
 from lode_edge.drivers.driver import DeviceEntry, Facts
 from lode_edge.drivers.modbus.bus import Bus
@@ -15,18 +16,8 @@ from lode_edge.drivers.modbus.plan import Request, bits, plan, values
 from lode_edge.errors import DriverError, EdgeError, Unreachable, Unsupported
 from lode_profiles import MeterProfile, ProfileError, load, modulus
 from lode_wire.orders import Change, Intent
-from lode_wire.records import MeterReading, PointReading, Quality, Record
+from lode_wire.records import PointReading, Quality, Record
 
-# What a meter's figure can be at all: beyond it the word order or the scale is wrong.
-_LIMITS: dict[str, tuple[float, float]] = {
-    "power_w": (-2e9, 2e9),
-    "energy_in_kwh": (0.0, 1e12),
-    "energy_out_kwh": (0.0, 1e12),
-    "voltage_v": (0.0, 1e6),
-    "current_a": (-1e6, 1e6),
-    "freq_hz": (0.0, 500.0),
-    "power_factor": (-1.01, 1.01),
-}
 _COUNTERS = {"energy_in_kwh": "energy_in", "energy_out_kwh": "energy_out"}
 _MAX_RAW = 125
 _COILS, _FUNCTIONS = (1, 2), (1, 2, 3, 4)
@@ -173,7 +164,7 @@ class ModbusDriver:
     ) -> list[Record]:
         records: list[Record] = []
         if self._profile.fields:
-            records.append(_reading(self._number, at_ms, found, quality))
+            records.append(meter.reading(self._number, at_ms, found, quality))
             records += self._restarts(at_ms, found)
         bad = quality & ~Quality.PARTIAL
         for name, register in self._profile.points.items():
@@ -194,7 +185,7 @@ class ModbusDriver:
         """Say which counters have begun anew."""
         for name, counter in self._counters.items():
             value = found.get(name)
-            if value is None or not _LIMITS[name][0] <= value <= _LIMITS[name][1]:
+            if value is None or not meter.LIMITS[name][0] <= value <= meter.LIMITS[name][1]:
                 continue
             restart = counter.seen(value)
             if restart is not None:
@@ -212,32 +203,6 @@ class ModbusDriver:
 
     def _deadline(self) -> float:
         return asyncio.get_running_loop().time() + self._timeout_s
-
-
-def _reading(
-    meter: int, at_ms: int, found: dict[str, float | None], quality: Quality
-) -> MeterReading:
-    figures: dict[str, float] = {}
-    for name, (low, high) in _LIMITS.items():
-        value = found.get(name)
-        if value is None:
-            continue
-        if low <= value <= high:
-            figures[name] = value
-        else:
-            quality |= Quality.OUT_OF_RANGE
-    return MeterReading(
-        at_ms=at_ms,
-        meter=meter,
-        power_w=figures.get("power_w"),
-        energy_in_kwh=figures.get("energy_in_kwh"),
-        energy_out_kwh=figures.get("energy_out_kwh"),
-        voltage_v=figures.get("voltage_v"),
-        current_a=figures.get("current_a"),
-        freq_hz=figures.get("freq_hz"),
-        power_factor=figures.get("power_factor"),
-        quality=int(quality),
-    )
 
 
 def _profile(entry: DeviceEntry) -> MeterProfile:
