@@ -80,7 +80,7 @@ class Steersman:
         await self.start()
 
     def order(self, intent: orders.Intent) -> str:
-        """Lay a command down that is taken until it is replaced: as often as it is looked at."""
+        """Lay a command down, which is taken again and again, as a hub repeats it."""
         now_ms = time.time_ns() // 1_000_000
         command = self._hub.order(intent, now_ms, expires_ms=now_ms + 600_000)
         part = self.home / f"{command.sequence}.part"

@@ -129,7 +129,7 @@ def test_a_stop_at_the_site_stops_all_at_once_and_ends_only_there(world):
     site.pass_s(120)
     assert len(asleep(site)) == 100
     StopFile(site.home).end()
-    back_s = site.loop.now_s
+    back_s = site.loop.time()
     site.pass_s(600)
     assert len(asleep(site)) < 90
     assert max(w for at_s, w in site.log if at_s > back_s) <= site.power_w

@@ -34,7 +34,7 @@ def test_a_wake_ends_what_a_sleep_began_and_holds_nothing(world):
     site.pass_s(10)
     assert not site.control._book.leases.all
     site.rigs["r1"].restart(
-        site.loop.now_s, is_asleep=True
+        site.loop.time(), is_asleep=True
     )  # a person puts it to sleep at its panel
     site.pass_s(120)
     assert site.rigs["r1"].is_asleep

@@ -62,7 +62,7 @@ def test_a_rig_that_restarts_awake_is_put_to_sleep_again(world):
     site = world()
     order = site.curtail()
     site.until(lambda: site.hub.is_at(order, Stage.EFFECTIVE))
-    site.rigs["r1"].restart(site.loop.now_s, is_asleep=False)
+    site.rigs["r1"].restart(site.loop.time(), is_asleep=False)
     site.until(lambda: site.rigs["r1"].is_asleep, 60)
     site.until(lambda: site.hub.is_at(order, Stage.EFFECTIVE, "r1"))
     told = site.hub.stages(order, "r1")
@@ -77,7 +77,7 @@ def test_a_rig_that_will_not_stay_asleep_is_asked_ever_more_rarely(world):
     site.until(lambda: site.hub.is_at(order, Stage.EFFECTIVE))
     for _ in range(720):
         if site.rigs["r1"].is_asleep and site.hub.is_at(order, Stage.EFFECTIVE, "r1"):
-            site.rigs["r1"].restart(site.loop.now_s, is_asleep=False)
+            site.rigs["r1"].restart(site.loop.time(), is_asleep=False)
         site.pass_s(10)
     assert len(site.rigs["r1"].orders) < 25  # in two hours
 
