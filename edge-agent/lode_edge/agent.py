@@ -139,11 +139,13 @@ def _uplink(settings: Settings, spool: Spool, boot: str) -> Uplink:
 
 def _devices(settings: Settings, spool: Spool) -> Sequence[Made]:
     known = logins(settings)
+    images = settings.control.images_dir
     made = []
     for entry in settings.devices:
         told = DeviceEntry(**dataclasses.asdict(entry), login=known.get(entry.name))
         number = spool.numbers[entry.name]
-        made.append(Made(told, number, drivers.make(told, number, opcua=settings.opcua)))
+        driver = drivers.make(told, number, opcua=settings.opcua, images=images)
+        made.append(Made(told, number, driver))
     return made
 
 

@@ -4,12 +4,13 @@ A redirect is given back as it is, never followed, and nothing is asked twice bu
 """
 
 import asyncio
+import contextlib
 import hashlib
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import h11
 
@@ -25,6 +26,21 @@ _NO_LOGIN = (401, 403)
 _NOT_THERE = (404, 405, 501)
 _HASHES = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256}
 _PARAMETER = re.compile(r'(\w+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,]+))')
+
+
+class Body(Protocol):
+    """What is too long to be held whole; it can be sent again from its beginning."""
+
+    @property
+    def size(self) -> int:
+        """Give its length in bytes."""
+
+    def blocks(self) -> AsyncIterator[bytes]:
+        """Give it block by block.
+
+        Raises:
+            DriverError: it cannot be had whole; the request is broken off.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +94,7 @@ class Web:
         path: str,
         *,
         headers: Mapping[str, str] | None = None,
-        body: bytes = b"",
+        body: bytes | Body = b"",
         deadline: float,
     ) -> Response:
         """Ask once, by `deadline` on the loop's clock; log in by digest where the device wants it.
@@ -96,7 +112,7 @@ class Web:
             raise TimedOut(f"{place}: no complete answer in time") from error
 
     async def _logged_in(
-        self, place: str, method: str, path: str, headers: dict[str, str], body: bytes
+        self, place: str, method: str, path: str, headers: dict[str, str], body: bytes | Body
     ) -> Response:
         """Answer a challenge once; a nonce of before may have become stale meanwhile."""
         tried = self._authorization(method, path)
@@ -110,28 +126,32 @@ class Web:
         return await self._once(place, method, path, headers | tried, body)
 
     async def _once(
-        self, place: str, method: str, path: str, headers: dict[str, str], body: bytes
+        self, place: str, method: str, path: str, headers: dict[str, str], body: bytes | Body
     ) -> Response:
+        size = len(body) if isinstance(body, bytes) else body.size
         request = h11.Request(
             method=method,
             target=path,
             headers=[
                 ("Host", self.host if ":" not in self.host else f"[{self.host}]"),
                 ("Connection", "close"),
-                *([("Content-Length", str(len(body)))] if body or method != "GET" else []),
+                *([("Content-Length", str(size))] if size or method != "GET" else []),
                 *headers.items(),
             ],
         )
         talk = h11.Connection(h11.CLIENT)
-        sent = (talk.send(request) or b"") + (talk.send(h11.Data(data=body)) or b"")
-        sent += talk.send(h11.EndOfMessage()) or b""
+        sent = talk.send(request) or b""
+        if isinstance(body, bytes):
+            sent += (talk.send(h11.Data(data=body)) or b"") + (talk.send(h11.EndOfMessage()) or b"")
         try:
             reader, writer = await asyncio.open_connection(self.host, self.port)
         except OSError as error:
             raise Refused(f"{place}: no connection: {error.strerror or error}") from error
         try:
             writer.write(sent)
-            return await _answer(reader, talk, place)
+            if isinstance(body, bytes):
+                return await _answer(reader, talk, place)
+            return await _answer_to_long(reader, writer, talk, body, place)
         except h11.RemoteProtocolError as error:
             raise BadAnswer(f"{place}: no HTTP: {error}") from error
         except OSError as error:
@@ -143,6 +163,35 @@ class Web:
         if self._challenge is None or self.login is None:
             return {}
         return {"Authorization": _digest(self._challenge, self.login, method, path)}
+
+
+async def _answer_to_long(
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    talk: h11.Connection,
+    body: Body,
+    place: str,
+) -> Response:
+    """Listen while sending: who refuses a long body may say so before its end."""
+    sending = asyncio.create_task(_send(writer, talk, body))
+    hearing = asyncio.create_task(_answer(reader, talk, place))
+    try:
+        await asyncio.wait((sending, hearing), return_when=asyncio.FIRST_COMPLETED)
+        if sending.done():
+            sending.result()
+        return await hearing
+    finally:
+        sending.cancel()
+        hearing.cancel()
+        await asyncio.gather(sending, hearing, return_exceptions=True)
+
+
+async def _send(writer: asyncio.StreamWriter, talk: h11.Connection, body: Body) -> None:
+    with contextlib.suppress(OSError):  # the other end has closed; what it said is being read
+        async for block in body.blocks():
+            writer.write(talk.send(h11.Data(data=block)) or b"")
+            await writer.drain()
+        writer.write(talk.send(h11.EndOfMessage()) or b"")
 
 
 async def _answer(reader: asyncio.StreamReader, talk: h11.Connection, place: str) -> Response:

@@ -42,7 +42,6 @@ def begun(
         envelope=limits,
         keys=keys,
         blocked=blocked,
-        images=told.images_dir,
         interval_s=told.interval_s,
     )
 

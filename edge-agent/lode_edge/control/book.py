@@ -90,6 +90,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     stage: Stage = Stage.ACCEPTED
     sent_ms: int = 0
     uptime_s: int | None = None  # of the device, before
+    firmware: str = ""  # of the device, before
 
 
 class Memory(msgspec.Struct, frozen=True, kw_only=True):

@@ -57,7 +57,6 @@ class Place:
     envelope: Envelope
     keys: Mapping[str, Ed25519PublicKey]
     blocked: str = ""  # why the agent only reads
-    images: Path | None = None
     interval_s: float = 2.0
 
 
@@ -237,7 +236,7 @@ class Control:
 
     async def _run(self, errand: Errand) -> None:
         try:
-            self._answers.append(await errands.run(errand, self._place.images, lambda: self._now.s))
+            self._answers.append(await errands.run(errand, lambda: self._now.s))
         finally:
             # Not by a callback: the next step may come before it, and would find all places taken.
             if errand.device is not None:

@@ -1,9 +1,7 @@
 """Errands: what is done with devices once the store has it, and what comes of it."""
 
 import asyncio
-import hashlib
 from collections.abc import Callable
-from pathlib import Path
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -16,7 +14,6 @@ from lode_edge.probe import probe
 from lode_wire.orders import DryRun, Intent, Probe, ReadRegisters, UpdateFirmware
 
 _LIMIT_S, _FIRMWARE_S = 60.0, 1800.0  # drivers keep their own limits; this is for one that does not
-_BLOCK = 1 << 20
 
 log = structlog.get_logger(__name__)
 
@@ -40,7 +37,7 @@ class Answer(NamedTuple):
     data: bytes = b""  # JSON: of a probe or of registers
 
 
-async def run(errand: Errand, images: Path | None, mono_s: Callable[[], float]) -> Answer:
+async def run(errand: Errand, mono_s: Callable[[], float]) -> Answer:
     """Do an errand; whatever goes wrong with it is in the answer."""
     deed: Deed | Abilities | DriverError | None = None
     posture, data, at_s = None, b"", mono_s()
@@ -51,7 +48,7 @@ async def run(errand: Errand, images: Path | None, mono_s: Callable[[], float]) 
             if errand.kind == "offers" and hands is not None:
                 deed = await hands.abilities()
             elif errand.intent is not None:
-                deed, data = await _done(errand, errand.intent, images)
+                deed, data = await _done(errand, errand.intent)
                 at_s = mono_s()
             if errand.kind in ("act", "look") and hands is not None:
                 posture = await _posture(hands, is_needed=errand.kind == "look")
@@ -75,7 +72,7 @@ async def _posture(hands: Acting, *, is_needed: bool) -> Posture | None:
         return None  # it has just said yes, and is asked again
 
 
-async def _done(errand: Errand, intent: Intent, images: Path | None) -> tuple[Deed, bytes]:
+async def _done(errand: Errand, intent: Intent) -> tuple[Deed, bytes]:
     device = errand.device
     match intent:
         case Probe(address=address):
@@ -89,25 +86,4 @@ async def _done(errand: Errand, intent: Intent, images: Path | None) -> tuple[De
     if errand.kind == "preview" or isinstance(intent, DryRun):
         wish = intent.wish if isinstance(intent, DryRun) else intent
         return Deed(changes=tuple(await device.hands.preview(wish))), b""
-    if isinstance(intent, UpdateFirmware):
-        await asyncio.to_thread(_check_image, intent, images)
     return await device.hands.act(intent), b""
-
-
-def _check_image(intent: UpdateFirmware, images: Path | None) -> None:
-    """Make sure that the image is the one that was approved.
-
-    Raises:
-        Unsupported: there is no such image, or another of its name.
-    """
-    if images is None or Path(intent.image).name != intent.image:
-        raise Unsupported(f"image {intent.image}: not in control.images_dir; put it there")
-    digest = hashlib.sha256()
-    try:
-        with (images / intent.image).open("rb") as file:
-            while block := file.read(_BLOCK):
-                digest.update(block)
-    except OSError as error:
-        raise Unsupported(f"image {intent.image}: {error.strerror}; put it there") from None
-    if digest.hexdigest() != intent.sha256:
-        raise Unsupported(f"image {intent.image}: its SHA-256 is not the one that was approved")

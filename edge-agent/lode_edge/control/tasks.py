@@ -66,7 +66,7 @@ class Tasks:
             return False
         intent = self._intent(task)
         if answer.errand.kind == "preview":
-            self._take_preview(task, answer)
+            self._take_preview(task, intent, answer)
         elif isinstance(answer.deed, DriverError):
             code = Reason.UNSUPPORTED if isinstance(answer.deed, Unsupported) else Reason.DEVICE
             self._end(task, Stage.FAILED, f"{code}: {answer.deed}")
@@ -76,6 +76,8 @@ class Tasks:
             self._end(task, Stage.EFFECTIVE, evidence=Evidence(answer=raw, changes=changes))
         elif isinstance(answer.deed, Deed):
             said = Evidence(changes=answer.deed.changes, said=answer.deed.said)
+            if isinstance(intent, UpdateFirmware):
+                task = msgspec.structs.replace(task, firmware=_firmware(answer.deed))
             self._note(task, Stage.ACKNOWLEDGED, said)
         return True
 
@@ -129,9 +131,18 @@ class Tasks:
             return reading.uptime_s < task.uptime_s
         return reading.uptime_s <= device.reading_s - sent_s + _BOOT_S
 
-    def _take_preview(self, task: Task, answer: Answer) -> None:
-        """Take settings that nothing would change any more for those that were asked for."""
-        if isinstance(answer.deed, Deed) and not answer.deed.changes:
+    def _take_preview(self, task: Task, intent: Intent, answer: Answer) -> None:
+        """Take settings that nothing would change any more for those that were asked for.
+
+        Of firmware only its version is told: another one than before is the new one.
+        """
+        if not isinstance(answer.deed, Deed):
+            return
+        if isinstance(intent, UpdateFirmware):
+            runs = _firmware(answer.deed)
+            if runs and task.firmware and runs != task.firmware:
+                self._end(task, Stage.EFFECTIVE, evidence=Evidence(read_back=f"firmware {runs}"))
+        elif not answer.deed.changes:
             self._end(task, Stage.EFFECTIVE, evidence=Evidence(read_back="as ordered"))
 
     def _end(
@@ -149,6 +160,11 @@ class Tasks:
 
     def _intent(self, task: Task) -> Intent:
         return decode_order(task.body).intent
+
+
+def _firmware(deed: Deed) -> str:
+    """Give what ran when a deed was begun, or previewed; empty when that is not known."""
+    return next((one.before for one in deed.changes if one.key == UpdateFirmware.action), "")
 
 
 def _is_taken(device: Device | None, busy: Collection[str], errands: Sequence[Errand]) -> bool:

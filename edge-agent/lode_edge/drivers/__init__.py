@@ -2,6 +2,7 @@
 
 # ruff: noqa: PLC0415 -- what few sites have is loaded only where it is configured
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lode_edge.drivers.asic import AsicDriver
@@ -16,16 +17,22 @@ __all__ = ["DeviceEntry", "Driver", "Facts", "Stream", "make"]
 
 
 def make(
-    entry: DeviceEntry, number: int, *, opcua: "OpcuaSettings | None" = None
+    entry: DeviceEntry,
+    number: int,
+    *,
+    opcua: "OpcuaSettings | None" = None,
+    images: Path | None = None,
 ) -> Driver | Stream:
     """Make the driver of a configured device, which its records will call `number`.
+
+    `images` is where the firmware lies that may be installed.
 
     Raises:
         EdgeError: there is no such driver, or the entry lacks what the driver needs.
     """
     match entry.driver:
         case "asic":
-            return AsicDriver(entry, number)
+            return AsicDriver(entry, number, images)
         case "modbus":
             return ModbusDriver(entry, number)
         case "mqtt":

@@ -1,6 +1,7 @@
 """Acting on Antminers with Bitmain's own firmware: CGI pages behind a digest login.
 
     get_miner_conf.cgi ─► change one key, keep the rest byte for byte ─► set_miner_conf.cgi
+    image ─► upgrade.cgi: keeps the settings (upgrade_clear.cgi would not, and is never used)
 
 Everything is one file of settings, and what is not sent back is lost: so it is written only when
 it was read whole, with a pool in it. A write restarts the mining program in the background.
@@ -10,14 +11,16 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from lode_edge import images
 from lode_edge.drivers.acting import Abilities, Posture
 from lode_edge.drivers.asic import client
 from lode_edge.drivers.asic.hands import Rig
 from lode_edge.drivers.asic.pages import Pages, Settings, plain, whole
 from lode_edge.drivers.asic.reply import Replies, as_number, decode, hashrate_ths, rows, text
-from lode_edge.drivers.asic.steps import Step, Stepwise, needed, pool_text, restart
+from lode_edge.drivers.asic.steps import Step, Stepwise, install, needed, pool_text, restart
 from lode_edge.drivers.driver import Login
 from lode_edge.errors import BadAnswer, NotNow, Unreachable
+from lode_edge.images import Image
 from lode_wire import orders
 
 DEFAULT_LOGIN = Login(username="root", password="root")  # noqa: S106 -- the vendor's own
@@ -28,6 +31,7 @@ MODE_KEYS = ("bitmain-work-mode", "miner-mode")
 _SET = "/cgi-bin/set_miner_conf.cgi"
 _BLINK = "/cgi-bin/blink.cgi"
 _REBOOT = "/cgi-bin/reboot.cgi"
+_UPGRADE = "/cgi-bin/upgrade.cgi"
 _BLINKS = "/cgi-bin/get_blink_status.cgi"
 _NORMAL, _ASLEEP, _LOW = "0", "1", "3"
 _MODES = {_NORMAL: "normal", _LOW: "low"}
@@ -41,6 +45,7 @@ class AntminerHands(Stepwise):
     """The hands for one rig."""
 
     offers = _OF_MODE | {"fan_speed", "restart_mining", "reboot", "fault_light", "pools"}
+    offers |= {"firmware"}
 
     def __init__(self, rig: Rig) -> None:
         super().__init__(f"{rig.host}:{rig.port}")
@@ -70,13 +75,15 @@ class AntminerHands(Stepwise):
             is_light_on=light if isinstance(light, bool) else None,
         )
 
-    async def steps(self, intent: orders.Intent) -> Sequence[Step]:
+    async def steps(self, intent: orders.Intent) -> Sequence[Step]:  # noqa: PLR0911 -- one each
         """Work out what to change."""
         match intent:
             case orders.FaultLight(is_on=is_on):
                 return await self._light(is_on)
             case orders.Reboot():
                 return restart("rig", self._reboot)
+            case orders.UpdateFirmware():
+                return await self._firmware(intent)
         settings = await self._settings()
         match intent:
             case orders.Sleep() | orders.Wake() | orders.PowerMode():
@@ -166,6 +173,20 @@ class AntminerHands(Stepwise):
         said = (await self.pages.request("POST", _REBOOT)).good(place)
         return _agreed(said, place) if said.lstrip().startswith(b"{") else "rebooting"
 
+    async def _firmware(self, intent: orders.UpdateFirmware) -> Sequence[Step]:
+        image = await images.checked(self._rig.images, intent)
+        await self._settings()  # they are whole, and the login is fresh
+        return install(intent, lambda: self._upgrade(image))
+
+    async def _upgrade(self, image: Image) -> str:
+        """Send the image as the only part: the page takes all after the first head for the image.
+
+        The name of the part is not looked at.
+        """
+        place = self.pages.place(_UPGRADE)
+        response = await self.pages.upload(_UPGRADE, images.in_form(image, "firmware"))
+        return _agreed(response.good(place), place)
+
     async def rates(self) -> list[float]:
         """Read the rates that the mining program tells; none while it does not run."""
         rig = self._rig
@@ -208,7 +229,7 @@ def _agreed(answer: bytes, place: str) -> str:
     except msgspec.MsgspecError as error:
         raise BadAnswer(f"{place}: said neither yes nor no: {said[:40]!r}") from error
     code = str(row.get("code", ""))
-    if row.get("stats", "success") != "success" or not code.startswith(("M000", "B")):
+    if row.get("stats", "success") != "success" or not code.startswith(("M000", "U000", "B")):
         raise BadAnswer(f"{place}: refused with code {code or 'none'}")
     return said
 

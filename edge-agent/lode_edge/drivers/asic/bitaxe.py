@@ -60,7 +60,7 @@ def _describe(replies: Replies) -> Identity:
     return Identity(
         vendor="Bitaxe",
         model=f"Bitaxe {model}".strip() if "axe" not in model.lower() else model,
-        firmware=f"AxeOS {text(info, 'axeOSVersion', 'version')}".strip(),
+        firmware=f"AxeOS {text(info, 'version', 'axeOSVersion')}".strip(),
         mac=text(info, "macAddr"),
     )
 

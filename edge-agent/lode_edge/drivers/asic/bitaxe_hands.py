@@ -8,16 +8,19 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from lode_edge import images
 from lode_edge.drivers.acting import Abilities, Posture
 from lode_edge.drivers.asic.hands import Rig
 from lode_edge.drivers.asic.link import WEB_PORT
 from lode_edge.drivers.asic.reply import Row, decode, number, text
-from lode_edge.drivers.asic.steps import Step, Stepwise, needed, pool_text, restart, whole
+from lode_edge.drivers.asic.steps import Step, Stepwise, install, needed, pool_text, restart, whole
 from lode_edge.errors import BadAnswer
 from lode_edge.http import Web
+from lode_edge.images import Image, Upload
 from lode_wire import orders
 
 INFO, SYSTEM = "/api/system/info", "/api/system"
+_OTA = f"{SYSTEM}/OTA"
 MAX_POOLS = 2
 _CANNOT_PAUSE = "its firmware has no pause"
 
@@ -29,6 +32,7 @@ class BitaxeHands(Stepwise):
         intent.action
         for intent in (
             *(orders.Sleep, orders.Wake, orders.FanSpeed, orders.Reboot, orders.ChangePools),
+            orders.UpdateFirmware,
         )
     )
 
@@ -66,6 +70,9 @@ class BitaxeHands(Stepwise):
                 return self._fans(info, percent)
             case orders.ChangePools():
                 return self._pools(intent, info)
+            case orders.UpdateFirmware():
+                image = await images.checked(self._rig.images, intent)
+                return install(intent, lambda: self._install(image))
             case _:
                 return restart("system", self._restart())
 
@@ -115,6 +122,12 @@ class BitaxeHands(Stepwise):
             return f"{method} {path}: done"
 
         return send
+
+    async def _install(self, image: Image) -> str:
+        """Send the image of the firmware; it goes into the partition that does not run."""
+        place = f"{self.place} {_OTA}"
+        response = await images.post(self._its_web(), _OTA, Upload(image))
+        return response.good(place).decode("utf-8", "replace").strip()[:200]
 
     async def _info(self) -> Row:
         """Get `info` whole: half of the settings is none."""

@@ -5,6 +5,7 @@ import contextlib
 import dataclasses
 import math
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from pathlib import Path
 from typing import TypeVar
 
 from lode_edge.drivers.acting import Abilities, Deed, Posture
@@ -29,12 +30,13 @@ from lode_edge.errors import (
 )
 from lode_edge.turns import Turns
 from lode_profiles import ProfileError, RigProfile, find_rig, load
-from lode_wire.orders import Change, Intent
+from lode_wire.orders import Change, Intent, UpdateFirmware
 from lode_wire.records import Quality, Record, RigReading, State
 
 PARTS_EVERY_S = 60.0  # boards and fans one by one; the reading has the worst of them every time
 DETAILS_EVERY_S = 300.0  # pools and errors; the first at the first reading
 ACT_LIMIT_S = 15.0  # for the whole of an order, its reads included
+UPDATE_LIMIT_S = 1500.0  # the same, for new firmware
 
 _T = TypeVar("_T")
 
@@ -45,7 +47,7 @@ class AsicDriver:
     Each request of a poll takes a turn of its own; an order keeps the turn to its end.
     """
 
-    def __init__(self, entry: DeviceEntry, number: int) -> None:
+    def __init__(self, entry: DeviceEntry, number: int, images: Path | None = None) -> None:
         self.host, self.port = endpoint(entry.address, PORT)
         self.address = f"{self.host}:{self.port}"
         self._number = number
@@ -57,6 +59,7 @@ class AsicDriver:
             login=entry.login,
             timeout_s=entry.timeout_s,
             profile=self._profile,
+            images=images,
         )
         self._turns = Turns()
         self._family: Family | None = None
@@ -105,14 +108,28 @@ class AsicDriver:
         family = self._family or (await self._recognise(self._deadline()))[0]
         if family.hands is None:
             return Abilities(blocked=f"a rig of the family {family.name} can only be read")
-        return await self._handle("abilities", lambda hands: hands.abilities())
+        said = await self._handle("abilities", lambda hands: hands.abilities())
+        if self._rig.images is not None:
+            return said
+        return dataclasses.replace(said, actions=frozenset(said.actions) - {UpdateFirmware.action})
 
     async def preview(self, intent: Intent) -> Sequence[Change]:
-        """Say what `act` would change, and change nothing."""
+        """Say what `act` would change, and change nothing.
+
+        Of firmware it says what runs now, whatever family the rig has become by it.
+        """
+        if isinstance(intent, UpdateFirmware):
+            return (
+                Change(
+                    key=UpdateFirmware.action, before=await self._firmware(), after=intent.image
+                ),
+            )
         return await self._handle(intent.action, lambda hands: hands.preview(intent), intent)
 
     async def act(self, intent: Intent) -> Deed:
-        """Do it, within ACT_LIMIT_S."""
+        """Do it, within ACT_LIMIT_S; new firmware within UPDATE_LIMIT_S."""
+        if isinstance(intent, UpdateFirmware):
+            return await self._update(intent)
         return await self._handle(intent.action, lambda hands: hands.act(intent), intent)
 
     async def posture(self) -> Posture:
@@ -132,14 +149,33 @@ class AsicDriver:
         self, what: str, do: Callable[[Hands], Awaitable[_T]], intent: Intent | None = None
     ) -> _T:
         """Keep the turn and the time limit over all that the hands do."""
+        limit_s = UPDATE_LIMIT_S if isinstance(intent, UpdateFirmware) else ACT_LIMIT_S
         try:
-            async with asyncio.timeout(ACT_LIMIT_S):
+            async with asyncio.timeout(limit_s):
                 hands = await self._its_hands(what, intent)
                 async with self._turns.to_write():
                     return await do(hands)
         except TimeoutError as error:
-            message = f"{self.address} {what}: no end within {ACT_LIMIT_S:.0f} s"
+            message = f"{self.address} {what}: no end within {limit_s:.0f} s"
             raise TimedOut(message) from error
+
+    async def _update(self, intent: UpdateFirmware) -> Deed:
+        """Install firmware, and say what ran before: only that another one runs proves it."""
+        await self._its_hands(intent.action, intent)
+        before = await self._firmware()
+        deed = await self._handle(intent.action, lambda hands: hands.act(intent), intent)
+        change = Change(key=UpdateFirmware.action, before=before, after=intent.image)
+        return dataclasses.replace(deed, changes=(change,))
+
+    async def _firmware(self) -> str:
+        """Ask what firmware runs; what is said in part would look like another one."""
+        deadline = self._deadline()
+        family, replies = await self._recognise(deadline)
+        await self._ask_all(family.about, replies, deadline)
+        said = family.describe(replies).firmware
+        if replies.quality or not said or any(c not in replies.by_command for c in family.about):
+            raise BadAnswer(f"{self.address}: does not say what firmware it runs")
+        return said
 
     async def _its_hands(self, what: str, intent: Intent | None) -> Hands:
         family = self._family or (await self._recognise(self._deadline()))[0]

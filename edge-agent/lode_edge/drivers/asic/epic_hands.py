@@ -8,17 +8,29 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
+from lode_edge import images
 from lode_edge.drivers.acting import Abilities, Posture
 from lode_edge.drivers.asic.hands import Rig
 from lode_edge.drivers.asic.reply import Row, decode, number, rows, text
-from lode_edge.drivers.asic.steps import Step, Stepwise, awake, needed, pool_text, restart, whole
+from lode_edge.drivers.asic.steps import (
+    Step,
+    Stepwise,
+    awake,
+    install,
+    needed,
+    pool_text,
+    restart,
+    whole,
+)
 from lode_edge.drivers.driver import Login
 from lode_edge.errors import BadAnswer, Unsupported
-from lode_edge.http import Web
+from lode_edge.http import Response, Web
+from lode_edge.images import Image
 from lode_wire import orders
 
 DEFAULT_LOGIN = Login(password="letmein")  # noqa: S106 -- as it is installed
 MAX_POOLS = 3
+_UPDATE = "/systemupdate"
 _SLOWEST_FAN = 1  # percent
 _BAD_PASSWORD = "BadPassword"  # noqa: S105 -- the name of an error
 
@@ -41,6 +53,7 @@ class EpicHands(Stepwise):
         for intent in (
             *(orders.Sleep, orders.Wake, orders.Preset, orders.FanSpeed),
             *(orders.RestartMining, orders.Reboot, orders.FaultLight, orders.ChangePools),
+            orders.UpdateFirmware,
         )
     )
 
@@ -72,6 +85,9 @@ class EpicHands(Stepwise):
         match intent:
             case orders.Reboot():
                 return restart("system", self._post("/reboot", 0))
+            case orders.UpdateFirmware():
+                image = await images.checked(self._rig.images, intent)
+                return install(intent, lambda: self._update(image))
             case _:
                 return await self._by_summary(intent, await self._get("/summary"))
 
@@ -162,7 +178,6 @@ class EpicHands(Stepwise):
 
     def _post(self, path: str, param: object) -> Callable[[], Awaitable[str]]:
         async def send() -> str:
-            place = f"{self.place} {path}"
             body = msgspec.json.encode({"param": param, "password": self._password})
             response = await self._web.request(
                 *("POST", path),
@@ -170,14 +185,20 @@ class EpicHands(Stepwise):
                 body=body,
                 deadline=self._rig.deadline(),
             )
-            answer = decode(response.good(place), place).body
-            if answer.get("result") is not True:
-                self._refused(answer, place)
-            return f"{path}: done"
+            return self._agreed(response, path)
 
         return send
 
-    def _refused(self, answer: Row, place: str) -> None:
+    async def _update(self, image: Image) -> str:
+        told = {"password": self._password, "checksum": image.sha256, "keepsettings": "true"}
+        form = images.in_form(image, "update.zip", fields=told, content_type="application/zip")
+        return self._agreed(await images.post(self._web, _UPDATE, form), _UPDATE)
+
+    def _agreed(self, response: Response, path: str) -> str:
+        place = f"{self.place} {path}"
+        answer = decode(response.good(place), place).body
+        if answer.get("result") is True:
+            return f"{path}: done"
         error = str(answer.get("error"))[:80]
         if error == _BAD_PASSWORD:
             raise Unsupported(f"{place}: refused the password; check its secrets")

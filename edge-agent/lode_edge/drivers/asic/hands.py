@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from lode_edge.drivers.acting import Acting
@@ -27,6 +28,7 @@ class Rig:
     login: Login | None  # None: the vendor's default
     timeout_s: float
     profile: RigProfile | None
+    images: Path | None = None  # where firmware that may be installed lies
 
     def deadline(self) -> float:
         """Give the end of a request that begins now, on the loop's clock."""

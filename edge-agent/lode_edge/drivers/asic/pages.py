@@ -9,6 +9,7 @@ from lode_edge.drivers.asic.link import WEB_PORT
 from lode_edge.drivers.driver import Login
 from lode_edge.errors import BadAnswer
 from lode_edge.http import Response, Web
+from lode_edge.images import Upload, post
 
 Settings = dict[str, msgspec.Raw]
 
@@ -37,13 +38,21 @@ class Pages:
         Raises:
             DriverError: no answer came, or none that makes sense.
         """
-        if self._web is None:
-            self._web = Web(self._rig.host, self._rig.beside(WEB_PORT), self._login)
         given = {"Content-Type": "application/json"} if body else {}
         headers = given | dict(headers or {})
-        return await self._web.request(
+        return await self._its_web().request(
             method, path, headers=headers, body=body, deadline=deadline or self._rig.deadline()
         )
+
+    async def upload(
+        self, path: str, upload: Upload, headers: Mapping[str, str] | None = None
+    ) -> Response:
+        """Post an image, within the time that this may take.
+
+        Raises:
+            DriverError: no answer came, or none that makes sense.
+        """
+        return await post(self._its_web(), path, upload, headers)
 
     async def get(self, path: str) -> bytes:
         """Get a page.
@@ -56,6 +65,11 @@ class Pages:
     def place(self, path: str) -> str:
         """Name a page in an error."""
         return f"{self._rig.host} {path}"
+
+    def _its_web(self) -> Web:
+        if self._web is None:
+            self._web = Web(self._rig.host, self._rig.beside(WEB_PORT), self._login)
+        return self._web
 
 
 def whole(data: bytes, place: str) -> Settings:

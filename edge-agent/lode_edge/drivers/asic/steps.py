@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from lode_edge.drivers.acting import Abilities, Deed, Posture
 from lode_edge.errors import NotNow, Unsupported
-from lode_wire.orders import Change, Intent, Pool
+from lode_wire.orders import Change, Intent, Pool, UpdateFirmware
 
 UNKNOWN = "unknown"
 
@@ -71,6 +71,11 @@ def needed(
     if before == after:
         return []
     return [Step(Change(key=key, before=_said(before), after=_said(after)), send)]
+
+
+def install(intent: UpdateFirmware, send: Callable[[], Awaitable[str]]) -> list[Step]:
+    """Give the step that installs an image; the driver says what ran before."""
+    return needed("firmware", None, intent.image, send)
 
 
 def restart(what: str, send: Callable[[], Awaitable[str]]) -> list[Step]:

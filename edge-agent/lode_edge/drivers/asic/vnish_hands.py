@@ -8,18 +8,21 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from lode_edge import images
 from lode_edge.drivers.acting import Abilities, Posture
 from lode_edge.drivers.asic.hands import Rig
 from lode_edge.drivers.asic.orders4028 import strict
 from lode_edge.drivers.asic.reply import Row, as_number, text
-from lode_edge.drivers.asic.steps import Step, Stepwise, needed, pool_text, restart
+from lode_edge.drivers.asic.steps import Step, Stepwise, install, needed, pool_text, restart
 from lode_edge.drivers.asic.vnish_pages import Unlocked
 from lode_edge.errors import BadAnswer, NotNow
+from lode_edge.images import Image
 from lode_wire import orders
 
 ASLEEP = frozenset({"stopped", "paused"})
 _AWAKE = frozenset({"mining", "auto-tuning", "initializing", "starting"})
 _POOLS = 3
+_UPDATE = "/firmware/update"
 
 
 class VnishHands(Stepwise):
@@ -27,11 +30,12 @@ class VnishHands(Stepwise):
 
     offers = frozenset(
         {"sleep", "wake", "preset", "power_limit", "restart_mining", "reboot", "fault_light"}
-        | {"pools"}
+        | {"pools", "firmware"}
     )
 
     def __init__(self, rig: Rig) -> None:
         super().__init__(rig.host)
+        self._rig = rig
         self._pages = Unlocked(rig)
 
     async def abilities(self) -> Abilities:
@@ -58,7 +62,7 @@ class VnishHands(Stepwise):
             is_light_on=light if isinstance(light, bool) else None,
         )
 
-    async def steps(self, intent: orders.Intent) -> Sequence[Step]:
+    async def steps(self, intent: orders.Intent) -> Sequence[Step]:  # noqa: PLR0911 -- one each
         """Work out what to send."""
         match intent:
             case orders.Reboot():
@@ -67,6 +71,8 @@ class VnishHands(Stepwise):
                 return await self._tune(intent)
             case orders.ChangePools(pools=pools):
                 return await self._change_pools(intent, pools)
+            case orders.UpdateFirmware():
+                return await self._firmware(intent)
         status = await self._row("/status")
         if isinstance(intent, orders.FaultLight):
             before, is_on = status.get("find_miner"), intent.is_on
@@ -135,11 +141,17 @@ class VnishHands(Stepwise):
             raise BadAnswer(f"{self.place}: fault_light: it says that its light is not so")
         return "done"
 
+    async def _firmware(self, intent: orders.UpdateFirmware) -> Sequence[Step]:
+        image = await images.checked(self._rig.images, intent)
+        await self._row("/settings")  # unlocked, before much is sent
+        return install(intent, lambda: self._update(image))
+
+    async def _update(self, image: Image) -> str:
+        form = images.in_form(image, "file", fields={"keep_settings": "true"})
+        return _no_error(await self._pages.upload(_UPDATE, form), self._pages.place(_UPDATE))
+
     async def _told(self, path: str) -> str:
-        said = await self._pages.post(path)
-        if b'"err"' in said:
-            raise BadAnswer(f"{self.place} {path}: refused: {said[:80].decode('utf-8', 'replace')}")
-        return "done"
+        return _no_error(await self._pages.post(path), f"{self.place} {path}")
 
     async def _presets(self) -> dict[str, tuple[float | None, bool]]:
         """Give the watts of each preset, and whether it is tuned, by name."""
@@ -156,6 +168,12 @@ class VnishHands(Stepwise):
 
     async def _row(self, path: str) -> Row:
         return strict(await self._pages.get(path), self._pages.place(path))
+
+
+def _no_error(said: bytes, place: str) -> str:
+    if b'"err"' in said:
+        raise BadAnswer(f"{place}: refused: {said[:80].decode('utf-8', 'replace')}")
+    return "done"
 
 
 def _miner(settings: Row) -> Row:

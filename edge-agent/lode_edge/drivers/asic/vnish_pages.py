@@ -8,6 +8,7 @@ from lode_edge.drivers.asic.pages import Pages
 from lode_edge.drivers.driver import Login
 from lode_edge.errors import BadAnswer
 from lode_edge.http import Response
+from lode_edge.images import Upload
 
 DEFAULT_LOGIN = Login(password="admin")  # noqa: S106 -- the vendor's own
 API = "/api/v1"
@@ -44,6 +45,12 @@ class Unlocked:
         """Post to a page under the API's root."""
         body = b"" if told is None else msgspec.json.encode(told)
         response = await self.request("POST", API + path, body)
+        return response.good(self._pages.place(API + path))
+
+    async def upload(self, path: str, upload: Upload) -> bytes:
+        """Post an image to a page under the API's root; it must be unlocked already."""
+        headers = {"Authorization": f"Bearer {self._token}"}
+        response = await self._pages.upload(API + path, upload, headers)
         return response.good(self._pages.place(API + path))
 
     async def request(
