@@ -4,6 +4,8 @@ import asyncio
 import json
 from pathlib import Path
 
+import pytest
+
 from lode_edge.drivers import DeviceEntry, make
 from lode_edge.poll import Polled, Poller
 from lode_wire.records import RigReading, State
@@ -40,6 +42,7 @@ class Site:
         writer.close()
 
 
+@pytest.mark.alone
 async def test_hung_rigs_cost_only_themselves():
     seen: dict[int, list[float]] = {}
     states: dict[int, set[State]] = {}

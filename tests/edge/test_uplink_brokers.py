@@ -136,6 +136,7 @@ def test_presence_tells_of_coming_and_going(broker: Broker, hub: TinyHub, spool:
     assert hub.presences[0].is_online
 
 
+@pytest.mark.alone
 def test_new_readings_stay_fresh_while_a_backlog_drains(
     broker: Broker, hub: TinyHub, spool: Spool
 ) -> None:

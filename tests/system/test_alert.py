@@ -15,6 +15,7 @@ def warm(launch):
     return stack
 
 
+@pytest.mark.alone
 def test_an_overheating_rig_is_mailed_acknowledged_and_resolved(warm):
     api = HubApi(warm)
     began = time.monotonic()

@@ -86,6 +86,7 @@ def test_an_empty_fleet_says_how_to_begin(look, launch):
     expect(page.locator(".lode-empty")).to_contain_text("lode-edge run --config FILE")
 
 
+@pytest.mark.alone
 def test_ten_thousand_rows_do_not_freeze_the_page(look, launch):
     served = launch(rigs=10_000)
     page = look(served, "/fleet")

@@ -113,6 +113,7 @@ def password_in(said: str) -> str:
     return found[1]
 
 
+@pytest.mark.alone
 def test_starts_shows_the_password_once_and_stops_clean(hub: Hub) -> None:
     hub.start()
     password = password_in(hub.said)

@@ -195,6 +195,7 @@ async def test_nodes_that_are_not_there_are_missing_and_say_so(plant):
         assert ear.points("cabinet.temp")[-1].quality == Quality.REFUSED
 
 
+@pytest.mark.alone
 async def test_more_than_was_asked_for_waits_at_the_server(plant, feeder, monkeypatch):
     monkeypatch.setattr(subscription, "_RATE_SLACK", 0.2)
     async with listening(entry(plant.url, feeder, interval_s=30.0)) as ear:
