@@ -1,4 +1,10 @@
-"""The shape of a node map: which nodes of an OPC UA server are which figures of a device."""
+"""The shape of a node map: which nodes of an OPC UA server are which figures of a device.
+
+`node` is a node id, `s=Meter1.Power` or `nsu=urn:plant;i=1001`; `path` is the other way to say
+it, browse names below Objects. Without `nsu=URI;` both are in the map's namespace; an index is
+never written, because a server may number its namespaces anew. `{name}` and `{unit}` stand for the
+device's own, so that one map serves many devices of one server.
+"""
 
 import math
 from collections.abc import Mapping
@@ -6,6 +12,7 @@ from typing import Annotated
 
 import msgspec
 
+from lode_profiles.modbus import Percent, Scale
 from lode_profiles.schema import MeterField, Text
 
 FIELD_UNITS: dict[MeterField, str] = {
@@ -20,13 +27,7 @@ FIELD_UNITS: dict[MeterField, str] = {
 
 
 class Node(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where one value is: value = raw * scale + offset, in `unit`.
-
-    `node` is a node id, `s=Meter1.Power` or `nsu=urn:plant;i=1001`; `path` is the other way to
-    say it, browse names below Objects. Without `nsu=URI;` both are in the map's namespace; an
-    index is never written, because a server may number its namespaces anew. `{name}` and `{unit}`
-    stand for the device's own, so that one map serves many devices of one server.
-    """
+    """Where one value is: value = raw * scale + offset, in `unit`."""
 
     node: str = ""
     path: tuple[Text, ...] = ()
@@ -38,10 +39,50 @@ class Node(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     def __post_init__(self) -> None:
         """Refuse what the types cannot say."""
-        if bool(self.node) == bool(self.path):
-            raise ValueError("write either node or path")
-        if "ns=" in (part.split("=")[0] + "=" for part in self.node.split(";")):
-            raise ValueError("node names its namespace by an index; write nsu=URI; instead")
+        _check_place(self.node, self.path)
+
+
+class NodeOutlet(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where an outlet or relay is switched: a Boolean node."""
+
+    node: str = ""
+    path: tuple[Text, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse what the types cannot say."""
+        _check_place(self.node, self.path)
+
+
+class NodeSpeed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where a fan's speed is set: percent = raw * scale, within its limits."""
+
+    node: str = ""
+    path: tuple[Text, ...] = ()
+    scale: Scale = 1.0
+    min_percent: Percent = 0
+    max_percent: Percent = 100
+
+    def __post_init__(self) -> None:
+        """Refuse what the types cannot say."""
+        _check_place(self.node, self.path)
+        if self.min_percent >= self.max_percent:
+            raise ValueError("min_percent is not below max_percent")
+
+
+class NodeControls(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What may be written; outlets are counted from 1. A node is written as the server types it."""
+
+    speed: NodeSpeed | None = None
+    outlets: dict[Annotated[str, msgspec.Meta(pattern="^[1-9][0-9]{0,3}$")], NodeOutlet] = {}
+
+    def __post_init__(self) -> None:
+        """Refuse what the types cannot say."""
+        if self.speed is None and not self.outlets:
+            raise ValueError("controls hold neither a speed nor outlets; remove the table")
+
+
+Place = Node | NodeOutlet | NodeSpeed
+"""What names a node."""
 
 
 class NodeVector(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -68,6 +109,7 @@ class NodeMap(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     publish_ms: Annotated[int, msgspec.Meta(ge=50, le=60_000)] = 1000
     fields: dict[MeterField, Node] = {}
     points: dict[Text, Node] = {}
+    controls: NodeControls | None = None
     vectors: tuple[NodeVector, ...] = ()
 
     def nodes(self) -> dict[str, Node]:
@@ -87,6 +129,13 @@ class NodeMap(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
                 raise ValueError(f"fields.{field}.unit is {node.unit!r}; scale it to its own")
         for vector in self.vectors:
             _check(vector, nodes)
+
+
+def _check_place(node: str, path: tuple[str, ...]) -> None:
+    if bool(node) == bool(path):
+        raise ValueError("write either node or path")
+    if "ns=" in (part.split("=")[0] + "=" for part in node.split(";")):
+        raise ValueError("node names its namespace by an index; write nsu=URI; instead")
 
 
 def _check(vector: NodeVector, nodes: Mapping[str, Node]) -> None:

@@ -9,6 +9,7 @@ from lode_profiles.library import parse
 from lode_profiles.pdus import PduProfile, outlets, places, read_oid
 
 MAP = (files("lode_profiles") / "opcua" / "example-feeder.toml").read_text()
+FAN = (files("lode_profiles") / "opcua" / "example-fan.toml").read_text()
 PDU = (files("lode_profiles") / "pdus" / "apc-rpdu2.toml").read_text()
 POWER = "1.3.6.1.4.1.318.1.1.26.9.4.3.1.7"
 
@@ -33,6 +34,23 @@ def test_a_malformed_node_map_is_refused(old, new, message):
     with pytest.raises(ProfileError, match=message) as error:
         parse(MAP.replace(old, new, 1), "opcua/x.toml")
     assert str(error.value).startswith("opcua/x.toml")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("min_percent = 20", "min_percent = 100", "min_percent is not below max_percent"),
+        ("scale = 0.1, min", "scale = 0.0, min", "speed.scale"),
+        ('1 = { node = "s={name}.Relay1" }', '1 = { node = "ns=2;s=R" }', "write nsu=URI; instead"),
+        ('1 = { node = "s={name}.Relay1" }', "1 = {}", "write either node or path"),
+        ('1 = { node = "s={name}.Relay1" }', '0 = { node = "s=R" }', "outlets"),
+        (FAN[FAN.index("speed = { node") : FAN.index("[[vectors]]")], "", "remove the table"),
+    ],
+)
+def test_malformed_controls_are_refused(old, new, message):
+    assert old in FAN
+    with pytest.raises(ProfileError, match=message):
+        parse(FAN.replace(old, new, 1), "opcua/x.toml")
 
 
 @pytest.mark.parametrize(

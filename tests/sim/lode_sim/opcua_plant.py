@@ -1,8 +1,9 @@
 """A PLC that shows a plant's feeders by OPC UA: asyncua's own server, and what can go wrong.
 
-It serves what the node map `example-feeder` describes, for any number of feeders.
+It serves what the node maps `example-feeder` and `example-fan` describe, any number of times.
 """
 
+import asyncio
 import socket
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -14,14 +15,21 @@ from asyncua import ua
 from asyncua.common.node import Node
 from asyncua.crypto.permission_rules import User, UserRole
 from asyncua.crypto.validator import CertificateValidator, CertificateValidatorOptions
+from asyncua.server.address_space import NodeData
 from asyncua.server.binary_server_asyncio import BinaryServer
 from asyncua.server.history import HistoryDict
 from asyncua.server.internal_subscription import InternalSubscription
 from asyncua.server.server import Server
 from asyncua.server.user_managers import UserManager
+from asyncua.ua.attribute_ids import AttributeIds
 
 NAMESPACE = "urn:example:plant"
 VALUES = {"Power": 12.5, "Energy": 4711.0, "Voltage": 231.5, "Breaker": True, "Temperature": 31.5}
+CONTROLS: dict[str, tuple[float, ua.VariantType]] = {
+    "Speed": (400, ua.VariantType.UInt16),
+    "Relay1": (False, ua.VariantType.Boolean),
+    "Relay2": (True, ua.VariantType.Boolean),
+}
 _PUBLISH = InternalSubscription.publish_results
 SECURED = (
     ua.SecurityPolicyType.Basic256Sha256_Sign,
@@ -46,6 +54,7 @@ class Plant:
         self, feeders: Sequence[str], *, safety: Safety | None = None, has_history: bool = False
     ) -> None:
         self.nodes: dict[tuple[str, str], Node] = {}
+        self.controls: dict[tuple[str, str], Node] = {}
         self.before = 0  # namespaces registered before ours, which shift its index
         self.port = 0
         self._feeders, self._safety, self._has_history = feeders, safety, has_history
@@ -73,7 +82,7 @@ class Plant:
         if self._server is not None:
             await self._listen()
             return
-        server = Server(user_manager=_Door(self._safety.logins) if self._safety else None)
+        server = Server(user_manager=_Door(self._safety.logins if self._safety else ()))
         server.iserver.history_manager.set_storage(self._history)
         await server.init()
         server.set_endpoint(self.url)
@@ -119,6 +128,17 @@ class Plant:
         )
         await self.nodes[feeder, name].write_value(data)
         return at
+
+    def obey(self, feeder: str, name: str, *, after_s: float | None) -> None:
+        """Say yes to what is written and do it so much later, or never."""
+        node_id = self.controls[feeder, name].nodeid
+
+        def take(data: NodeData, attribute: AttributeIds, value: ua.DataValue) -> None:
+            if after_s is not None:
+                held = data.attributes[attribute]
+                asyncio.get_running_loop().call_later(after_s, setattr, held, "value", value)
+
+        self._running.iserver.aspace.set_attribute_value_setter(node_id, AttributeIds.Value, take)
 
     async def rob(self) -> int:
         """Delete every client's subscriptions and tell nobody; gives how many."""
@@ -168,6 +188,13 @@ class Plant:
                 value = self._values[feeder, name]
                 node = await place.add_variable(node_id, ua.QualifiedName(name, index), value)
                 self.nodes[feeder, name] = node
+            for name, (value, kind) in CONTROLS.items():
+                node_id = ua.NodeId.from_string(f"ns={index};s={feeder}.{name}")
+                node = await place.add_variable(
+                    node_id, ua.QualifiedName(name, index), value, varianttype=kind
+                )
+                await node.set_writable()
+                self.controls[feeder, name] = node
         if self._has_history:
             await server.iserver.history_manager.init()
             for node in self.nodes.values():

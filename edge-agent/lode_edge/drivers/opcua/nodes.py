@@ -1,6 +1,7 @@
 """Find a map's nodes in a server, whatever it numbers its namespaces."""
 
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 import msgspec
 from asyncua import ua
@@ -10,10 +11,11 @@ from lode_edge.drivers.driver import DeviceEntry
 from lode_edge.drivers.opcua.server import Session
 from lode_edge.errors import BadAnswer, EdgeError
 from lode_profiles import ProfileError, load
-from lode_profiles.nodes import Node, NodeMap
+from lode_profiles.nodes import NodeMap, Place
 
 _OBJECTS = ua.NodeId.from_string("i=85")
 _FORWARD = ua.NodeId.from_string("i=33")
+_Place = TypeVar("_Place", bound=Place)
 
 
 def node_map(entry: DeviceEntry) -> NodeMap:
@@ -34,19 +36,31 @@ def node_map(entry: DeviceEntry) -> NodeMap:
     def own(text: str) -> str:
         return text.replace("{name}", entry.name).replace("{unit}", str(entry.unit))
 
-    def made_own(node: Node) -> Node:
+    def made_own(node: _Place) -> _Place:
         path = tuple(own(part) for part in node.path)
         return msgspec.structs.replace(node, node=own(node.node), path=path)
 
+    controls = profile.controls
+    if controls is not None:
+        controls = msgspec.structs.replace(
+            controls,
+            speed=None if controls.speed is None else made_own(controls.speed),
+            outlets={number: made_own(outlet) for number, outlet in controls.outlets.items()},
+        )
     return msgspec.structs.replace(
         profile,
         fields={name: made_own(node) for name, node in profile.fields.items()},
         points={name: made_own(node) for name, node in profile.points.items()},
+        controls=controls,
     )
 
 
-async def find(session: Session, nodes: NodeMap) -> dict[str, ua.NodeId | None]:
+async def find(
+    session: Session, namespace: str, places: Mapping[str, Place]
+) -> dict[str, ua.NodeId | None]:
     """Give each node's id in this session; None where a path leads nowhere.
+
+    `namespace` is the URI of those that name none.
 
     Raises:
         BadAnswer: the server has no such namespace, or a node id is malformed.
@@ -54,13 +68,13 @@ async def find(session: Session, nodes: NodeMap) -> dict[str, ua.NodeId | None]:
     uris = await session.client.get_namespace_array()
     found: dict[str, ua.NodeId | None] = {}
     paths: dict[str, ua.BrowsePath] = {}
-    for name, node in nodes.nodes().items():
+    for name, node in places.items():
         if node.node:
-            uri, text = _split(node.node, nodes.namespace)
+            uri, text = _split(node.node, namespace)
             found[name] = _node_id(name, text, _index(uris, uri))
         else:
             found[name] = None
-            paths[name] = _browse_path(node.path, nodes.namespace, uris)
+            paths[name] = _browse_path(node.path, namespace, uris)
     return {**found, **await _walked(session, paths)}
 
 

@@ -20,6 +20,7 @@ from asyncua.ua.uaerrors import UaError, UaStatusCodeError
 from lode_edge.drivers.driver import Login
 from lode_edge.drivers.opcua.security import PLAIN, Security, secure
 from lode_edge.errors import BadAnswer, DriverError, EdgeError, Refused, TimedOut, Unsupported
+from lode_edge.turns import Turns
 
 RETRY_FIRST_S, RETRY_MAX_S = 1.0, 30.0
 _SESSION_MS = 60_000  # a server forgets us so long after it has heard the last
@@ -50,6 +51,7 @@ class Session:
     def __init__(self, client: Client) -> None:
         self.client = client
         self.services = client.uaclient.session
+        self.turns = Turns()  # of those who write
         self.lost = asyncio.Event()
         self.error: DriverError = Refused("the connection was lost")
 

@@ -15,7 +15,9 @@ from asyncua import ua
 from asyncua.ua.uaerrors import UaError
 
 from lode_edge.clock import SYSTEM, Clock
+from lode_edge.drivers.acting import Abilities, Deed, Posture
 from lode_edge.drivers.driver import DeviceEntry, Facts
+from lode_edge.drivers.opcua.hands import Hands
 from lode_edge.drivers.opcua.history import pages
 from lode_edge.drivers.opcua.nodes import find, node_map
 from lode_edge.drivers.opcua.readings import Kind, Readings
@@ -31,6 +33,7 @@ from lode_edge.drivers.opcua.server import (
 from lode_edge.drivers.opcua.subscription import KEEP_ALIVE_MAX_S, Plan, Subscription
 from lode_edge.drivers.opcua.values import Told, utc
 from lode_edge.errors import DriverError, EdgeError, TimedOut
+from lode_wire.orders import Change, Intent
 from lode_wire.records import Quality, Record
 
 _RETRY_FIRST_S, _RETRY_MAX_S = 0.1, 30.0
@@ -51,7 +54,7 @@ class _Ear:
 
 
 class OpcuaStream:
-    """Listens to one device; others behind the same server share its session."""
+    """Listens to one device, and acts on it; others behind the same server share its session."""
 
     def __init__(
         self,
@@ -72,6 +75,7 @@ class OpcuaStream:
         self._access = Access(
             url=entry.address, login=entry.login, security=security, timeout_s=entry.timeout_s
         )
+        self._hands = Hands(self._access, self._map)
         self._ear: _Ear | None = None
         self._error: DriverError | None = None
         self._has_heard = False  # any value, since the last attempt to subscribe
@@ -81,6 +85,35 @@ class OpcuaStream:
         async with Server.shared(self._access) as server, asyncio.TaskGroup() as tasks:
             tasks.create_task(self._beat(server, emit))
             tasks.create_task(self._listen(server, emit, learn))
+
+    async def abilities(self) -> Abilities:
+        """Say what the map declares and the server lets be written.
+
+        Raises:
+            DriverError: it did not say.
+        """
+        return await self._hands.abilities()
+
+    async def preview(self, intent: Intent) -> Sequence[Change]:
+        """Say what `act` would change; raises as `act` does."""
+        return await self._hands.preview(intent)
+
+    async def act(self, intent: Intent) -> Deed:
+        """Write it and read it back.
+
+        Raises:
+            Unsupported: it is not declared, or not allowed; nothing was changed.
+            DriverError: it was not done, or nobody knows (Unreachable).
+        """
+        return await self._hands.act(intent)
+
+    async def posture(self) -> Posture:
+        """Read back how the device is set.
+
+        Raises:
+            DriverError: it did not say.
+        """
+        return await self._hands.posture()
 
     async def _beat(self, server: Server, emit: Emit) -> None:
         """Once an interval, say again what still holds, or that nothing is known."""
@@ -120,8 +153,8 @@ class OpcuaStream:
         Raises:
             DriverError: either is lost; Troubles: the server refused something.
         """
-        found = await find(session, self._map)
         nodes = self._map.nodes()
+        found = await find(session, self._map.namespace, nodes)
         plan = Plan(
             nodes={name: (nodes[name], place) for name, place in found.items() if place},
             publish_ms=self._map.publish_ms,
