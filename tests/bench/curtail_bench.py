@@ -12,7 +12,8 @@ from pathlib import Path
 from lode_wire import orders
 from lode_wire.records import Stage
 from tests.bench.figure import Figure
-from tests.edge.control.world import Rig, World, limits
+from tests.edge.control.rig import Rig
+from tests.edge.control.world import World, limits
 
 RIGS, RAMP_KW_PER_MIN = 1_000, 12_000.0
 FIRST_LIMIT_S, MOST_LIMIT_S = 2.0, 30.0

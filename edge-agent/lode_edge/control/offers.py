@@ -2,8 +2,6 @@
 
 from collections.abc import Collection, Sequence
 
-import msgspec
-
 from lode_edge.control.allowed import limits_w
 from lode_edge.control.book import Book
 from lode_edge.control.site import Device, Site
@@ -22,7 +20,7 @@ class Offers:
     def __init__(self, site: Site, blocked: str) -> None:
         self._site, self._blocked = site, blocked
         self._due_s: dict[str, float] = {}
-        self._told: dict[str, Controls] = {}
+        self._told: dict[str, tuple[object, ...]] = {}  # what was told of each rests on
         self._news_s = 0.0
 
     def is_due(self, device: Device) -> None:
@@ -60,12 +58,14 @@ class Offers:
             return found
         self._news_s = now_s + _NEWS_S
         for device in self._site.devices.values():
-            controls = self._controls(device, book, at_ms)
-            before = self._told.get(device.name)
-            if before is not None:
-                before = msgspec.structs.replace(before, at_ms=at_ms)
-            if controls is not None and controls != before:
-                self._told[device.name] = controls
+            model = self._site.model(device)
+            left = None if model is None else book.starts_left(device.name, model.starts_per_day)
+            rests_on = (device.abilities, model, left)
+            if self._told.get(device.name) == rests_on:
+                continue
+            controls = self._controls(device, left, at_ms)
+            if controls is not None:
+                self._told[device.name] = rests_on
                 found.append(controls)
         return found
 
@@ -74,14 +74,13 @@ class Offers:
         self._told.clear()
         self._news_s = 0.0
 
-    def _controls(self, device: Device, book: Book, at_ms: int) -> Controls | None:
+    def _controls(self, device: Device, left: int | None, at_ms: int) -> Controls | None:
         offered = device.abilities
         if offered is None:
             if not self._blocked or device.hands is None:
                 return None
             offered = Abilities()
         model = self._site.model(device)
-        left = None if model is None else book.starts_left(device.name, model.starts_per_day)
         least_w, most_w = limits_w(self._site, device)
         unknown = "" if model is not None else "the envelope says nothing of its model"
         is_limited = "power_limit" in offered.actions and model is not None

@@ -23,12 +23,14 @@ class Rules:
 
     def __init__(self, book: Book, site: Site, charges: Charges, now: Now) -> None:
         self._book, self._site, self._charges, self._now = book, site, charges, now
+        self._looked_s: dict[str, float] = {}  # what was last looked at of each rig
         self._signs: dict[str, float] = {}  # of what was too much once, the reading that said so
 
     def look(self) -> None:
         """Begin and end what the rules ask for."""
         for device in self._site.devices.values():
-            if device.is_rig:
+            if device.is_rig and self._looked_s.get(device.name) != device.heard_s:
+                self._looked_s[device.name] = device.heard_s
                 self._look_at_heat(device)
         for feeder in self._site.on_feeder:
             self._look_at_load(feeder)

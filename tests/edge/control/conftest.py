@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.edge.control.world import Rig, World
+from tests.edge.control.rig import Rig
+from tests.edge.control.world import World
 
 
 @pytest.fixture

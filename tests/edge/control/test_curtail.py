@@ -3,7 +3,8 @@
 import itertools
 
 import pytest
-from tests.edge.control.world import Rig, limits
+from tests.edge.control.rig import Rig
+from tests.edge.control.world import limits
 
 from lode_wire import orders
 from lode_wire.orders import PowerLimit, Sleep, Step, Terms

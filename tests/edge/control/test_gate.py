@@ -5,7 +5,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.edge.control.world import Hub, limits
+from tests.edge.control.hub import Hub
+from tests.edge.control.world import limits
 
 from lode_edge.control.journal import verify
 from lode_edge.control.store import Store

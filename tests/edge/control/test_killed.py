@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from tests.edge.control.world import Hub
+from tests.edge.control.hub import Hub
 
 from lode_edge.control.journal import verify
 from lode_wire import orders, seal

@@ -17,7 +17,8 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from tests.edge.control.world import Rig, World, limits
+from tests.edge.control.rig import Rig
+from tests.edge.control.world import World, limits
 
 from lode_edge.control.journal import verify
 from lode_wire import orders

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from tests.edge.control.world import Rig
+from tests.edge.control.rig import Rig
 
 from lode_wire import orders
 from lode_wire.orders import DryRun, FaultLight, PowerLimit, ReadRegisters, Reboot, Sleep

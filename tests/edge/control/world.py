@@ -1,4 +1,4 @@
-"""A site in memory: rigs with power, delay and disobedience, meters, a hub, and time that jumps.
+"""A site in memory: rigs, a meter, a hub, an agent's control, and time that jumps.
 
 Time goes on only when everybody waits, so that an hour passes in as long as its work takes.
 """
@@ -7,34 +7,22 @@ import asyncio
 import contextlib
 import selectors
 from collections.abc import Callable, Coroutine, Iterable
-from concurrent.futures import Future
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from tests.edge.control.hub import Hub
+from tests.edge.control.rig import Rig
 
 from lode_edge.clock import Clock
 from lode_edge.control.control import Control, Place
 from lode_edge.control.envelope import Envelope, Line, Model
 from lode_edge.control.now import Heard
 from lode_edge.control.site import Device
-from lode_edge.drivers.acting import Abilities, Deed, Posture
 from lode_edge.drivers.driver import DeviceEntry, Facts
-from lode_edge.errors import BadAnswer, TimedOut, Unsupported
 from lode_wire import orders, seal
-from lode_wire.orders import Change, Intent, Order, Terms
-from lode_wire.records import (
-    Command,
-    CommandState,
-    MeterReading,
-    PowerSource,
-    Record,
-    RigReading,
-    Stage,
-    State,
-)
+from lode_wire.orders import Intent, Terms
+from lode_wire.records import MeterReading
 
 BEGIN_MS = 1_780_000_000_000
 T = TypeVar("T")
@@ -72,185 +60,6 @@ class Jump(asyncio.SelectorEventLoop):
 
     def live(self, work: Coroutine[Any, Any, T]) -> T:
         return self.run_until_complete(work)
-
-
-@dataclass
-class Rig:
-    """A rig with hands; `faults` name how it misbehaves."""
-
-    name: str
-    power_w: float = 3000.0
-    asleep_w: float = 60.0
-    delay_s: float = 0.2
-    lag_s: float = 0.0  # until power follows
-    is_asleep: bool = False
-    limit_w: float | None = 3500.0
-    is_light_on: bool = False
-    uptime_since_s: float = 0.0
-    faults: set[str] = field(default_factory=set)
-    measures: bool = True
-    ths: float = 100.0
-    chip_c: float = 70.0
-    offers: tuple[str, ...] = ("sleep", "wake", "power_limit", "reboot", "fault_light", "pools")
-    orders: list[tuple[float, Intent]] = field(default_factory=list)
-    turned_s: list[tuple[float, bool]] = field(default_factory=list)  # when it slept, or woke
-    drawn_w: float = 3000.0
-    changed: Callable[[], None] = lambda: None
-
-    @property
-    def wanted_w(self) -> float:
-        if self.is_asleep:
-            return self.asleep_w
-        return self.power_w if self.limit_w is None else min(self.power_w, self.limit_w)
-
-    async def abilities(self) -> Abilities:
-        await self._wait()
-        return Abilities(actions=self.offers, power_min_w=500, power_max_w=3600)
-
-    async def preview(self, intent: Intent) -> tuple[Change, ...]:
-        await self._wait()
-        return (Change(key="mode", before="0", after="1"),)
-
-    async def act(self, intent: Intent) -> Deed:
-        self.orders.append((asyncio.get_running_loop().time(), intent))
-        await self._wait()
-        if intent.action not in self.offers:
-            raise Unsupported(f"{self.name}: {intent.action}")
-        if "refuses" in self.faults:
-            raise BadAnswer(f"{self.name}: HTTP 500")
-        if "lies" not in self.faults:
-            self._do(intent)
-        if "deaf" in self.faults:  # it does it, and its answer is lost
-            raise TimedOut(f"{self.name}: no answer")
-        return Deed(said="success")
-
-    async def posture(self) -> Posture:
-        await self._wait()
-        told = True if "pretends" in self.faults else self.is_asleep
-        return Posture(is_asleep=told, power_limit_w=self.limit_w, is_light_on=self.is_light_on)
-
-    async def registers(self, function: int, register: int, count: int) -> list[int]:
-        await self._wait()
-        return [register + i for i in range(count)]
-
-    def restart(self, now_s: float, *, is_asleep: bool) -> None:
-        """Come up again, by no order of ours."""
-        self.is_asleep, self.uptime_since_s = is_asleep, now_s
-        self._draw()
-
-    def reading(self, number: int, now_ms: int, now_s: float) -> RigReading:
-        if "silent" in self.faults:
-            return RigReading(at_ms=now_ms, rig=number, state=State.UNREACHABLE)
-        return RigReading(
-            at_ms=now_ms,
-            rig=number,
-            state=State.SLEEPING if self.is_asleep else State.MINING,
-            hashrate_ths=0.0 if self.is_asleep else self.ths,
-            power_w=self._says_w if self.measures else None,
-            power_source=PowerSource.RIG if self.measures else PowerSource.NONE,
-            chip_temp_c=self.chip_c,
-            uptime_s=int(now_s - self.uptime_since_s),
-        )
-
-    @property
-    def _says_w(self) -> float:
-        return self.wanted_w if "draws on" in self.faults else self.drawn_w
-
-    async def _wait(self) -> None:
-        await asyncio.sleep(self.delay_s)
-        if "silent" in self.faults:
-            raise TimedOut(f"{self.name}: no answer")
-
-    def _do(self, intent: Intent) -> None:
-        if isinstance(intent, orders.Sleep | orders.Wake):
-            is_asleep = isinstance(intent, orders.Sleep)
-            if is_asleep != self.is_asleep:
-                self.turned_s.append((asyncio.get_running_loop().time(), is_asleep))
-        match intent:
-            case orders.Sleep():
-                self.is_asleep = True
-            case orders.Wake():
-                self.is_asleep = False
-            case orders.PowerLimit(power_w=power_w):
-                self.limit_w = power_w
-            case orders.FaultLight(is_on=is_on):
-                self.is_light_on = is_on
-            case orders.Reboot():
-                self.uptime_since_s = asyncio.get_running_loop().time()
-        self._follow()
-
-    def _follow(self) -> None:
-        asyncio.get_running_loop().call_later(self.lag_s, self._draw)
-
-    def _draw(self) -> None:
-        if "draws on" not in self.faults:
-            self.drawn_w = self.wanted_w
-        self.changed()
-
-
-class Hub:
-    """A hub that signs, and hears what the spool has taken."""
-
-    def __init__(self, agent: str = "a") -> None:
-        self.agent = agent
-        self.key = Ed25519PrivateKey.generate()
-        self.sequence = 0
-        self.states: list[CommandState] = []
-        self.records: list[Record] = []
-        self.is_reached = True
-        self._spooled: list[CommandState] = []
-
-    def put(self, records: Iterable[Record]) -> None:
-        self.records += records
-
-    def announce(self, records: Iterable[Record]) -> "Future[list[int]]":
-        self._spooled += [record for record in records if isinstance(record, CommandState)]
-        if self.is_reached:
-            self.reach()
-        done: Future[list[int]] = Future()
-        done.set_result([])
-        return done
-
-    def reach(self) -> None:
-        """Have the link back, with all that the spool has kept."""
-        self.is_reached = True
-        self.states += self._spooled
-        self._spooled.clear()
-
-    def order(self, intent: Intent, now_ms: int, target: str = "", **changes: Any) -> Command:
-        self.sequence += 1
-        terms, asked = changes.pop("terms", None), changes.pop("precondition", None)
-        people = changes.pop("approved_by", ())
-        body = Order(intent=intent, terms=terms, precondition=asked, approved_by=people)
-        made = {
-            "at_ms": now_ms,
-            "id": f"c{self.sequence}",
-            "actor": "anna",
-            "agent": self.agent,
-            "sequence": self.sequence,
-            "not_before_ms": now_ms - 1000,
-            "expires_ms": now_ms + 60_000,
-            "target": target,
-            "action": intent.action,
-            "body": orders.encode_order(body),
-            "key": "",
-            "signature": b"",
-        }
-        return seal.seal(Command(**{**made, **changes}), self.key)
-
-    def stages(self, command: str, target: str = "") -> list[Stage]:
-        return [state.stage for state in self.said(command, target)]
-
-    def is_at(self, command: str, stage: Stage, target: str = "") -> bool:
-        """Tell whether a stage was told last."""
-        return self.stages(command, target)[-1:] == [stage]
-
-    def said(self, command: str, target: str = "") -> list[CommandState]:
-        return [
-            state
-            for state in self.states
-            if state.id == command and orders.decode_evidence(state.evidence).target == target
-        ]
 
 
 ENVELOPE = Envelope(agent="a", models={"*": Model(power_max_w=3600, power_min_w=500)})
