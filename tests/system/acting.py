@@ -21,6 +21,7 @@ from tests.system.hub_api import HubApi
 
 AGENT = "north-1"
 SAMPLE_S = 0.25
+PAGE = 1000  # rows of an answer
 Row = dict[str, Any]
 
 
@@ -38,7 +39,10 @@ class Acting(HubApi):
 
     def controls(self) -> dict[str, Row]:
         """Give what can be asked of each device, by its name."""
-        return {row["name"]: row for row in self.get("sites/north/controls")}
+        rows: list[Row] = []
+        while len(found := self.get("sites/north/controls", limit=PAGE, offset=len(rows))) == PAGE:
+            rows += found
+        return {row["name"]: row for row in rows + found}
 
     def metered_w(self) -> float:
         """Give what the site's meter said last; 0 before it has said anything."""
