@@ -26,21 +26,24 @@ def step(*devices: str) -> Step:
     return Step(wish=Sleep(), devices=devices)
 
 
+def send_plan(site, now_ms: int) -> str:
+    both, one = (step("r1", "r2"),), (step("r2"),)
+    return site.send(
+        StandingPlan(
+            periods=(
+                Period(from_ms=now_ms + 600_000, to_ms=now_ms + 1_800_000, steps=both),
+                Period(from_ms=now_ms + 1_800_000, to_ms=now_ms + 2_400_000, steps=one),
+            )
+        )
+    )
+
+
 def test_an_hour_without_the_hub(world):
     """The plan runs on, leases end as declared, and all is told when the link is back."""
     site = world([Rig(f"r{n}") for n in range(1, 6)], poll_s=10.0)
     site.pass_s(15)
     now_ms = site.now_ms
-    plan = site.send(
-        StandingPlan(
-            periods=(
-                Period(
-                    from_ms=now_ms + 600_000, to_ms=now_ms + 1_800_000, steps=(step("r1", "r2"),)
-                ),
-                Period(from_ms=now_ms + 1_800_000, to_ms=now_ms + 2_400_000, steps=(step("r2"),)),
-            )
-        )
-    )
+    plan = send_plan(site, now_ms)
     held = site.send(Curtail(steps=(step("r3"),), terms=Terms(until_ms=now_ms + 1_200_000)))
     lost = site.send(Curtail(steps=(step("r4"),), terms=Terms(if_lost="restore", lost_after_s=300)))
     planned = site.send(
