@@ -8,7 +8,7 @@ import contextlib
 import hashlib
 import re
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -35,7 +35,7 @@ class Body(Protocol):
     def size(self) -> int:
         """Give its length in bytes."""
 
-    def blocks(self) -> AsyncIterator[bytes]:
+    def blocks(self) -> AsyncGenerator[bytes, None]:
         """Give it block by block.
 
         Raises:
@@ -188,9 +188,10 @@ async def _answer_to_long(
 
 async def _send(writer: asyncio.StreamWriter, talk: h11.Connection, body: Body) -> None:
     with contextlib.suppress(OSError):  # the other end has closed; what it said is being read
-        async for block in body.blocks():
-            writer.write(talk.send(h11.Data(data=block)) or b"")
-            await writer.drain()
+        async with contextlib.aclosing(body.blocks()) as blocks:
+            async for block in blocks:
+                writer.write(talk.send(h11.Data(data=block)) or b"")
+                await writer.drain()
         writer.write(talk.send(h11.EndOfMessage()) or b"")
 
 

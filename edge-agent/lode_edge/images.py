@@ -4,10 +4,11 @@ approved name and SHA-256 ─► the file of `control.images_dir` ─► checked
 """
 
 import asyncio
+import contextlib
 import hashlib
 import re
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,16 +52,25 @@ class Upload:
         """Say how long sending it may take, with the rig's writing it down."""
         return FLASH_S + self.size / _SLOWEST_BYTES_PER_S
 
-    async def blocks(self) -> AsyncIterator[bytes]:
+    async def blocks(self) -> AsyncGenerator[bytes, None]:
         """Give it block by block; the last one of the image only if the whole is as approved.
 
         Raises:
             Refused: the file has changed meanwhile; what was sent is no whole image.
         """
         yield self.before
-        digest, left = hashlib.sha256(), self.image.size_bytes
-        file = await asyncio.to_thread(self.image.path.open, "rb")
         try:
+            async with contextlib.aclosing(self._checked()) as blocks:
+                async for block in blocks:
+                    yield block
+        except OSError as error:
+            raise Refused(f"image {self.image.path.name}: {error.strerror}") from error
+        yield self.after
+
+    async def _checked(self) -> AsyncGenerator[bytes, None]:
+        digest, left = hashlib.sha256(), self.image.size_bytes
+        # Not opened in a thread: who is cancelled meanwhile could not close it.
+        with self.image.path.open("rb") as file:
             while left:
                 block = await asyncio.to_thread(file.read, min(_BLOCK, left))
                 digest.update(block)
@@ -68,9 +78,6 @@ class Upload:
                 if not block or (not left and digest.hexdigest() != self.image.sha256):
                     raise Refused(f"image {self.image.path.name}: changed while it was sent")
                 yield block
-        finally:
-            file.close()
-        yield self.after
 
 
 def in_form(

@@ -97,7 +97,12 @@ async def _until(is_so: Callable[[], bool]) -> None:
 
 @asynccontextmanager
 async def bench(
-    subject: Subject, folder: Path, *, timeout_s: float = 2.0, login: Login | None = None
+    subject: Subject,
+    folder: Path,
+    *,
+    timeout_s: float = 2.0,
+    login: Login | None = None,
+    images: Path | None = None,
 ) -> AsyncIterator[Bench]:
     """Let one rig of a subject run, and make its driver."""
     with addresses.claim() as base:
@@ -115,7 +120,7 @@ async def bench(
                 timeout_s=timeout_s,
                 login=login,
             )
-            driver = make(entry, 1)
+            driver = make(entry, 1, images=images)
             assert isinstance(driver, AsicDriver)
             await driver.identify()
             yield Bench(subject, rig, driver)

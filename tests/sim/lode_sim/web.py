@@ -19,7 +19,7 @@ from lode_sim.writes import WriteFault
 WEB_PORT = 80
 _PATIENCE_S = 30.0
 _NO_LOGIN = 401
-_REQUEST_LIMIT_BYTES = 1 << 20
+_REQUEST_LIMIT_BYTES = 8 << 20
 _SILENT = (Fault.HANG, Fault.OFFLINE, Fault.REBOOT)
 
 
@@ -98,7 +98,7 @@ class _Talk:
                 head = event
             elif isinstance(event, h11.Data):
                 body += event.data
-                if len(body) > _REQUEST_LIMIT_BYTES:
+                if self._is_too_long(body):
                     return None
             elif isinstance(event, h11.EndOfMessage) and head is not None:
                 headers = {k.decode(): v.decode() for k, v in head.headers}
@@ -106,6 +106,13 @@ class _Talk:
                 return Request(method, path, headers, bytes(body))
             else:
                 return None
+
+    def _is_too_long(self, body: bytearray) -> bool:
+        breaks_at = self.rig.writes.body_bytes
+        if breaks_at is not None and len(body) > breaks_at:
+            reset(self.writer.transport)
+            return True
+        return len(body) > _REQUEST_LIMIT_BYTES
 
     def _answer(self, page: Page, *, is_half: bool) -> None:
         body = page.body if isinstance(page.body, bytes) else msgspec.json.encode(page.body)

@@ -26,6 +26,7 @@ class Writes:
         self.faults: set[WriteFault] = set()
         self.delay_s = 0.0  # before each answer
         self.restart_s = 2.0  # the mining program, or the rig, is away for so long
+        self.body_bytes: int | None = None  # after so many of a request the connection breaks
         self.done = 0
 
     def __contains__(self, fault: WriteFault) -> bool:

@@ -7,6 +7,7 @@ import msgspec
 
 from lode_sim.digest import Digest
 from lode_sim.rig import Rig, Snapshot
+from lode_sim.vendors import flash
 from lode_sim.vendors.recorded import Page, Request, Row, load_flat
 from lode_sim.writes import WriteFault
 
@@ -27,6 +28,8 @@ def page(rig: Rig, request: Request) -> Page:
     match request.method, name:
         case "POST", "set_miner_conf" | "blink" | "reboot":
             return _told(rig, name, request)
+        case "POST", "upgrade":
+            return _upgraded(rig, request)
         case "GET", "stats" | "summary" | "pools":
             return _shown(rig, name)
         case "GET", "get_system_info" | "get_miner_conf" | "get_blink_status":
@@ -41,7 +44,18 @@ def _own(rig: Rig, name: str) -> object:
         return {"blink": rig.kept.get("blink", False)}
     own = {"macaddr": rig.identity.mac, "serinum": rig.identity.serial}
     own |= {"hostname": rig.name, "minertype": rig.model.name}
-    return {**load_flat("antminer/v2020", "system_info"), **own}
+    told = load_flat("antminer/v2020", "system_info")
+    own["system_filesystem_version"] = flash.version(rig, str(told["system_filesystem_version"]))
+    return {**told, **own}
+
+
+def _upgraded(rig: Rig, request: Request) -> Page:
+    """Take all after the first part's head for the image, but for the form's end."""
+    edge, _, rest = request.body.partition(b"\r\n")
+    image = rest.partition(b"\r\n\r\n")[2].removesuffix(b"\r\n" + edge + b"--\r\n")
+    if flash.install(rig, "antminer", image):
+        return Page(200, {"stats": "success", "code": "U000", "msg": "OK!"})
+    return Page(200, {"stats": "error", "code": "U001", "msg": "Invalid file!"})
 
 
 def _shown(rig: Rig, name: str) -> Page:

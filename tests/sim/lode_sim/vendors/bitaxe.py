@@ -8,6 +8,7 @@ from typing import cast
 import msgspec
 
 from lode_sim.rig import Rig
+from lode_sim.vendors import flash
 from lode_sim.vendors.recorded import Page, Request, Row, Vendor, load_flat, refuse
 from lode_sim.writes import WriteFault
 
@@ -42,7 +43,8 @@ def _info(rig: Rig, can_pause: bool) -> Row:
         "vrTemp": round(chip_c + 8.0),
     }
     newer = {"miningPaused": now.mode == "sleep", "version": "v2.14.0"}
-    return told | newer if can_pause else told
+    shown = told | newer if can_pause else told
+    return shown | {"version": flash.version(rig, str(shown["version"]))}
 
 
 def _web(can_pause: bool):  # type: ignore[no-untyped-def]
@@ -51,6 +53,10 @@ def _web(can_pause: bool):  # type: ignore[no-untyped-def]
         if request.method == "GET":
             shown = request.path == "/api/system/info"
             return Page(200, _info(rig, can_pause)) if shown else Page(404)
+        if request.path == "/api/system/OTA":
+            if flash.install(rig, "bitaxe", request.body):
+                return Page(200, b"Firmware update complete, rebooting now!\n")
+            return Page(500, b"Validation / Activation Error")
         if WriteFault.REFUSED in rig.writes or WriteFault.TAKEN in rig.writes:
             return Page(400, {"error": "refused"})
         if request.method == "PATCH":

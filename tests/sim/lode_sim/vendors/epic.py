@@ -1,11 +1,13 @@
 """ePIC's PowerPlay on an Antminer S19 XP: pages on port 4028, orders with the password in them."""
 
+import hashlib
 from collections.abc import Callable
 from typing import cast
 
 import msgspec
 
 from lode_sim.rig import Rig, Snapshot
+from lode_sim.vendors import flash
 from lode_sim.vendors.recorded import Page, Request, Row, Vendor, load_flat, refuse
 from lode_sim.writes import WriteFault
 
@@ -80,6 +82,7 @@ def summary(rig: Rig, now: Snapshot) -> Row:
             "Rejected": now.rejected,
             "Uptime": now.elapsed_s,
         },
+        "Software": flash.version(rig, cast("str", told["Software"])),
         "Status": {**told["Status"], "Operating State": state},
         "Stratum": {**told["Stratum"], "Worker Unique Id": kept["Worker Unique Id"]},
         "StratumConfigs": kept["StratumConfigs"],
@@ -87,6 +90,8 @@ def summary(rig: Rig, now: Snapshot) -> Row:
 
 
 def _told(rig: Rig, request: Request) -> Page:
+    if request.path == "/systemupdate":
+        return _update(rig, flash.parts(request))
     order = cast("Row", msgspec.json.decode(request.body))
     if order.get("password") != PASSWORD or WriteFault.CLOSED in rig.writes:
         return _no("BadPassword")
@@ -96,6 +101,18 @@ def _told(rig: Rig, request: Request) -> Page:
     if request.path not in _DONE:
         return Page(404)
     rig.writes.do(lambda: _DONE[request.path](rig, param))
+    return Page(200, {"result": True, "error": None})
+
+
+def _update(rig: Rig, told: dict[str, bytes]) -> Page:
+    if told.get("password") != PASSWORD.encode():
+        return _no("BadPassword")
+    image = told["update.zip"]
+    is_right = hashlib.sha256(image).hexdigest().encode() == told.get("checksum")
+    if not is_right or not flash.install(rig, "epic", image):
+        return _no("InvalidUpdate")
+    if told.get("keepsettings") != b"true":
+        del rig.kept["settings"]
     return Page(200, {"result": True, "error": None})
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from lode_sim.rig import Board, Rig, Snapshot
+from lode_sim.vendors import flash
 from lode_sim.vendors.antminer import VENDOR as STOCK
 from lode_sim.vendors.recorded import Page, Reply, Request, Row, Vendor, load, refuse
 from lode_sim.writes import WriteFault
@@ -33,6 +34,8 @@ def page(rig: Rig, request: Request) -> Page:
     token = request.headers.get("authorization", "").removeprefix("Bearer ")
     if path not in _WITHOUT_TOKEN and token not in rig.kept.get("tokens", []):
         return Page(401, b"")
+    if request.method == "POST" and path == "/firmware/update":
+        return _update(rig, flash.parts(request))
     if request.method == "POST":
         return _told(rig, path, request)
     return _shown(rig, path)
@@ -102,6 +105,14 @@ def _told(rig: Rig, path: str, request: Request) -> Page:
     return Page(200, b"")
 
 
+def _update(rig: Rig, told: dict[str, bytes]) -> Page:
+    if not flash.install(rig, "vnish", told["file"]):
+        return Page(500, {"err": "Invalid firmware file"})
+    if told.get("keep_settings") != b"true":
+        del rig.kept["settings"]
+    return Page(200, {"after": 3})
+
+
 def _save(rig: Rig, part: dict[str, Any]) -> Page:
     before = copy.deepcopy(settings(rig))
     after = _merged(copy.deepcopy(before), part)
@@ -131,7 +142,7 @@ def _info(rig: Rig, now: Snapshot) -> Row:
         "miner": rig.model.name,
         "model": "s19",
         "fw_name": "Vnish",
-        "fw_version": VERSION,
+        "fw_version": flash.version(rig, VERSION),
         "platform": "xil",
         "algorithm": "sha256d",
         "hr_measure": "GH/s",
