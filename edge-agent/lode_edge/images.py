@@ -9,7 +9,7 @@ import hashlib
 import re
 import secrets
 from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lode_edge.errors import Refused, Unsupported
@@ -39,7 +39,7 @@ class Upload:
 
     image: Image
     content_type: str = _BINARY
-    before: bytes = b""
+    before: bytes = field(default=b"", repr=False)  # may have a password in it
     after: bytes = b""
 
     @property

@@ -230,6 +230,9 @@ async def test_an_image_is_sent_in_blocks_of_a_bounded_size(folder):
     blocks = [block async for block in upload.blocks()]
     assert b"".join(blocks) == data
     assert upload.size == len(data)
+    form = images.in_form(upload.image, "file", fields={"password": "s3cret-pw"})
+    assert b"s3cret-pw" in form.before
+    assert "s3cret-pw" not in repr(form)
     assert max(map(len, blocks)) <= 256 << 10
 
 

@@ -49,7 +49,7 @@ def settings(rig: Rig) -> Row:
 def summary(rig: Rig, now: Snapshot) -> Row:
     """Make the page with nearly everything."""
     told = cast("dict[str, Row]", load_flat(FOLDER, "summary"))
-    kept = settings(rig)
+    kept, software = settings(rig), str(told["Software"])
     boards = [
         {
             "Core Clock Avg": 487.5,
@@ -62,7 +62,6 @@ def summary(rig: Rig, now: Snapshot) -> Row:
     ]
     rpm = {f"Fans Speed {n + 1}": None for n in range(FANS)}
     rpm |= {f"Fans Speed {n + 1}": speed for n, speed in enumerate(now.fans_rpm)}  # type: ignore[misc]
-    state = "Idling" if now.mode == "sleep" else "Mining"
     return {
         **told,
         "Fans": {**told["Fans"], "Fan Mode": kept["Fan Mode"], "Fans Speed": now.fan_percent},
@@ -82,11 +81,15 @@ def summary(rig: Rig, now: Snapshot) -> Row:
             "Rejected": now.rejected,
             "Uptime": now.elapsed_s,
         },
-        "Software": flash.version(rig, cast("str", told["Software"])),
-        "Status": {**told["Status"], "Operating State": state},
+        "Software": flash.version(rig, software),
+        "Status": {**told["Status"], "Operating State": _state(now)},
         "Stratum": {**told["Stratum"], "Worker Unique Id": kept["Worker Unique Id"]},
         "StratumConfigs": kept["StratumConfigs"],
     }
+
+
+def _state(now: Snapshot) -> str:
+    return "Idling" if now.mode == "sleep" else "Mining"
 
 
 def _told(rig: Rig, request: Request) -> Page:
