@@ -144,7 +144,9 @@ def _devices(settings: Settings, spool: Spool) -> Sequence[Made]:
     for entry in settings.devices:
         told = DeviceEntry(**dataclasses.asdict(entry), login=known.get(entry.name))
         number = spool.numbers[entry.name]
-        driver = drivers.make(told, number, opcua=settings.opcua, images=images)
+        driver = drivers.make(
+            told, number, opcua=settings.opcua, images=images, folder=settings.agent.data_dir
+        )
         made.append(Made(told, number, driver))
     return made
 

@@ -2,6 +2,8 @@
 
 # ruff: noqa: PLC0415 -- what few sites have is loaded only where it is configured
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DeviceEntry", "Driver", "Facts", "Stream", "make"]
 
+_KNOWN = "asic, modbus, opcua, mqtt, sparkplug or snmp"
+
 
 def make(
     entry: DeviceEntry,
@@ -22,10 +26,11 @@ def make(
     *,
     opcua: "OpcuaSettings | None" = None,
     images: Path | None = None,
+    folder: Path | None = None,
 ) -> Driver | Stream:
     """Make the driver of a configured device, which its records will call `number`.
 
-    `images` is where the firmware lies that may be installed.
+    `images` holds firmware that may be installed, `folder` what a driver knows over a restart.
 
     Raises:
         EdgeError: there is no such driver, or the entry lacks what the driver needs.
@@ -43,21 +48,24 @@ def make(
             from lode_edge.drivers.snmp import PduDriver
 
             return PduDriver(entry, number)
-    try:
-        match entry.driver:
-            case "opcua":
+        case "opcua":
+            with _installed(entry):
                 from lode_edge.drivers.opcua import OpcuaStream, chosen
 
-                return OpcuaStream(entry, number, chosen(opcua, entry.address))
-            case "sparkplug":
+                return OpcuaStream(entry, number, chosen(opcua, entry.address), folder=folder)
+        case "sparkplug":
+            with _installed(entry):
                 from lode_edge.drivers.sparkplug import SparkplugStream
 
                 return SparkplugStream(entry, number)
+    raise EdgeError(f"device {entry.name}: driver {entry.driver!r} is unknown; use {_KNOWN}")
+
+
+@contextlib.contextmanager
+def _installed(entry: DeviceEntry) -> Iterator[None]:
+    try:
+        yield
     except ModuleNotFoundError as error:
         raise EdgeError(
             f"device {entry.name}: {error.name} is not installed; install lode-edge[{entry.driver}]"
         ) from error
-    raise EdgeError(
-        f"device {entry.name}: driver {entry.driver!r} is unknown; "
-        "use asic, modbus, opcua, mqtt, sparkplug or snmp"
-    )

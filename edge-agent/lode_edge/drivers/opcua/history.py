@@ -5,11 +5,13 @@ from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
 
 from asyncua import ua
+from asyncua.ua.attribute_ids import AttributeIds
 
 from lode_edge.drivers.opcua.server import Session
 from lode_edge.drivers.opcua.values import Told, told
 from lode_profiles.nodes import Node
 
+_MOST = ua.NodeId.from_string("i=12165")  # MaxNodesPerHistoryReadData
 PAGE = 1000  # values per node and request
 PAGES = 200
 FILL_S = 60.0  # for the whole of it
@@ -28,11 +30,16 @@ async def pages(
     """
     oldest = datetime.now(UTC) - _OLDEST
     after = {name: max(moment, oldest) for name, moment in since.items()}
+    at_once = await _limit(session) or len(nodes)
     deadline = asyncio.get_running_loop().time() + FILL_S
     for _ in range(PAGES):
         if not after or asyncio.get_running_loop().time() > deadline:
             return
-        answers = await _ask(session, {name: nodes[name][1] for name in after}, after)
+        answers: dict[str, list[ua.DataValue]] = {}
+        names = list(after)
+        for start in range(0, len(names), at_once):
+            part = names[start : start + at_once]
+            answers |= await _ask(session, {name: nodes[name][1] for name in part}, after)
         page: list[Told] = []
         full: list[datetime] = []  # where nodes with more to say have come to
         for name, values in answers.items():
@@ -49,6 +56,13 @@ async def pages(
         if horizon is None or horizon <= min(after.values()):
             return
         after = {name: max(horizon, after[name]) for name in answers}
+
+
+async def _limit(session: Session) -> int:
+    """Ask of how many nodes the server gives the history at once; 0 where it does not say."""
+    (told,) = await session.services.read_attributes([_MOST], AttributeIds.Value)
+    most = told.Value.Value if told.Value is not None else None
+    return most if isinstance(most, int) else 0
 
 
 async def _ask(

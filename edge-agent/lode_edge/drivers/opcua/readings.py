@@ -5,7 +5,7 @@ so it is repeated once an interval, at our own time; a reading carries all that 
 moment, not only what has just changed.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -35,14 +35,26 @@ class _Known:
 class Readings:
     """A device's values, and the records made of them."""
 
-    def __init__(self, number: int, nodes: NodeMap, interval_ms: int) -> None:
+    def __init__(
+        self,
+        number: int,
+        nodes: NodeMap,
+        interval_ms: int,
+        before: Mapping[str, datetime] | None = None,
+    ) -> None:
+        self._before = before or {}  # up to when nodes may have been told by an earlier life
         self._number, self._map, self._interval_ms = number, nodes, interval_ms
         self._known = {name: _Known() for name in nodes.nodes()}
         self._read_ms = 0  # when the last meter reading was made
 
     def last(self, name: str) -> datetime | None:
         """Give the moment, by the server's clock, of the last value of a node that was told."""
-        return self._known[name].source
+        return self._known[name].source or self._before.get(name)
+
+    def moments(self) -> dict[str, datetime]:
+        """Give these moments of all nodes that have one."""
+        found = {name: self.last(name) for name in self._known}
+        return {name: moment for name, moment in found.items() if moment is not None}
 
     def take(self, news: Iterable[Told], now_ms: int, ahead_ms: int, *, kind: Kind) -> list[Record]:
         """Make records of what has changed; what was told before makes none."""
@@ -109,14 +121,20 @@ class Readings:
         self, told: Told, now_ms: int, ahead_ms: int, kind: Kind
     ) -> tuple[int, Quality, Told]:
         at_ms, clock = moment(told.source, now_ms, ahead_ms)
-        is_new_here = kind == "first" and self._known[told.name].source is None
+        is_new_here = kind == "first" and self.last(told.name) is None
         if is_new_here and at_ms < now_ms - self._interval_ms:
             at_ms = now_ms  # it may have been so for months; what we know is that it is so now
         return at_ms, clock, told
 
     def _is_news(self, told: Told, kind: Kind) -> bool:
         """Tell it from what a history or a new subscription says again."""
-        known = self._known[told.name]
+        known, before = self._known[told.name], self._before.get(told.name)
+        is_first = kind == "first" and known.source is None
+        if is_first and before and told.source and told.source <= before:
+            # It still holds; the next beat says so, at its own time.
+            known.value, known.quality, known.is_known = told.value, told.quality, True
+            known.source = told.source
+            return False
         if known.source is None or told.source is None or told.source > known.source:
             return True
         is_same = (known.value, known.quality) == (told.value, told.quality)

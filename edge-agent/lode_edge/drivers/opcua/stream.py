@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 import structlog
 from asyncua import ua
@@ -31,6 +32,7 @@ from lode_edge.drivers.opcua.server import (
     translated,
 )
 from lode_edge.drivers.opcua.subscription import KEEP_ALIVE_MAX_S, Plan, Subscription
+from lode_edge.drivers.opcua.told import ToldFile
 from lode_edge.drivers.opcua.values import Told, utc
 from lode_edge.errors import DriverError, EdgeError, TimedOut
 from lode_wire.orders import Change, Intent
@@ -62,6 +64,7 @@ class OpcuaStream:
         number: int,
         security: Security = PLAIN,
         *,
+        folder: Path | None = None,
         clock: Clock = SYSTEM,
     ) -> None:
         check(security)
@@ -70,7 +73,10 @@ class OpcuaStream:
         self.address = entry.address
         self._name = entry.name
         self._map = node_map(entry)
-        self._readings = Readings(number, self._map, int(entry.interval_s * 1000))
+        self._key = f"{entry.name} {entry.address} {entry.profile}"
+        self._told = None if folder is None else ToldFile.shared(folder)
+        before = self._told.until(self._key, self._map.nodes()) if self._told else None
+        self._readings = Readings(number, self._map, int(entry.interval_s * 1000), before)
         self._interval_s, self._clock = entry.interval_s, clock
         self._access = Access(
             url=entry.address, login=entry.login, security=security, timeout_s=entry.timeout_s
@@ -82,9 +88,13 @@ class OpcuaStream:
 
     async def run(self, emit: Emit, learn: Callable[[Facts], None]) -> None:
         """Listen until cancelled, over every loss of the connection."""
-        async with Server.shared(self._access) as server, asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._beat(server, emit))
-            tasks.create_task(self._listen(server, emit, learn))
+        try:
+            async with Server.shared(self._access) as server, asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._beat(server, emit))
+                tasks.create_task(self._listen(server, emit, learn))
+        finally:
+            if self._told is not None:
+                self._told.save()
 
     async def abilities(self) -> Abilities:
         """Say what the map declares and the server lets be written.
@@ -178,6 +188,8 @@ class OpcuaStream:
             await self._watch(session, ear)
         finally:
             self._ear = None
+            if self._told is not None:
+                self._told.rest(self._key, self._readings.moments())
             await ear.subscription.stop()
 
     async def _watch(self, session: Session, ear: _Ear) -> None:
@@ -220,6 +232,9 @@ class OpcuaStream:
 
     def _say(self, emit: Emit, news: Sequence[Told], ahead_ms: int, kind: Kind) -> None:
         records = self._readings.take(news, self._clock.now_ms(), ahead_ms, kind=kind)
+        moments = [told.source for told in news if told.source is not None]
+        if records and moments and self._told is not None:
+            self._told.promise(self._key, max(moments), ahead_ms)
         if records:
             emit(records)
 

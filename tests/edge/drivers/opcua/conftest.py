@@ -73,11 +73,12 @@ def entry(url: str, name: str = "F1", **given: object) -> DeviceEntry:
 
 @contextlib.asynccontextmanager
 async def listening(
-    told: DeviceEntry, number: int = 7, security: Security = PLAIN
+    told: DeviceEntry, number: int = 7, security: Security = PLAIN, folder: Path | None = None
 ) -> AsyncIterator[Ear]:
     """Run a stream and give its ear."""
     ear = Ear()
-    task = asyncio.create_task(OpcuaStream(told, number, security).run(ear.hear, ear.facts.append))
+    stream = OpcuaStream(told, number, security, folder=folder)
+    task = asyncio.create_task(stream.run(ear.hear, ear.facts.append))
     try:
         yield ear
     finally:
