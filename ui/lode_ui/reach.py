@@ -40,6 +40,14 @@ def source(row: CurtailmentRow) -> str:
     return SOURCE[row.site_power_source]
 
 
+def basis(row: CurtailmentRow) -> str:
+    """Say how sure the expected saving is."""
+    rated = sum(rig.is_rated for rig in row.taken)
+    if rated:
+        return f"at most; {rated:,} rigs by their rating, for they measure no power"
+    return "at most: a sleeping rig draws a little"
+
+
 def form(row: CurtailmentRow) -> dict[str, str]:
     """Give the form's fields as an address carries them, to change and preview it again."""
     ask, terms = row.asked.get("ask") or {}, row.asked.get("terms") or {}

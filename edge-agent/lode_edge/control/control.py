@@ -40,7 +40,7 @@ from lode_edge.drivers.driver import Facts
 from lode_wire.orders import Sleep
 from lode_wire.records import Record, Stage
 
-AT_ONCE, AT_ONCE_STOPPED = 64, 256  # devices that something is under way with
+AT_ONCE, AT_ONCE_STOPPED = 160, 256  # devices that something is under way with
 _GROUP_S = 0.1  # between two steps, however much happens
 _INBOX = 64  # commands that wait; what comes beyond is sent again by the hub
 _UNKNOWN_PER_MIN = 60  # refusals of what nobody has vouched for, written down

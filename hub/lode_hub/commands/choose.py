@@ -51,6 +51,18 @@ class Candidate:
     maintenance: str | None
 
     @property
+    def draw_w(self) -> float | None:
+        """What it draws now: by its reading, else by its rating and how much of it it hashes.
+
+        Stock Antminers measure no power; a name plate is right within some 10 %.
+        """
+        if self.power_w is not None:
+            return self.power_w
+        if not (self.hashrate_ths and self.rated_hashrate_ths and self.rated_power_w):
+            return None
+        return self.rated_power_w * min(1.0, self.hashrate_ths / self.rated_hashrate_ths)
+
+    @property
     def efficiency_jth(self) -> float | None:
         """By its reading, else by its rating; infinite when it draws power for nothing."""
         if self.power_w is not None and self.hashrate_ths is not None:
@@ -143,15 +155,15 @@ def _unable(rig: Candidate) -> tuple[SkipReason, str] | None:
 
 
 def _powerless(ask: Ask, rig: Candidate) -> tuple[SkipReason, str] | None:
-    if rig.power_w is None:
+    draw_w, rated_w = rig.draw_w, rig.rated_power_w
+    if draw_w is None:
         return "no power figure", ""
-    rated_w = rig.rated_power_w
-    is_too_much = rated_w is not None and rig.power_w > IMPLAUSIBLE * rated_w
-    is_hashing_on_nothing = rig.power_w <= 0 and bool(rig.hashrate_ths)
-    if rig.power_w < 0 or is_too_much or is_hashing_on_nothing:
-        return "power figure implausible", f"{rig.power_w:.0f} W"
-    if rig.power_w < ask.min_power_w:
-        return "below minimum power", f"{rig.power_w:.0f} W"
+    is_too_much = rated_w is not None and draw_w > IMPLAUSIBLE * rated_w
+    is_hashing_on_nothing = draw_w <= 0 and bool(rig.hashrate_ths)
+    if draw_w < 0 or is_too_much or is_hashing_on_nothing:
+        return "power figure implausible", f"{draw_w:.0f} W"
+    if draw_w < ask.min_power_w:
+        return "below minimum power", f"{draw_w:.0f} W"
     return None
 
 
@@ -167,7 +179,8 @@ def _take(rig: Candidate) -> TakenRig:
         name=rig.name,
         agent=rig.agent,
         feeder=rig.feeder or "",
-        power_w=rig.power_w or 0.0,
+        power_w=rig.draw_w or 0.0,
+        is_rated=rig.power_w is None,
         efficiency_jth=None if efficiency_jth == float("inf") else efficiency_jth,
     )
 

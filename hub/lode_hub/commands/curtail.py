@@ -160,7 +160,8 @@ async def _site_power(
     metered_w = await commands_curtail.metered_w(conn, site)
     if metered_w is not None:
         return metered_w, "meters"
-    figures = [r.power_w for r in rigs if r.power_w is not None and r.state != "silent"]
+    known = (rig.draw_w for rig in rigs if rig.state != "silent")
+    figures = [draw_w for draw_w in known if draw_w is not None]
     return (sum(figures), "rigs") if figures else (None, "none")
 
 

@@ -173,6 +173,7 @@ class TakenRig:
     feeder: str
     power_w: float  # what it draws now: at most so much is saved
     efficiency_jth: float | None  # by its reading, else by its rating
+    is_rated: bool = False  # it measures no power: by its rating
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -24,6 +24,15 @@ GOOD = Candidate(
 )  # fmt: skip
 
 
+def test_a_rig_that_measures_no_power_counts_by_its_rating() -> None:
+    stock = rig(power_w=None, hashrate_ths=88.0)
+    (taken,) = choose(Ask(site="north"), [stock], None).taken
+    assert (taken.power_w, taken.is_rated) == (pytest.approx(3250.0 * 88 / 110), True)
+    assert rig(power_w=None, hashrate_ths=150.0).draw_w == 3250.0
+    (measured,) = choose(Ask(site="north"), [rig()], None).taken
+    assert (measured.power_w, measured.is_rated) == (3000.0, False)
+
+
 def rig(**changes: Any) -> Candidate:
     return Candidate(**{name: getattr(GOOD, name) for name in GOOD.__slots__} | changes)
 
@@ -43,7 +52,8 @@ def rig(**changes: Any) -> Candidate:
         ({"lease": "c1"}, "held by another lease", "c1"),
         ({"state": "sleeping", "power_w": 20.0}, "already asleep", "sleeping"),
         ({"starts_left": 0}, "no starts left", ""),
-        ({"power_w": None}, "no power figure", ""),
+        ({"power_w": None, "rated_power_w": None}, "no power figure", ""),
+        ({"power_w": None, "hashrate_ths": None}, "no power figure", ""),
         ({"power_w": 30_000.0}, "power figure implausible", "30000 W"),
         ({"power_w": -5.0}, "power figure implausible", "-5 W"),
         ({"power_w": 0.0}, "power figure implausible", "0 W"),

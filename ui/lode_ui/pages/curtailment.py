@@ -102,9 +102,7 @@ class CurtailmentPage:
             self._saved.label("Saved, as proved")
             self._saved.show(figures.power(saved_w), f"of {figures.power(row.expected_w)} expected")
         else:
-            self._saved.show(
-                figures.power(row.expected_w), "at most: a sleeping rig draws a little"
-            )
+            self._saved.show(figures.power(row.expected_w), reach.basis(row))
         every = len(row.taken) + len(row.skipped)
         left = f"{len(row.skipped):,} left alone"
         self._rigs.show(figures.count(len(row.taken), f"of {every:,}"), left)
