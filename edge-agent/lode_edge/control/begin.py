@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from lode_edge.control import envelope
 from lode_edge.control.control import Control, Place
 from lode_edge.control.envelope import Envelope, EnvelopeError
-from lode_edge.control.keys import KeyFileError, public_keys
+from lode_edge.control.keys import KeyFileError, TrustedKeys
 from lode_edge.control.now import Heard
 from lode_edge.control.site import Device
 from lode_edge.drivers.driver import DeviceEntry, Driver, Stream
@@ -61,8 +61,9 @@ def _trusted(
 ) -> tuple[Envelope, Mapping[str, Ed25519PublicKey], str]:
     """Give the envelope and the hub's keys, and why the agent only reads; empty: it acts."""
     nothing = Envelope(agent=agent, models={})
+    keys: Mapping[str, Ed25519PublicKey]
     try:
-        keys = {} if hub_keys is None else public_keys(hub_keys)
+        keys = {} if hub_keys is None else TrustedKeys(hub_keys)
     except KeyFileError as error:
         return nothing, {}, _said(error)
     if told.envelope_file is None or told.owner_key_file is None:

@@ -2,8 +2,10 @@
 
 import os
 import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -16,6 +18,8 @@ from cryptography.hazmat.primitives.serialization import (
 
 from lode_edge.errors import EdgeError
 from lode_wire.seal import key_id
+
+log = structlog.get_logger(__name__)
 
 _MAX_BYTES = 64 << 10
 _BLOCK = re.compile(rb"-----BEGIN PUBLIC KEY-----.+?-----END PUBLIC KEY-----", re.DOTALL)
@@ -43,6 +47,47 @@ def public_keys(path: Path) -> dict[str, Ed25519PublicKey]:
     if not keys:
         raise KeyFileError(f"{path}: holds no public key in PEM form")
     return keys
+
+
+class TrustedKeys(Mapping[str, Ed25519PublicKey]):
+    """The public keys of a file, read anew when it changes: the hub changes its keys.
+
+    A changed file that cannot be used leaves the keys as they were.
+
+    Raises:
+        KeyFileError: the file cannot be used at first.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._changed_ns = _changed_ns(path)
+        self._keys = public_keys(path)
+
+    def __getitem__(self, name: str) -> Ed25519PublicKey:
+        return self._newest()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._newest())
+
+    def __len__(self) -> int:
+        return len(self._newest())
+
+    def _newest(self) -> dict[str, Ed25519PublicKey]:
+        changed_ns = _changed_ns(self._path)
+        if changed_ns != self._changed_ns:
+            self._changed_ns = changed_ns
+            try:
+                self._keys = public_keys(self._path)
+            except KeyFileError as error:
+                log.error("keys not read anew", reason=str(error))  # noqa: TRY400 -- said
+        return self._keys
+
+
+def _changed_ns(path: Path) -> int | None:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return None
 
 
 def private_key(path: Path) -> Ed25519PrivateKey:

@@ -1,6 +1,7 @@
 """The envelope is the owner's, for this agent, whole; else the agent only reads."""
 
 import base64
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -140,3 +141,28 @@ def test_the_commands_make_sign_check_and_stop(tmp_path):
     file.write_text(TEXT + "\n")
     refused = lode_edge("stop", "--config", str(config))
     assert (refused.returncode, "signature" in refused.stderr) == (2, True)
+
+
+def test_the_hubs_keys_are_read_anew_when_they_change(tmp_path):
+    file = tmp_path / "hub-keys.pem"
+    first = keys.write_pair(tmp_path / "first").read_bytes()
+    second = keys.write_pair(tmp_path / "second").read_bytes()
+    file.write_bytes(first)
+    trusted = keys.TrustedKeys(file)
+    (before,) = trusted
+    replaced(file, first + second)
+    assert len(trusted) == 2
+    replaced(file, second)
+    assert before not in trusted
+    (after,) = trusted
+    replaced(file, b"no key")
+    assert list(trusted) == [after]
+    file.unlink()
+    assert trusted.get(after) is not None
+
+
+def replaced(file, content):
+    """Write a file so that its time is another, however coarse the disk's clock is."""
+    changed_ns = file.stat().st_mtime_ns
+    file.write_bytes(content)
+    os.utime(file, ns=(changed_ns + 10**9, changed_ns + 10**9))
