@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from tests.conftest import PLACES
 
+from lode_sim.stack import free_port
 from lode_wire.records import MeterReading, RigReading, State
 
 
@@ -47,12 +48,6 @@ def is_open(port: int) -> bool:
     except OSError:
         return False
     return True
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 def wait_for(holds: Callable[[], object], timeout_s: float = 10.0) -> None:

@@ -50,6 +50,8 @@ def test_an_agent_booted_without_a_broker_keeps_everything(launch):
     stack = launch(rigs=30, interval_s=0.5, starts_edge=False)
     stack.control("link", "cut")
     stack.edge.start()
+    file = stack.home / "edge" / "spool.db"
+    wait_for(file.exists, 30, "the spool to be made", stack.edge)
     wait_for(lambda: stack.spool()["records"] > 1500, 60, "the spool to fill", stack.edge)
     assert HubApi(stack).readings() == 0
     stack.control("link", "pass")

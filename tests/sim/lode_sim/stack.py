@@ -6,9 +6,11 @@
 `dev.py up` shows it to a person; the system tests kill its parts.
 """
 
+import contextlib
 import ctypes
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -271,10 +273,16 @@ def wait_for(holds: Callable[[], bool], timeout_s: float, what: str, *needs: Par
 
 
 def free_port() -> int:
-    """Find a TCP port of the loopback address that nobody uses."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Find a TCP port of the loopback address that nobody uses.
+
+    Below those that the system gives to outgoing connections, of which another process may take
+    any before we do.
+    """
+    while True:
+        port = random.randint(20_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def listens(port: int) -> bool:
