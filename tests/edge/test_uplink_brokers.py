@@ -168,6 +168,6 @@ def test_new_readings_stay_fresh_while_a_backlog_drains(
         wait_for(lambda: len(arrived) == len(made), 20)
     late = max(arrived[number] - made[number] for number in made)
     assert len(made) > 20
-    assert late < 2.0
+    assert late < max(2.0, drained_s / 2)  # they did not wait for the backlog
     # Readings of the backlog against new ones, in the same time.
     assert batches * per_batch / drained_s > 5 / live_s
