@@ -15,7 +15,7 @@ import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from lode_edge.control.keys import public_keys
+from lode_edge.control.keys import bounded, public_keys
 from lode_edge.errors import EdgeError
 
 MAX_BYTES = 1 << 20
@@ -153,12 +153,4 @@ def _fits(key: Ed25519PublicKey, signature: bytes, data: bytes) -> bool:
 
 
 def _bytes(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise EnvelopeError(f"{path}: {reason.lower()}; correct its path or rights") from None
-    if len(data) > MAX_BYTES:
-        raise EnvelopeError(f"{path}: more than {MAX_BYTES} bytes; this is no envelope")
-    return data
+    return bounded(path, MAX_BYTES, "envelope", EnvelopeError)

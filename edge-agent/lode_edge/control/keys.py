@@ -125,12 +125,21 @@ def write_pair(path: Path) -> Path:
 
 
 def _read(path: Path) -> bytes:
+    return bounded(path, _MAX_BYTES, "key file", KeyFileError)
+
+
+def bounded(path: Path, most: int, kind: str, trouble: type[EdgeError]) -> bytes:
+    """Read a file of at most so many bytes.
+
+    Raises:
+        EdgeError: `trouble`, when it cannot be read, or is longer and so no such kind of file.
+    """
     try:
         with path.open("rb") as file:
-            data = file.read(_MAX_BYTES + 1)
+            data = file.read(most + 1)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise KeyFileError(f"{path}: {reason.lower()}; correct its path or rights") from None
-    if len(data) > _MAX_BYTES:
-        raise KeyFileError(f"{path}: more than {_MAX_BYTES} bytes; this is no key file")
+        raise trouble(f"{path}: {reason.lower()}; correct its path or rights") from None
+    if len(data) > most:
+        raise trouble(f"{path}: more than {most} bytes; this is no {kind}")
     return data

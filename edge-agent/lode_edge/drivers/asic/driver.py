@@ -16,12 +16,12 @@ from lode_edge.drivers.asic.hands import Hands, Rig
 from lode_edge.drivers.asic.identify import DOORS, Door, recognise
 from lode_edge.drivers.asic.link import Direct, Link
 from lode_edge.drivers.asic.reply import Replies, check, decode
+from lode_edge.drivers.described import described
 from lode_edge.drivers.driver import DeviceEntry, Facts, endpoint
 from lode_edge.errors import (
     BadAnswer,
     Busy,
     DriverError,
-    EdgeError,
     NotNow,
     Refused,
     TimedOut,
@@ -29,7 +29,7 @@ from lode_edge.errors import (
     Unsupported,
 )
 from lode_edge.turns import Turns
-from lode_profiles import ProfileError, RigProfile, find_rig, load
+from lode_profiles import RigProfile, find_rig
 from lode_wire.orders import Change, Intent, UpdateFirmware
 from lode_wire.records import Quality, Record, RigReading, State
 
@@ -319,10 +319,4 @@ class AsicDriver:
 def _profile(entry: DeviceEntry) -> RigProfile | None:
     if not entry.profile:
         return None
-    try:
-        profile = load(entry.profile)
-    except ProfileError as error:
-        raise EdgeError(f"device {entry.name}: {error}") from error
-    if not isinstance(profile, RigProfile):
-        raise EdgeError(f"device {entry.name}: profile {entry.profile!r} describes no rig")
-    return profile
+    return described(entry, RigProfile, "describes no rig")

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from lode_edge.drivers import meter
 from lode_edge.drivers.acting import Abilities, Deed, Posture
+from lode_edge.drivers.described import described
 from lode_edge.drivers.driver import DeviceEntry, Facts
 from lode_edge.drivers.modbus.bus import Bus
 from lode_edge.drivers.modbus.counter import Counter
@@ -14,7 +15,7 @@ from lode_edge.drivers.modbus.periods import Due, Periods, asking
 from lode_edge.drivers.modbus.place import place_of
 from lode_edge.drivers.modbus.plan import Request, bits, plan, values
 from lode_edge.errors import DriverError, EdgeError, Unreachable, Unsupported
-from lode_profiles import MeterProfile, ProfileError, load, modulus
+from lode_profiles import MeterProfile, modulus
 from lode_wire.orders import Change, Intent
 from lode_wire.records import PointReading, Quality, Record
 
@@ -208,10 +209,4 @@ class ModbusDriver:
 def _profile(entry: DeviceEntry) -> MeterProfile:
     if not entry.profile:
         raise EdgeError(f"device {entry.name}: a modbus device needs a profile; name one")
-    try:
-        profile = load(entry.profile)
-    except ProfileError as error:
-        raise EdgeError(f"device {entry.name}: {error}") from error
-    if not isinstance(profile, MeterProfile):
-        raise EdgeError(f"device {entry.name}: profile {entry.profile!r} is no modbus device's")
-    return profile
+    return described(entry, MeterProfile, "is no modbus device's")

@@ -7,10 +7,10 @@ import msgspec
 from asyncua import ua
 from asyncua.ua.uaerrors import UaError
 
+from lode_edge.drivers.described import described
 from lode_edge.drivers.driver import DeviceEntry
 from lode_edge.drivers.opcua.server import Session
 from lode_edge.errors import BadAnswer, EdgeError
-from lode_profiles import ProfileError, load
 from lode_profiles.nodes import NodeMap, Place
 
 _OBJECTS = ua.NodeId.from_string("i=85")
@@ -26,12 +26,7 @@ def node_map(entry: DeviceEntry) -> NodeMap:
     """
     if not entry.profile:
         raise EdgeError(f"device {entry.name}: an opcua device needs a profile; name a node map")
-    try:
-        profile = load(entry.profile)
-    except ProfileError as error:
-        raise EdgeError(f"device {entry.name}: {error}") from error
-    if not isinstance(profile, NodeMap):
-        raise EdgeError(f"device {entry.name}: profile {entry.profile!r} is no node map")
+    profile = described(entry, NodeMap, "is no node map")
 
     def own(text: str) -> str:
         return text.replace("{name}", entry.name).replace("{unit}", str(entry.unit))

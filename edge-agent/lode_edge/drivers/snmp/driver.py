@@ -7,12 +7,12 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from lode_edge.drivers.acting import Abilities, Deed, Posture
+from lode_edge.drivers.described import described
 from lode_edge.drivers.driver import DeviceEntry, Facts, endpoint
 from lode_edge.drivers.snmp.agent import AT_ONCE, PORT, Agent
 from lode_edge.drivers.snmp.ber import NO_INSTANCE, NO_OBJECT, Oid, Value
 from lode_edge.errors import BadAnswer, DriverError, EdgeError, Unsupported
 from lode_edge.turns import Turns
-from lode_profiles import ProfileError, load
 from lode_profiles.pdus import PduProfile, Place, Relay, columns, outlets, places, read_oid
 from lode_wire.orders import Change, Intent, SwitchOutlet
 from lode_wire.records import PointReading, Quality, Record
@@ -276,10 +276,4 @@ def _word(is_on: bool | None) -> str:
 def _profile(entry: DeviceEntry) -> PduProfile:
     if not entry.profile:
         raise EdgeError(f"device {entry.name}: an snmp device needs a profile; name a PDU's")
-    try:
-        profile = load(entry.profile)
-    except ProfileError as error:
-        raise EdgeError(f"device {entry.name}: {error}") from error
-    if not isinstance(profile, PduProfile):
-        raise EdgeError(f"device {entry.name}: profile {entry.profile!r} is no PDU's")
-    return profile
+    return described(entry, PduProfile, "is no PDU's")

@@ -20,8 +20,9 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from lode_edge.drivers import described
 from lode_edge.drivers.driver import DeviceEntry, Facts, Login
-from lode_edge.drivers.opcua import PLAIN, OpcuaStream, Security, nodes, server
+from lode_edge.drivers.opcua import PLAIN, OpcuaStream, Security, server
 from lode_profiles import load
 from lode_wire import codec
 from lode_wire.records import MeterReading, PointReading, Record
@@ -92,7 +93,7 @@ def _in_haste(monkeypatch: pytest.MonkeyPatch) -> None:
     """Publish oftener and try again sooner than at a real site."""
     quick = msgspec.structs.replace(load("example-feeder"), publish_ms=100)
     ships = {"example-feeder": quick}
-    monkeypatch.setattr(nodes, "load", lambda name: ships.get(name) or load(name))
+    monkeypatch.setattr(described, "load", lambda name: ships.get(name) or load(name))
     monkeypatch.setattr(server, "RETRY_FIRST_S", 0.05)
     monkeypatch.setattr(server, "RETRY_MAX_S", 0.2)
     monkeypatch.setattr(server, "WATCH_S", 0.3)

@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 from tests.edge.drivers.opcua.conftest import entry, listening, until
 
-from lode_edge.drivers.opcua import nodes
+from lode_edge.drivers import described
 from lode_edge.drivers.opcua.browse import as_toml, browse
 from lode_edge.drivers.opcua.server import Access
 from lode_edge.errors import DriverError
@@ -56,7 +56,7 @@ async def test_the_map_that_comes_of_it_is_one_that_works(plant, monkeypatch):
     for key in ("vendor", "model", "source"):
         text = text.replace(f'{key} = ""', f'{key} = "given"')
     profile = library.parse(text, "mine.toml")
-    monkeypatch.setattr(nodes, "load", lambda _name: profile)
+    monkeypatch.setattr(described, "load", lambda _name: profile)
     async with listening(entry(plant.url)) as ear:
         await until(lambda: ear.points("plant.f2.energy"))
         assert ear.points("plant.f2.energy")[0].value == 4711.0

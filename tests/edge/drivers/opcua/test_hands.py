@@ -10,7 +10,8 @@ from asyncua import ua
 from tests.edge.drivers.opcua.conftest import entry, listening, until
 
 from lode_edge.control.site import Device
-from lode_edge.drivers.opcua import OpcuaStream, nodes
+from lode_edge.drivers import described
+from lode_edge.drivers.opcua import OpcuaStream
 from lode_edge.errors import BadAnswer, Unreachable, Unsupported
 from lode_profiles import load
 from lode_sim.opcua_plant import Plant
@@ -120,7 +121,7 @@ async def test_a_node_of_another_kind_is_refused_before_anything_is_sent(
     wrong = msgspec.structs.replace(shipped.controls.outlets["1"], **change)
     controls = msgspec.structs.replace(shipped.controls, outlets={"1": wrong})
     monkeypatch.setattr(
-        nodes, "load", lambda _: msgspec.structs.replace(shipped, controls=controls)
+        described, "load", lambda _: msgspec.structs.replace(shipped, controls=controls)
     )
     device = fan(plant.url, name)
     before = await plant.nodes[name, "Power"].read_value()
@@ -136,7 +137,7 @@ async def test_a_value_that_the_type_cannot_hold_is_refused(plant, name, monkeyp
     speed = msgspec.structs.replace(shipped.controls.speed, scale=0.001)
     controls = msgspec.structs.replace(shipped.controls, speed=speed)
     monkeypatch.setattr(
-        nodes, "load", lambda _: msgspec.structs.replace(shipped, controls=controls)
+        described, "load", lambda _: msgspec.structs.replace(shipped, controls=controls)
     )
     with pytest.raises(Unsupported, match="100000 is no UInt16"):
         await fan(plant.url, name).act(FanSpeed(percent=100))
