@@ -21,5 +21,6 @@ def balance(stack: Stack, *, skews_ms: tuple[int, ...] = (0,), timeout_s: float 
 def assert_balanced(result: Account, *, served: int) -> None:
     """Check that enough was served, nothing lost, nothing doubled."""
     assert result.served >= served, f"the site served only {result.served}"
-    assert not result.lost, f"{len(result.lost)} lost, such as {result.lost[:5]}; {result.gaps}"
-    assert not result.doubled, f"{len(result.doubled)} doubled, such as {result.doubled[:5]}"
+    lost, doubled = result.lost, result.doubled
+    said = f"{len(lost)} lost, such as {lost[:5]}; {len(doubled)} doubled, such as {doubled[:5]}"
+    assert not lost and not doubled, f"{said}; {result.gaps}"

@@ -3,11 +3,12 @@
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
+from lode_sim.addresses import claim
 from lode_sim.stack import Stack, free_port
 
 Launch = Callable[..., Stack]
@@ -32,6 +33,7 @@ def launch_shared(request: pytest.FixtureRequest) -> Iterator[Launch]:
 def _launching(has_failed: Callable[[], bool]) -> Iterator[Launch]:
     stacks: list[Stack] = []
     homes: list[Path] = []
+    claims = ExitStack()
 
     def start(**options: object) -> Stack:
         # Short, because the database's socket lies below it; not below pytest's own folder,
@@ -40,7 +42,10 @@ def _launching(has_failed: Callable[[], bool]) -> Iterator[Launch]:
         home.chmod(0o755)
         homes.append(home)
         ports = {"http_port": free_port(), "broker_port": free_port()}
-        stack = Stack(**{"home": home, "base": "auto", **ports, **options})  # type: ignore[arg-type]
+        # Held for longer than the site runs: its agent goes on asking there when the site has
+        # ended, and must not find another test's rigs.
+        base = claims.enter_context(claim())
+        stack = Stack(**{"home": home, "base": base, **ports, **options})  # type: ignore[arg-type]
         stacks.append(stack)
         stack.start()
         return stack
@@ -48,6 +53,7 @@ def _launching(has_failed: Callable[[], bool]) -> Iterator[Launch]:
     yield start
     for stack in stacks:
         stack.kill()
+    claims.close()
     for home in homes:
         if has_failed():
             print(f"logs kept in {home}/log")

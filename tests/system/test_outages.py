@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from lode_sim.addresses import claim
 from lode_sim.stack import wait_for
 from tests.system.books import assert_balanced, balance
 from tests.system.hub_api import HubApi
@@ -44,6 +45,14 @@ def test_a_broker_frozen_for_a_minute_loses_nothing(launch, broker):
     time.sleep(OUTAGE_S)
     os.kill(pid, signal.SIGCONT)
     assert_balanced(balance(stack), served=OUTAGE_S * 100)
+
+
+def test_a_stopped_site_keeps_its_addresses(launch):
+    """Its agent still asks there: rigs of another test at work there would be read by both."""
+    stack = launch(rigs=1, starts_edge=False)
+    stack.site.stop()
+    with claim() as base:
+        assert base != stack.base
 
 
 def test_an_agent_booted_without_a_broker_keeps_everything(launch):
