@@ -39,7 +39,7 @@ CHECKS = [["ruff", "format", "--check"], ["ruff", "check"], ["mypy"], ["lint-imp
 LOCKED = {
     "dev": ["pyproject.toml", "--extra", "dev"],
     "edge": ["edge-agent/pyproject.toml", "--all-extras"],
-    "hub": ["hub/pyproject.toml", "ui/pyproject.toml", "--extra", "embedded"],
+    "hub": ["hub/pyproject.toml", "ui/pyproject.toml", "--extra", "embedded", "--extra", "apprise"],
     "peers": ["tests/peers/peers.in"],
 }
 

@@ -29,7 +29,9 @@ class Finding:
     """A detector's verdict on one subject: that a trouble began, or that it is over.
 
     (rule, subject) is the key: while a finding is active, further active ones with the same key
-    only renew its evidence. `subject` is `device:17`, `agent:3` or `site:1`.
+    only renew its evidence. `subject` is `device:17`, `agent:3`, `site:1`, or a part of a site such
+    as `site:1:rack:A3` and `site:1:model:Antminer S19`. `members` are the subjects that share a
+    trouble which is one event of many.
     """
 
     rule: str
@@ -39,6 +41,8 @@ class Finding:
     at_ms: int  # when it was observed, by event time
     title: str = ""
     likely_cause: str = ""
+    confidence: float = 1.0  # how sure, 0 to 1
+    members: tuple[str, ...] = ()
     evidence: dict[str, Any] = field(default_factory=dict)
 
 

@@ -23,4 +23,4 @@ def assert_balanced(result: Account, *, served: int) -> None:
     assert result.served >= served, f"the site served only {result.served}"
     lost, doubled = result.lost, result.doubled
     said = f"{len(lost)} lost, such as {lost[:5]}; {len(doubled)} doubled, such as {doubled[:5]}"
-    assert not (lost or doubled), f"{said}; {result.gaps}"
+    assert not [*lost, *doubled], f"{said}; {result.gaps}"
