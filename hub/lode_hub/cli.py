@@ -1,4 +1,4 @@
-"""The command lode-hub: serve, worker, migrate, check, admin, agent, broker, commands."""
+"""The command lode-hub: serve, worker, migrate, check, detect, admin, agent, broker, commands."""
 
 import asyncio
 import json
@@ -16,6 +16,7 @@ from lode_hub.access import ADMIN, Access
 from lode_hub.app import Hub, opened, run_worker
 from lode_hub.commands import shell
 from lode_hub.console import Config, DataDir
+from lode_hub.detect.cli import detect
 from lode_hub.errors import HubError, SettingsError
 from lode_hub.settings import HubSettings, shown
 from lode_hub.trust import commands as trust
@@ -26,6 +27,7 @@ app.add_typer(admin, name="admin")
 app.add_typer(trust.agent, name="agent")
 app.add_typer(trust.broker, name="broker")
 app.add_typer(shell.commands, name="commands")
+app.command()(detect)
 
 
 def main() -> None:

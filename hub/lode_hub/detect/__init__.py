@@ -1,0 +1,1 @@
+"""Detection over files, for anyone to score: one series, or rigs against their peers."""
