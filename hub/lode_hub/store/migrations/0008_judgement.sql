@@ -1,7 +1,118 @@
--- What an alert is about beyond its rule: by what it is grouped, what it costs, why nobody is told.
+-- What an alert is about beyond its rule: by what it is grouped, what it costs, why nobody is told;
+-- the rules that say so; and what people do to be told less: shelve, silence, maintain.
 
 alter table alert add column cause text not null default '';      -- heat, hash, power, link, ...
 alter table alert add column confidence real not null default 1;  -- how sure the detector is
 alter table alert add column members text[] not null default '{}';  -- subjects of one event of many
 alter table alert add column stake_usd_h real;                    -- money at stake; null: unknown
 alter table alert add column untold text not null default '';     -- why nobody is told now
+alter table alert add column told_at timestamptz;                 -- when its opening went to the outbox
+alter table alert add column settles_at timestamptz;              -- told then: its reason has just ended
+alter table alert add column turns_at timestamptz;                -- pending: opens then; cleared: ends
+alter table alert add column observed_at timestamptz;             -- of the newest finding, event time
+alter table alert add column rule_version int;                    -- of the rule's settings
+
+-- Pending: the trouble is there, but not yet for as long as its rule wants.
+alter table alert drop constraint alert_state_check;
+alter table alert add constraint alert_state_check
+    check (state in ('pending', 'open', 'acknowledged', 'resolved'));
+
+create index alert_turns on alert (turns_at) where turns_at is not null and state <> 'resolved';
+create index alert_untold on alert (id) where untold <> '' and state = 'open';
+create index alert_living on alert (site_id, cause) where state <> 'resolved';
+create index alert_order on alert (opened_at desc, id desc);
+
+-- 'untold' and 'released' say in the history when and why telling stopped and went on.
+alter table alert_event drop constraint alert_event_what_check;
+alter table alert_event add constraint alert_event_what_check check (what in (
+    'opened', 'acknowledged', 'resolved', 'flapping', 'cleared', 'returned', 'untold', 'released'
+));
+alter table alert_event add column note text not null default '';
+create index alert_event_at on alert_event (at);
+
+-- Rules as they are in effect: each change makes a version, and none is changed or removed.
+create table alert_rule (
+    id int generated always as identity primary key,
+    name text not null,
+    site_id int references site,          -- null: everywhere it is not set for a site
+    version int not null,
+    is_current boolean not null,
+    is_enabled boolean not null,          -- off: its findings open nothing
+    cause text not null,
+    severity text,                        -- null: as the detector says
+    on_delay_s real not null,
+    off_delay_s real not null,
+    inhibited_by text[] not null,         -- rules or causes whose alerts make this one's go untold
+    stake text not null check (stake in ('none', 'lost', 'all')),  -- what of the hashrate is lost
+    hashprice_usd_th_d real not null,
+    escalate_usd_h real,                  -- a stake that raises the severity by a step
+    body jsonb not null,                  -- all of it, thresholds too
+    by text not null,
+    at timestamptz not null default now()
+);
+create unique index alert_rule_version on alert_rule (name, coalesce(site_id, 0), version);
+create unique index alert_rule_current on alert_rule (name, coalesce(site_id, 0)) where is_current;
+
+-- What each layer says of a rule; the rightmost wins: shipped ◄ file ◄ person, everywhere ◄ at a site.
+create table alert_rule_layer (
+    name text not null,
+    site_id int references site,
+    layer text not null check (layer in ('shipped', 'file', 'person')),
+    body jsonb not null,
+    by text not null,
+    at timestamptz not null default now()
+);
+create unique index alert_rule_layer_key on alert_rule_layer (name, coalesce(site_id, 0), layer);
+
+-- An alarm that a person put aside for a while, also when it ends and begins anew.
+create table shelf (
+    rule text not null,
+    subject text not null,
+    until_at timestamptz not null,
+    by text not null,
+    note text not null,
+    at timestamptz not null,
+    primary key (rule, subject)
+);
+
+-- All that is given must fit; '*' in a text stands for anything.
+create table silence (
+    id bigint generated always as identity primary key,
+    site_id int references site,          -- null: every site
+    rule text,
+    cause text,
+    rack text,
+    subject text,
+    starts_at timestamptz not null,
+    ends_at timestamptz not null check (ends_at > starts_at),
+    author text not null,
+    comment text not null,
+    made_at timestamptz not null
+);
+create index silence_ends on silence (ends_at);
+
+-- Planned work on a site or one of its racks.
+create table maintenance (
+    id bigint generated always as identity primary key,
+    site_id int not null references site,
+    rack text,                            -- null: the whole site
+    starts_at timestamptz not null,
+    ends_at timestamptz not null check (ends_at > starts_at),
+    person text not null,
+    note text not null,
+    made_at timestamptz not null
+);
+create index maintenance_ends on maintenance (ends_at);
+
+-- When it was last looked at who is not told of and why: one process at a time, every few seconds.
+create table alert_review (
+    is_it boolean primary key default true check (is_it),
+    at timestamptz not null default '-infinity'
+);
+insert into alert_review default values;
+
+-- Whether a text fits a pattern in which '*' stands for anything; a missing pattern fits all.
+create function fits(given text, pattern text) returns boolean immutable language sql as $$
+    select pattern is null or coalesce(given, '') like replace(replace(replace(replace(
+        pattern, '\', '\\'), '%', '\%'), '_', '\_'), '*', '%')
+$$;
