@@ -103,6 +103,20 @@ def test_numbers_go_on_after_every_stop_and_are_never_given_twice(tmp_path: Path
     assert gaps(tmp_path) == []
 
 
+def test_what_the_hub_has_is_known_by_batch(tmp_path: Path) -> None:
+    with Spool(origin(tmp_path)) as spool:
+        ids = [spool.announce([rig(n)]).result(5)[0] for n in range(5)]
+        assert not any(map(spool.is_heard, ids))
+        epoch = spool.depth.epoch
+        for told, heard in (
+            (Ack(agent="a", epoch="another", mark=9, hub_ms=0), [False] * 5),
+            (Ack(agent="a", epoch=epoch, mark=1, sack=((3, 4),), hub_ms=0), [1, 0, 1, 1, 0]),
+            (Ack(agent="a", epoch=epoch, mark=5, hub_ms=0), [True] * 5),
+        ):
+            spool.acknowledge(told)
+            assert list(map(spool.is_heard, ids)) == heard
+
+
 def test_devices_keep_their_numbers(tmp_path: Path) -> None:
     with Spool(origin(tmp_path), devices=["x", "y"]) as spool:
         assert spool.numbers == {"x": 1, "y": 2}

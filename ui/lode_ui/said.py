@@ -41,6 +41,7 @@ REASON = {
     "too-late": "It came too late",
     "clock": "The agent's clock is too far from the hub's",
     "out-of-order": "A later order had come before it",
+    "replayed": "Somebody sent a copy of it",
     "unknown-target": "The agent has no such device",
     "unsupported": "The device does not offer it",
     "precondition": "Another device answers at its address",

@@ -288,6 +288,7 @@ class Reason(enum.StrEnum):
     TOO_LATE = "too-late"
     CLOCK = "clock"  # ours is too far from the hub's to tell
     OUT_OF_ORDER = "out-of-order"  # its sequence is not above the highest seen
+    REPLAYED = "replayed"  # it was taken before, and the hub has the answer
     UNKNOWN_TARGET = "unknown-target"
     UNSUPPORTED = "unsupported"
     PRECONDITION = "precondition"

@@ -93,6 +93,13 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     firmware: str = ""  # of the device, before
 
 
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """That a command was taken: until when the hub may send it, and since when it knows."""
+
+    expires_ms: int
+    heard_ms: int | None = None
+
+
 class Memory(msgspec.Struct, frozen=True, kw_only=True):
     """Small things: the last number given, and when the hub was last heard."""
 
@@ -119,6 +126,7 @@ class Book:
         self.baselines = store.shelf("baseline", Baseline)
         self.turned = store.shelf("turned", Turned)
         self.tasks = store.shelf("task", Task)
+        self.answers = store.shelf("answer", Answer)
         self._memory = store.shelf("memory", Memory)
 
     @property

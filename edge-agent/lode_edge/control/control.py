@@ -23,7 +23,6 @@ from lode_edge.control.book import Book, Named, own_id
 from lode_edge.control.envelope import Envelope
 from lode_edge.control.errands import Answer, Errand
 from lode_edge.control.gate import Gate, Refused
-from lode_edge.control.journal import Entry
 from lode_edge.control.now import Heard, Now
 from lode_edge.control.offers import Offers
 from lode_edge.control.orders import Orders
@@ -155,7 +154,7 @@ class Control:
         self._rules = Rules(self._book, self.site, self._reconciler.stages.charges, self._now)
         self._wholes = Wholes(self._book, self.site, self._now)
         self._tasks = Tasks(self._book, self.site, self._now)
-        self._telling = Telling(store.journal, self._spool.announce)
+        self._telling = Telling(self._book, self._spool, self._now)
         if store.was_broken:
             store.begin()
             words = f"the store broke and began anew, and wakes nothing today: {store.was_broken}"
@@ -219,6 +218,7 @@ class Control:
         return list(self._reconciler.step(places))
 
     def _look_at_site(self, stop: Stop | None) -> None:
+        self._gate.keep_house()
         self._wholes.end_what_is_over()
         self._wholes.follow_stop(stop)
         self._rules.look()
@@ -257,8 +257,7 @@ class Control:
     def _take_command(self, payload: bytes) -> None:
         try:
             found = self._gate.opened(payload)
-            if isinstance(found, Entry):
-                self._book.store.journal.tell_again(found)
+            if found is None:
                 return
             command, order = found
             try:

@@ -68,6 +68,7 @@ class Spool:
         self._queue_records = queue_records
         self._unwritten, self._unwritten_ever = Unwritten(), 0
         self._work = Work()
+        self._heard: Ack | None = None  # what the hub said last
         self._lock = threading.Lock()
         self._has_work, self._hurry = threading.Event(), threading.Event()
         self._is_closing, self._is_suspect, self._is_full = False, False, False
@@ -120,7 +121,16 @@ class Spool:
         """Delete what the hub has committed."""
         with self._lock:
             self._work.acks[ack.epoch] = ack
+        self._heard = ack
         self._has_work.set()
+
+    def is_heard(self, batch: int) -> bool:
+        """Tell whether the hub has said that it committed a batch of the present epoch."""
+        ack, depth = self._heard, self._depth
+        if ack is None or ack.epoch != depth.epoch:
+            return False
+        seq = batch - depth.base
+        return 0 < seq <= ack.mark or any(first <= seq <= last for first, last in ack.sack)
 
     def set_corrupt(self, batch: int, reason: str) -> None:
         """Take a batch out of the way that failed its check when it was to be sent."""

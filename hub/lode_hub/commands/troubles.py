@@ -55,14 +55,18 @@ def unanswered(ended: Ended, at_ms: int) -> Finding:
 
 
 def intruder(agent_id: int, state: State) -> Finding:
-    """Say that an agent was sent a command that is not the hub's, or one of the hub's again."""
+    """Say that an agent was sent a command that is not the hub's, or one of the hub's again.
+
+    Each reason is a trouble of its own: who forges is not who repeats.
+    """
+    code = truth.code_of(state.reason)
     return Finding(
         rule=REFUSED,
-        subject=f"agent:{agent_id}",
+        subject=f"agent:{agent_id}:reason:{code}",
         is_active=True,
         severity="critical",
         at_ms=state.at_ms,
-        title="a command was refused that the hub had not sent so",
+        title=f"a command that the hub had not sent so was refused: {code}",
         likely_cause=f"somebody else publishes commands: {state.reason}"[:_MAX_CAUSE_CHARS],
         evidence={
             "command": state.command_id,

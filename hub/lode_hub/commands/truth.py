@@ -15,12 +15,12 @@ HOLDING = frozenset(
 _ON_THE_WAY = (WAITING, "accepted", "sent", "acknowledged")
 _AT_THE_GATE = frozenset(
     {"malformed", "unknown-key", "forged", "wrong-agent", "not-yet", "too-late", "clock"}
-    | {"out-of-order"}
+    | {"out-of-order", "replayed"}
 )
 SUSPICIOUS = frozenset({"malformed", "unknown-key", "forged", "wrong-agent"})
 """Why an agent refuses what the hub has not sent."""
 
-OUT_OF_ORDER = "out-of-order"
+OUT_OF_ORDER, REPLAYED = "out-of-order", "replayed"
 
 
 def is_over(stage: str, action: str) -> bool:

@@ -76,8 +76,11 @@ def _is_intruders(state: State, held: Held | None) -> bool:
     """Tell whether somebody else than the hub has sent what was refused."""
     if not truth.is_of_the_gate(state.stage, state.reason):
         return False
-    if held is None or truth.code_of(state.reason) in truth.SUSPICIOUS:
+    code = truth.code_of(state.reason)
+    if held is None or code in truth.SUSPICIOUS:
         return True
+    if code == truth.REPLAYED and held.said_stage is not None:
+        return True  # the agent has waited until it knew that we have its answer
     return held.answered_s is not None and held.answered_s > REPLAY_S
 
 
@@ -96,7 +99,8 @@ def _is_echo(state: State, held: Held) -> bool:
     """Tell whether only a further copy was refused: what was accepted stays so."""
     is_older = held.sequence is not None and state.sequence < held.sequence
     is_answered = held.said_stage is not None
-    return truth.is_of_the_gate(state.stage, state.reason) and (is_answered or is_older)
+    is_further = truth.code_of(state.reason) == truth.REPLAYED or is_answered or is_older
+    return truth.is_of_the_gate(state.stage, state.reason) and is_further
 
 
 async def _move(

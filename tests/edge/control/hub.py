@@ -21,6 +21,7 @@ class Hub:
         self.states: list[CommandState] = []
         self.records: list[Record] = []
         self.is_reached = True
+        self._batches = self._heard = 0
         self._spooled: list[CommandState] = []
 
     def put(self, records: Iterable[Record]) -> None:
@@ -28,15 +29,20 @@ class Hub:
 
     def announce(self, records: Iterable[Record]) -> "Future[list[int]]":
         self._spooled += [record for record in records if isinstance(record, CommandState)]
+        self._batches += 1
         if self.is_reached:
             self.reach()
         done: Future[list[int]] = Future()
-        done.set_result([])
+        done.set_result([self._batches])
         return done
+
+    def is_heard(self, batch: int) -> bool:
+        return batch <= self._heard
 
     def reach(self) -> None:
         """Have the link back, with all that the spool has kept."""
         self.is_reached = True
+        self._heard = self._batches
         self.states += self._spooled
         self._spooled.clear()
 

@@ -69,19 +69,54 @@ def test_a_stranger_and_a_changed_command_are_told_apart(world):
     assert site.rigs["r1"].is_asleep
 
 
-def test_a_command_that_comes_again_is_answered_again_and_done_once(world):
+def test_the_hubs_own_repeats_are_answered_again_and_done_once(world):
+    """It repeats until it has the answer: also when the link was away for most of its time."""
     site = world()
-    command = site.hub.order(Sleep(), site.now_ms, "r1")
+    site.hub.is_reached = False
+    command = site.hub.order(Sleep(), site.now_ms, "r1", expires_ms=site.now_ms + 3_600_000)
     for _ in range(3):
         take(site, seal.encode(command))
-    site.pass_s(120)  # it has expired meanwhile
+    site.pass_s(3000)
+    site.hub.reach()
     told = len(site.hub.states)
-    take(site, seal.encode(command))
-    assert len(site.hub.states) == told + 1
+    for _ in range(2):  # the second was on its way while the first was answered
+        take(site, seal.encode(command))
     assert site.hub.states[-1].stage is Stage.EFFECTIVE
-    assert site.hub.states[-1] in site.hub.states[:-1]  # the same entry, by number and time
+    assert site.hub.states[-1] in site.hub.states[:told]  # the same entry, by number and time
     assert len(site.rigs["r1"].orders) == 1
     assert not reasons(site)
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_a_copy_of_what_the_hub_knows_the_answer_to_is_a_replay(world, is_restarted):
+    site = world()
+    command = site.hub.order(Sleep(), site.now_ms, "r1", expires_ms=site.now_ms + 3_600_000)
+    take(site, seal.encode(command))
+    if is_restarted:
+        site.kill()
+        site.start()
+    site.pass_s(60)
+    for _ in range(5):
+        take(site, seal.encode(command))
+    assert reasons(site) == ["replayed"]
+    for _ in range(5):
+        take(site, seal.encode(command))
+    assert reasons(site) == ["replayed", "replayed"]
+    assert "10 times" in site.hub.said(command.id)[-1].reason
+    assert len(site.rigs["r1"].orders) == 1
+    assert site.hub.stages(command.id).count(Stage.EFFECTIVE) <= 2  # once more, in case
+
+
+def test_a_copy_after_its_time_is_a_replay_whatever_the_hub_knows(world):
+    site = world()
+    site.hub.is_reached = False
+    command = site.hub.order(Sleep(), site.now_ms, "r1")
+    take(site, seal.encode(command))
+    site.pass_s(120)
+    take(site, seal.encode(command))
+    site.hub.reach()
+    assert reasons(site) == ["replayed"]
+    assert not site.control._book.answers.all  # nothing is remembered for longer than needed
 
 
 def test_an_older_command_after_a_newer_one_is_refused_and_may_come_sealed_anew(world):

@@ -183,8 +183,11 @@ async def test_forged_and_replayed_commands_are_told(site: Site, agent: Answerin
     assert len(await findings(site)) == 1
     await site.mine.run("update command set answered_at = now() - interval '2 minutes'")
     await agent.say(state(made, Stage.REFUSED, "out-of-order: highest 1", entry=3))
-    rules = {(rule, subject.partition(":")[0]) for rule, subject, _ in await findings(site)}
-    assert rules == {("journal-refused", "agent")}
+    await agent.say(state(made, Stage.REFUSED, "replayed: it was taken before", entry=5))
+    assert [(rule, subject.split(":", 2)[2]) for rule, subject, _ in await findings(site)] == [
+        ("journal-refused", "reason:forged"), ("journal-refused", "reason:out-of-order"),
+        ("journal-refused", "reason:replayed"),
+    ]  # fmt: skip
     assert (await detail(site, made)).command.stage == "accepted"
     await agent.say(state("local:hot-1", Stage.EFFECTIVE, target="rig-001", entry=4))
     assert [row.command_id for row in await site.queries.commands.local()] == ["local:hot-1"]
@@ -192,6 +195,18 @@ async def test_forged_and_replayed_commands_are_told(site: Site, agent: Answerin
     assert [(row.command_id, row.agent, row.stage) for row in strange] == [
         ("stranger", "north-1", "refused")
     ]
+
+
+async def test_a_replay_of_what_was_never_answered_here_changes_nothing(
+    site: Site, agent: Answering
+) -> None:
+    """The database was restored, and sends again what the agent has answered to the one before."""
+    made = await lease(site, "rig-001")
+    await agent.say(state(made, Stage.REFUSED, "replayed: it was taken before", entry=7))
+    assert (await detail(site, made)).command.stage == "dispatched"
+    assert await findings(site) == []
+    await agent.say(state(made, Stage.ACCEPTED, entry=1))  # which the agent tells once more
+    assert (await detail(site, made)).command.stage == "accepted"
 
 
 async def test_no_state_is_lost_for_what_is_in_it(site: Site, agent: Answering) -> None:
