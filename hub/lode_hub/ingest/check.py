@@ -26,13 +26,22 @@ LATEST_AHEAD_MS = 86_400_000
 CLOCK_LIMIT_MS = 2_000
 """A clock that is off by more marks its readings."""
 
+CORRECT_LIMIT_MS = 30_000
+"""What comes by a clock that is off by more is shown at the hub's time, not at its own."""
+
+HOLD_LIMIT_MS = 300_000
+"""What comes by a clock that is off by more is kept, and not used."""
+
+HOLD_AHEAD_MS = 60_000
+"""So far in the future no reading can be, whatever its clock is thought to be."""
+
 MAX_SEQ = 1 << 62
 MAX_EPOCH_CHARS = 64
 _MAX_TEXT_CHARS = 200
 _MAX_SMALLINT = 32_767
 _MAX_INT = (1 << 31) - 1
 _STATE_KINDS = {"birth", "death", "device", "health", "gap", "controls", "command_state"}
-_MEANINGLESS = 0xFFFF ^ sum(records.Quality)
+_MEANINGLESS = 0xFFFF ^ sum(records.Quality) | records.Quality.HELD  # which no agent may say
 _CHOICES = {"state": max(records.State), "power_source": max(records.PowerSource)}
 _NUMBER = {"rig": "rig", "meter": "meter", "point": "device"}
 
@@ -46,6 +55,7 @@ class Readings:
     at_ms: npt.NDArray[np.int64]
     values: dict[str, npt.NDArray[Any]]
     points: tuple[list[tuple[str, str]], npt.NDArray[np.int64]] | None  # distinct, and which
+    offset_ms: int = 0  # of the agent's clock, where times are shown corrected
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +87,7 @@ class _UnfitError(Exception):
 def check(
     incoming: Incoming, *, clock_offset_ms: float | None = None, known: Known | None = None
 ) -> Checked:
-    """Check a payload; the offset, of its agent's clock, decides about the mark `CLOCK`.
+    """Check a payload; the offset, of its agent's clock, decides about `CLOCK` and `HELD`.
 
     What an agent that is known says must fit its enrolment.
     """
@@ -168,7 +178,7 @@ def _readings(
     values["quality"] = _mark_clock(values["quality"], at_ms, received_ms, clock_offset_ms)
     numbers = _numbers(batch, _NUMBER[kind.tag])
     points = _points(batch) if kind is readings.POINT else None
-    return Readings(kind, numbers, at_ms, values, points)
+    return Readings(kind, numbers, at_ms, values, points, correction_ms(clock_offset_ms))
 
 
 def _column(batch: codec.Batch, name: str, of: str, *, is_optional: bool) -> npt.NDArray[Any]:
@@ -190,18 +200,30 @@ def _numbers(batch: codec.Batch, name: str) -> npt.NDArray[Any]:
     return np.frombuffer(column.data, f"<{column.scalar.code}")
 
 
+def correction_ms(clock_offset_ms: float | None) -> int:
+    """Give what is taken off the times of a clock before they are shown; 0 when it is near."""
+    offset_ms = round(clock_offset_ms or 0)
+    return offset_ms if abs(offset_ms) > CORRECT_LIMIT_MS else 0
+
+
 def _mark_clock(
     quality: npt.NDArray[Any],
     at_ms: npt.NDArray[np.int64],
     received_ms: int,
     clock_offset_ms: float | None,
 ) -> npt.NDArray[Any]:
-    if clock_offset_ms is not None and abs(clock_offset_ms) > CLOCK_LIMIT_MS:
-        return quality | records.Quality.CLOCK
-    is_ahead = at_ms > received_ms + CLOCK_LIMIT_MS
-    if is_ahead.any():
-        return np.where(is_ahead, quality | records.Quality.CLOCK, quality)
-    return quality
+    # The offset is by presence, never by the age of readings: a backlog is old and not wrong.
+    held = records.Quality.CLOCK | records.Quality.HELD
+    off_ms = abs(clock_offset_ms or 0)
+    if off_ms > HOLD_LIMIT_MS:
+        return quality | held
+    if off_ms > CLOCK_LIMIT_MS:
+        quality = quality | records.Quality.CLOCK
+    if int(at_ms.max()) <= received_ms + CLOCK_LIMIT_MS:
+        return quality
+    ahead_ms = at_ms - received_ms
+    quality = np.where(ahead_ms > CLOCK_LIMIT_MS, quality | records.Quality.CLOCK, quality)
+    return np.where(ahead_ms > HOLD_AHEAD_MS, quality | held, quality)
 
 
 def _points(batch: codec.Batch) -> tuple[list[tuple[str, str]], npt.NDArray[np.int64]]:

@@ -94,7 +94,13 @@ def _join(listed: Sequence[Placed], point_ids: Mapping[tuple[str, str], int]) ->
             name: np.concatenate([one.content.values[name] for one in listed])
             for name in kind.values
         },
+        offset_ms=_offsets(listed, counts),
     )
+
+
+def _offsets(listed: Sequence[Placed], counts: list[int]) -> npt.NDArray[np.int64] | None:
+    offsets = [one.content.offset_ms for one in listed]
+    return np.repeat(np.array(offsets, np.int64), counts) if any(offsets) else None
 
 
 def _point_ids(

@@ -21,6 +21,7 @@ from lode_hub.store import (
     devices,
     ledger,
     partitions,
+    quality,
     quarantined,
     readings,
     rollups,
@@ -197,7 +198,8 @@ class Writer:
         for one in rows:
             await readings.append(conn, one)
             await readings.keep_last(conn, one)
-            await rollups.add(conn, one)
+            if (used := quality.usable(one)) is not None:
+                await rollups.add(conn, used)
         if written.unfit:
             await quarantined.add(conn, [_bad(one) for one in written.unfit])
         await ledger.save(conn, work.cursors.values())

@@ -79,6 +79,7 @@ class Rows:
     received_ms: npt.NDArray[np.int64]
     keys: dict[str, npt.NDArray[np.int32]]  # device_id, and point_id of points
     values: dict[str, npt.NDArray[Any]]
+    offset_ms: npt.NDArray[np.int64] | None = None  # what is taken off times that are shown
 
 
 async def append(conn: Connection, rows: Rows) -> None:

@@ -41,6 +41,7 @@ class Quality(enum.IntFlag):
     OUT_OF_RANGE = 32  # a value was outside what the device can measure, and is missing
     CLOCK = 64  # the edge's clock was off by more than 2 s
     LATE = 128  # the poll began later than its interval
+    HELD = 256  # the hub's own mark: kept, and not used, for its time cannot be right
 
 
 QualityBits = U16  # any combination of Quality

@@ -1,0 +1,1 @@
+"""Data quality: every reading gets a verdict before a detector sees it."""
