@@ -1,0 +1,109 @@
+"""How a source is described: a TOML document, checked before it is kept."""
+
+import re
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+
+from lode_hub.energy.prices import PRICES, Quantity
+from lode_hub.energy.tariff import document
+
+Short = Annotated[str, msgspec.Meta(max_length=200)]
+Positive = Annotated[float, msgspec.Meta(gt=0, le=366 * 86_400)]
+
+MWH_UNIT = re.compile(r"[A-Z]{3}/(MWh|kWh)")
+_SECRET = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+_KNOWN = re.compile(r"on receipt|at end|day before \d\d:\d\d")
+
+
+class Columns(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which column, or which path within a row, says what."""
+
+    time: Short
+    value: Short
+    until: Short = ""
+    node: Short = ""
+    published: Short = ""
+    format: Short = "iso"  # iso, epoch-s, epoch-ms, or as strptime has it
+    marks: Literal["begin", "end"] = "begin"
+    delimiter: Annotated[str, msgspec.Meta(min_length=1, max_length=1)] = ","
+    decimal: Literal[".", ","] = "."
+    rows: Short = ""  # JSON: the path to the list of rows
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A source: what it gives, in which form, and where and how often it is asked.
+
+    Without a `url` it takes uploads, or messages of the topic `lode/v1/energy/{site}/{name}`.
+    """
+
+    quantity: Quantity
+    unit: Short  # of what it gives: USD/MWh, EUR/kWh, USD/TH/day, ...
+    format: Literal["csv", "json", "ercot", "entsoe"]
+    node: Short = ""
+    columns: Columns | None = None
+    step_s: Positive | None = None  # how long a value holds; None: until the next
+    time_zone: Short = "UTC"  # of times that name none
+    known: Short = "on receipt"  # or "at end", or "day before 13:00" in the time zone
+    sequence: Annotated[int, msgspec.Meta(ge=1)] = 1  # ENTSO-E: of several auctions
+    url: Annotated[str, msgspec.Meta(max_length=2000)] = ""
+    every_s: Annotated[float, msgspec.Meta(ge=10, le=86_400)] = 300.0
+    timeout_s: Annotated[float, msgspec.Meta(gt=0, le=120)] = 20.0
+    look_back_h: Annotated[float, msgspec.Meta(ge=0, le=24 * 31)] = 24.0
+    look_ahead_h: Annotated[float, msgspec.Meta(ge=0, le=24 * 31)] = 48.0
+    stale_after_s: Positive | None = None
+    secret: Short = ""  # its name among the hub's energy secrets
+    secret_header: Short = ""
+    secret_prefix: Short = ""
+    secret_query: Short = ""
+
+    def __post_init__(self) -> None:
+        """Check what belongs together."""
+        zone(self.time_zone)
+        if self.quantity in PRICES and not MWH_UNIT.fullmatch(self.unit):
+            raise ValueError(f"unit {self.unit!r} of a price; expected USD/MWh, EUR/kWh or alike")
+        if self.format in {"csv", "json"} and self.columns is None:
+            raise ValueError("csv and json need a table [columns] with time and value")
+        if self.columns and self.columns.marks == "end" and self.step_s is None:
+            raise ValueError("times that mark the end need step_s")
+        if not _KNOWN.fullmatch(self.known):
+            raise ValueError(f"known {self.known!r}; use on receipt, at end or day before HH:MM")
+        if self.format in {"ercot", "entsoe"} and not self.node:
+            raise ValueError("ercot and entsoe need a node: a settlement point, a bidding zone")
+        self._check_way()
+
+    def _check_way(self) -> None:
+        parts = urlsplit(self.url)
+        if self.url and (parts.scheme not in {"http", "https"} or not parts.hostname):
+            raise ValueError("url is none; expected http:// or https://")
+        if parts.password:
+            raise ValueError("url has a password in it; use secret")
+        if self.secret and not _SECRET.fullmatch(self.secret):
+            raise ValueError(f"secret {self.secret!r}: small letters, digits, - and _ only")
+        if bool(self.secret) != bool(self.secret_header or self.secret_query):
+            raise ValueError("a secret goes with secret_header or secret_query")
+
+
+def described(text: str, where: str = "source") -> Source:
+    """Read a description.
+
+    Raises:
+        InvalidError: it cannot be.
+    """
+    return document.read(text, Source, where)
+
+
+def zone(name: str) -> ZoneInfo:
+    """Give a time zone by its name.
+
+    Raises:
+        ValueError: there is none.
+    """
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(
+            f"time zone {name!r} is unknown; use one such as America/Chicago"
+        ) from None

@@ -1,0 +1,88 @@
+"""Tariffs, sources, programmes and economics as text; how the polling of sources fares."""
+
+from typing import Any
+
+from psycopg.rows import dict_row
+
+from lode_hub.store.connection import Connection
+
+Row = dict[str, Any]
+
+
+async def save(
+    conn: Connection, site: int | None, kind: str, name: str, body: str | None, person: str
+) -> int:
+    """Keep a further revision of a document, None removes it; give the revision's number."""
+    async with conn.transaction():
+        await conn.execute("select pg_advisory_xact_lock(hashtext(%s))", (f"energy {kind} {name}",))
+        found = await conn.execute(
+            "insert into energy_document (site_id, kind, name, revision, body, person) "
+            "select %(site)s, %(kind)s, %(name)s, coalesce(max(revision), 0) + 1, %(body)s, "
+            "%(person)s from energy_document where site_id is not distinct from %(site)s "
+            "and kind = %(kind)s and name = %(name)s returning revision",
+            {"site": site, "kind": kind, "name": name, "body": body, "person": person},
+        )
+        row = await found.fetchone()
+    return int(row[0]) if row else 0
+
+
+async def documents(
+    conn: Connection,
+    kind: str,
+    site: int | None = None,
+    *,
+    is_of_any_site: bool = False,
+    as_of_ms: int | None = None,
+) -> list[Row]:
+    """List the last revisions of a kind, of a site and of all sites, as they were at a moment."""
+    async with conn.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(
+            """
+            select * from (
+                select distinct on (d.site_id, d.name) d.site_id, s.name as site, d.kind, d.name,
+                    d.revision, d.body, d.person,
+                    (extract(epoch from d.saved_at) * 1000)::bigint as saved_ms
+                from energy_document d left join site s on s.id = d.site_id
+                where d.kind = %(kind)s
+                    and (%(any)s or d.site_id is null or d.site_id = %(site)s)
+                    and (%(as_of)s::bigint is null or d.saved_at <= to_timestamp(%(as_of)s / 1e3))
+                order by d.site_id, d.name, d.revision desc
+            ) last where body is not null order by saved_ms, name
+            """,
+            {"kind": kind, "site": site, "any": is_of_any_site, "as_of": as_of_ms},
+        )
+        return await cursor.fetchall()
+
+
+async def fetches(conn: Connection) -> list[Row]:
+    """List how the polling of each source fares."""
+    async with conn.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(
+            """
+            select f.site_id, s.name as site, f.name, f.failures, f.trouble, f.etag, f.modified,
+                f.refused, (extract(epoch from f.due_at) * 1000)::bigint as due_ms,
+                (extract(epoch from f.ok_at) * 1000)::bigint as ok_ms
+            from energy_fetch f left join site s on s.id = f.site_id order by f.name
+            """
+        )
+        return await cursor.fetchall()
+
+
+async def fetched(conn: Connection, site: int | None, name: str, **state: object) -> None:
+    """Note how a poll went.
+
+    `state` has due_ms, ok_ms (None: as before), failures, trouble, etag, modified and refused.
+    """
+    await conn.execute(
+        """
+        insert into energy_fetch as f
+            (site_id, name, due_at, ok_at, failures, trouble, etag, modified, refused)
+        values (%(site)s, %(name)s, to_timestamp(%(due_ms)s / 1e3), to_timestamp(%(ok_ms)s / 1e3),
+            %(failures)s, %(trouble)s, %(etag)s, %(modified)s, %(refused)s)
+        on conflict (site_id, name) do update set due_at = excluded.due_at,
+            ok_at = coalesce(excluded.ok_at, f.ok_at), failures = excluded.failures,
+            trouble = excluded.trouble, etag = excluded.etag, modified = excluded.modified,
+            refused = excluded.refused
+        """,
+        {"site": site, "name": name, **state},
+    )
