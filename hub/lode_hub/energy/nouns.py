@@ -51,7 +51,7 @@ class RigClass:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Feeder:
-    """A line that carries some classes: what it bears, and how fast it may change (None: at once)."""
+    """A line that carries some classes: what it bears, how fast it may change (None: at once)."""
 
     name: str
     limit_w: float
@@ -60,7 +60,7 @@ class Feeder:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Site:
-    """A site as the planner sees it. `pue` has (outside temperature, PUE), by rising temperature."""
+    """A site as the planner sees it; `pue` has (outside temperature, PUE), by temperature."""
 
     name: str
     classes: tuple[RigClass, ...]
@@ -74,7 +74,7 @@ class Site:
     def pue_at(self, temp_c: Floats) -> Floats:
         """Give the PUE at outside temperatures, between the points in a line, beyond them held."""
         points = np.asarray(self.pue)
-        return np.interp(temp_c, points[:, 0], points[:, 1])
+        return np.asarray(np.interp(temp_c, points[:, 0], points[:, 1]), dtype=np.float64)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -135,8 +135,8 @@ class Market:
 class Standing:
     """How the rigs of one class stand now, by rig.
 
-    `mode` is an index into the class's modes or ASLEEP; `since_s` how long ago it was started or put
-    to sleep (infinite when long ago); `starts` how often it was started today.
+    `mode` is an index into the class's modes or ASLEEP; `since_s` how long ago it was started or
+    put to sleep (infinite when long ago); `starts` how often it was started today.
     """
 
     mode: Ints
@@ -159,9 +159,9 @@ class Reason:
 class Plan:
     """What each rig does in each period, and what that earns.
 
-    `schedule` has one array (rigs, periods) per class: an index into its modes or ASLEEP. `rigs` has
-    one array (modes, periods) per class: how many. `starts` is (classes, periods). `power_w` is at
-    the rigs, `hashrate_ths` without what warm-ups lose. `bound_usd` is what no plan can exceed.
+    `schedule` has one array (rigs, periods) per class: an index into its modes or ASLEEP. `rigs`
+    has one array (modes, periods) per class: how many. `starts` is (classes, periods). `power_w` is
+    at the rigs, `hashrate_ths` without what warm-ups lose. No plan can earn above `bound_usd`.
     """
 
     schedule: tuple[npt.NDArray[np.int8], ...]
