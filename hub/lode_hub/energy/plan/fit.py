@@ -1,0 +1,107 @@
+"""Fit whole rigs into the limits of one period: take steps away, take steps more, fill up.
+
+The programme keeps its ramps one step of one rig off the limit, and the rounding never draws more
+than the programme does; so from each fitted period the next can be reached, too.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from lode_hub.energy.nouns import Floats, Ints
+
+LEAST_W = 1e-3
+
+
+@dataclass(kw_only=True, slots=True)
+class Fit:
+    """One period: steps `taken` by (class, step), to be brought between the limits.
+
+    `worth` is dollars per watt of each step; `low` and `high` how many of a class may be awake.
+    `floor_w`, `guide_w` and `most_w` are by feeder, and last the site's: what the ramp asks for,
+    what the programme draws, and what cap and ramp allow.
+    """
+
+    taken: Ints
+    step_w: Floats
+    worth: Floats
+    low: Ints
+    high: Ints
+    feeder: Ints
+    asleep_w: Floats
+    floor_w: Floats
+    guide_w: Floats
+    most_w: Floats
+
+    def power_w(self) -> Floats:
+        """Give the power by feeder, and last the site's."""
+        by_class = (self.taken * self.step_w).sum(axis=1)
+        by_feeder = self.asleep_w + np.bincount(self.feeder, by_class, minlength=len(self.asleep_w))
+        return np.append(by_feeder, by_feeder.sum())
+
+    def settle(self, wanted: Floats) -> None:
+        """Get below the limits, above the ramp's floor, then up to what the programme wanted."""
+        places = len(self.asleep_w) + 1
+        for place in range(places):
+            self._take_away(place, self.guide_w[place])
+        for place in range(places):
+            self._take_more(place, self.floor_w[place], self._room())
+        whole = np.ceil(wanted - 1e-6).astype(np.int64)
+        worth = self.worth > 0
+        self._take_more(places - 1, np.inf, np.minimum(self._room(), (whole - self.taken) * worth))
+
+    def force(self, caps_w: Floats) -> None:
+        """Get below caps with rigs that may not stop yet; nothing else is left."""
+        self.low = np.zeros_like(self.low)
+        self.floor_w = np.full_like(self.floor_w, -np.inf)
+        for place, cap_w in enumerate(caps_w):
+            self._take_away(place, cap_w)
+
+    def _take_away(self, place: int, limit_w: float) -> None:
+        while (over_w := self.power_w()[place] - limit_w) > LEAST_W:
+            fewer = self.taken - np.roll(np.pad(self.taken, ((0, 0), (0, 1))), -1, axis=1)[:, :-1]
+            fewer[:, 0] = np.minimum(fewer[:, 0], self.taken[:, 0] - self.low)
+            fewer = np.minimum(fewer, self._down_to_floor(place))
+            able = (fewer > 0) & self._inside(place)
+            if not able.any():
+                return
+            at = np.unravel_index(np.argmin(np.where(able, self.worth, np.inf)), able.shape)
+            self.taken[at] -= min(int(fewer[at]), int(np.ceil(over_w / self.step_w[at])))
+
+    def _take_more(self, place: int, floor_w: float, room: Ints) -> None:
+        while (under_w := floor_w - self.power_w()[place]) > LEAST_W:
+            more = np.minimum(np.minimum(room, self._room()), self._up_to_limit())
+            able = (more > 0) & self._inside(place)
+            if not able.any():
+                return
+            at = np.unravel_index(np.argmax(np.where(able, self.worth, -np.inf)), able.shape)
+            count = int(more[at])
+            if np.isfinite(under_w):
+                count = min(count, int(np.ceil(under_w / self.step_w[at])))
+            self.taken[at] += count
+            room = room.copy()
+            room[at] -= count
+
+    def _room(self) -> Ints:
+        above = np.column_stack([self.high, self.taken[:, :-1]])
+        return (above - self.taken) * (self.step_w > 0)
+
+    def _inside(self, place: int) -> npt.NDArray[np.bool_]:
+        everywhere = place == len(self.asleep_w)
+        return np.asarray(((self.feeder == place) | everywhere)[:, None] & (self.step_w > 0))
+
+    def _up_to_limit(self) -> Ints:
+        left_w = np.maximum(self.guide_w, np.minimum(self.floor_w, self.most_w)) - self.power_w()
+        by_class = np.minimum(left_w[self.feeder], left_w[-1]) + LEAST_W
+        return self._steps(by_class)
+
+    def _down_to_floor(self, place: int) -> Ints:
+        """Count the steps that another place's ramp lets go, when this place asks for them."""
+        spare_w = self.power_w() - self.floor_w
+        spare_w = np.where(np.arange(len(spare_w)) == place, np.inf, spare_w)
+        return self._steps(np.minimum(spare_w[self.feeder], spare_w[-1]) + LEAST_W)
+
+    def _steps(self, watts: Floats) -> Ints:
+        step_w = np.where(self.step_w > 0, self.step_w, np.inf)
+        return np.clip(np.floor(watts[:, None] / step_w), 0, 1 << 30).astype(np.int64)

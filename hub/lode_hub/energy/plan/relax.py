@@ -1,0 +1,139 @@
+"""The relaxed plan: rigs of each class on each step, as fractions, and the bound."""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from scipy.optimize import linprog
+
+from lode_hub.energy.nouns import Floats, Ints, Market, Reason, RigClass, Site, Standing
+from lode_hub.energy.plan.curve import curve
+from lode_hub.energy.plan.earnings import starts_s
+from lode_hub.energy.plan.programme import KW, Programme, Start
+from lode_hub.errors import HubError
+
+LEAST_KW = 1e-3  # below this, over a limit is the solver's tolerance
+
+
+class PlanError(HubError):
+    """The solver gave no plan."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Relaxed:
+    """By class an array (steps, periods), powers at the rigs by (feeder, period), and the bound.
+
+    `free_min_up` says that minimum up times had to be let go to get below a cap.
+    """
+
+    steps: tuple[Floats, ...]
+    feeder_w: Floats
+    objective_usd: float
+    bound_usd: float
+    free_min_up: bool
+    reasons: tuple[Reason, ...]
+
+
+def relax(site: Site, market: Market, standings: tuple[Standing, ...]) -> Relaxed:
+    """Solve the programme; when rigs that may not sleep yet break a cap, let them.
+
+    Raises:
+        PlanError: the solver did not end well; the numbers given are not of this world.
+    """
+    now = stand(site, market, standings)
+    found = _solve(site, market, now)
+    if any(reason.kind == "cap" for reason in found.reasons) and now.locked_up.any():
+        found = _solve(site, market, replace(now, locked_up=np.zeros_like(now.locked_up)))
+        return replace(found, free_min_up=True)
+    return found
+
+
+def stand(site: Site, market: Market, standings: tuple[Standing, ...]) -> Start:
+    """Count by class what the rigs' standing leaves to choose."""
+    begins = starts_s(market)[:-1]
+    awake = [int((rigs.mode >= 0).sum()) for rigs in standings]
+    power = {feeder.name: 0.0 for feeder in site.feeders}
+    for kind, rigs in zip(site.classes, standings, strict=True):
+        watts = np.array([*(mode.power_w for mode in kind.modes), kind.sleep_w])
+        power[kind.feeder] += float(watts[rigs.mode].sum())
+    return Start(
+        awake=np.array(awake),
+        locked_up=np.stack(
+            [
+                _locked(begins, kind.min_up_s - rigs.since_s[rigs.mode >= 0])
+                for kind, rigs in zip(site.classes, standings, strict=True)
+            ]
+        ),
+        locked_down=np.stack(
+            [
+                _locked(begins, kind.min_down_s - rigs.since_s[rigs.mode < 0])
+                for kind, rigs in zip(site.classes, standings, strict=True)
+            ]
+        ),
+        starts_left=np.array([_left(*pair) for pair in zip(site.classes, standings, strict=True)]),
+        power_w=np.array(list(power.values())),
+    )
+
+
+def quantum_w(site: Site) -> Floats:
+    """Give by feeder the largest single step of one rig: what rounding may be off by."""
+    largest = {feeder.name: 0.0 for feeder in site.feeders}
+    for kind in site.classes:
+        step_w = float(curve(kind).step_w.max())
+        largest[kind.feeder] = max(largest[kind.feeder], step_w)
+    return np.array(list(largest.values()))
+
+
+def _locked(begins: Floats, until_s: Floats) -> Ints:
+    """Count by period the rigs that are not free yet when it begins."""
+    ends = np.sort(until_s)
+    return len(ends) - np.searchsorted(ends, begins + 1e-6, side="right")
+
+
+def _left(kind: RigClass, rigs: Standing) -> int:
+    per_day = kind.starts_per_day
+    return 0 if per_day is None else int(np.maximum(0, per_day - rigs.starts).sum())
+
+
+def _solve(site: Site, market: Market, now: Start) -> Relaxed:
+    made = Programme(site, market, now, quantum_w(site))
+    limits = made.rows.limits
+    answer = linprog(
+        np.concatenate(made.cost),
+        A_ub=made.rows.matrix(made.variables),
+        b_ub=limits,
+        A_eq=made.equal.matrix(made.variables),
+        b_eq=made.equal.limits,
+        bounds=np.column_stack([np.concatenate(made.low), np.concatenate(made.high)]),
+        method="highs",
+    )
+    if answer.x is None:
+        raise PlanError(f"plan of {site.name}: {answer.message}; check the site's and the prices")
+    objective = -float(answer.fun) - made.constant_usd()
+    # The value of a programme is concave in its limits, so its slope bounds what the margin cost.
+    slope = -np.asarray(answer.ineqlin.marginals)
+    margin = sum(float(slope[rows] @ kept) for rows, kept in made.ramp_rows)
+    return Relaxed(
+        steps=tuple(answer.x[np.stack(numbers)] for numbers in made.steps),
+        feeder_w=answer.x[np.stack(made.feeder)] * KW,
+        objective_usd=objective,
+        bound_usd=objective + margin,
+        free_min_up=False,
+        reasons=_reasons(made, answer.x),
+    )
+
+
+def _reasons(made: Programme, x: Floats) -> tuple[Reason, ...]:
+    places = [*(f"feeder {feeder.name}" for feeder in made.site.feeders), "site"]
+    over: list[tuple[Literal["cap", "ramp", "commitment"], str, Ints]]
+    over = [("cap", *pair) for pair in zip(places, made.over_cap, strict=True)]
+    over += [("ramp", *pair) for pair in zip(places, made.over_ramp, strict=True)]
+    over += [
+        ("commitment", promise.name, numbers)
+        for promise, numbers in zip(made.market.commitments, made.over_promise, strict=True)
+    ]
+    return tuple(
+        Reason(kind=kind, where=where, period=int(at), amount=float(x[numbers[at]]), unit="kW")
+        for kind, where, numbers in over
+        for at in np.flatnonzero(x[numbers] > LEAST_KW)
+    )
