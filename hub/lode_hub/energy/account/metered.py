@@ -1,0 +1,120 @@
+"""Energy by period from a meter's counter: differences of readings, never integrated power.
+
+A period's energy is the counter at its end minus the counter at its begin; a counter at an edge is
+the last reading before it. Where readings are missing, what ran through meanwhile is known as a sum
+but not by period: those periods are missing, and the sum is `unplaced_kwh`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lode_hub.energy.prices import Figures, Times, periods
+
+Reading = tuple[int, int, float | None]
+"""A bucket of a meter's rollup: its begin, the time of its last reading (Unix ms), the counter."""
+
+LATE_RATIO = 0.25
+"""The last reading of a period may be so much of it before its end; else the edge is not known."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Metered:
+    """Energy of a meter, or of several together, by period; NaN is missing."""
+
+    meter: str
+    from_ms: Times
+    until_ms: Times
+    energy_kwh: Figures
+    unplaced_kwh: float = 0.0  # metered over gaps; not in `energy_kwh`
+    falls: int = 0  # the counter fell: it was changed or reset
+
+    @property
+    def total_kwh(self) -> float | None:
+        """What was metered in all, gaps included; None when nothing was."""
+        placed = self.energy_kwh[~np.isnan(self.energy_kwh)]
+        if not len(placed) and not self.unplaced_kwh:
+            return None
+        return float(placed.sum()) + self.unplaced_kwh
+
+    @property
+    def power_w(self) -> Figures:
+        """The mean power of each period."""
+        hours = (self.until_ms - self.from_ms) / 3_600_000
+        return self.energy_kwh / hours * 1000.0
+
+    @property
+    def missing_h(self) -> float:
+        """How many hours are missing."""
+        gone = np.isnan(self.energy_kwh)
+        return float(((self.until_ms - self.from_ms)[gone]).sum()) / 3_600_000
+
+
+def metered(
+    meter: str, readings: Sequence[Reading], from_ms: int, n: int, step_s: float
+) -> Metered:
+    """Give the energy of n periods of step_s seconds from a counter's buckets, one a period.
+
+    `readings` begin with the bucket before the first period.
+    """
+    begins, ends = periods(from_ms, n, step_s)
+    step_ms = round(step_s * 1000)
+    edges = np.full(n + 1, np.nan)
+    for bucket_ms, last_ms, counter in readings:
+        place = (bucket_ms - from_ms) // step_ms + 1
+        is_near = bucket_ms + step_ms - last_ms <= LATE_RATIO * step_ms
+        if 0 <= place <= n and counter is not None and is_near:
+            edges[place] = counter
+    energy = np.diff(edges)
+    fallen = energy < 0
+    energy[fallen] = np.nan
+    unplaced, gap_falls = _over_gaps(edges)
+    return Metered(
+        meter=meter,
+        from_ms=begins,
+        until_ms=ends,
+        energy_kwh=energy,
+        unplaced_kwh=unplaced,
+        falls=int(fallen.sum()) + gap_falls,
+    )
+
+
+def together(meters: Sequence[Metered]) -> Metered:
+    """Add meters up; a period is missing where it is missing of one.
+
+    What the others metered then goes to `unplaced_kwh`, so that the total stays true.
+    """
+    energy = np.sum([one.energy_kwh for one in meters], axis=0)
+    placed = float(np.nansum(energy))
+    total = sum(float(np.nansum(one.energy_kwh)) + one.unplaced_kwh for one in meters)
+    first = meters[0]
+    return Metered(
+        meter=" + ".join(one.meter for one in meters),
+        from_ms=first.from_ms,
+        until_ms=first.until_ms,
+        energy_kwh=energy,
+        unplaced_kwh=max(0.0, total - placed) if len(meters) > 1 else first.unplaced_kwh,
+        falls=sum(one.falls for one in meters),
+    )
+
+
+def part(whole: Metered, from_ms: int, until_ms: int) -> Metered:
+    """Give the periods within a span; what could not be placed stays with the whole."""
+    inside = (whole.from_ms >= from_ms) & (whole.until_ms <= until_ms)
+    return Metered(
+        meter=whole.meter,
+        from_ms=whole.from_ms[inside],
+        until_ms=whole.until_ms[inside],
+        energy_kwh=whole.energy_kwh[inside],
+    )
+
+
+def _over_gaps(edges: Figures) -> tuple[float, int]:
+    """Give what ran through over runs of unknown edges, and how often it came out negative."""
+    known = np.flatnonzero(~np.isnan(edges))
+    if len(known) < 2:  # noqa: PLR2004 -- a gap has two sides
+        return 0.0, 0
+    steps = np.diff(known)
+    through = np.diff(edges[known])[steps > 1]
+    return float(through[through >= 0].sum()), int((through < 0).sum())
