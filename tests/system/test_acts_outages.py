@@ -1,4 +1,4 @@
-"""What is ordered comes to its end though the database stands still, or the agent's disk is full."""
+"""What is ordered comes to its end though the database hangs or the agent has no room."""
 
 import contextlib
 import os
@@ -35,7 +35,7 @@ def asleep(site: Acting) -> int:
 
 
 def assert_done_once(site: Acting, curtailment: str, lease: str) -> None:
-    """Check that a curtailment of all rigs is proved, ends, and cost each rig one stop, one start."""
+    """Check that all rigs are proved asleep, come back, and stopped and started once."""
     found = site.until(lease, "effective", timeout_s=MOST_S)
     assert {device["stage"] for device in found["devices"]} == {"effective"}
     assert asleep(site) == RIGS
