@@ -1,28 +1,32 @@
 """The life of an alert, and the only ways to change it.
 
-              finding                 person                  finding away, or a person
-    (none) ──► open ─────────────────► acknowledged ─────────► resolved
-                │ └──────────────────────────────────────────► resolved
-                └── comes and goes: held open, marked flapping, 30 min at a time
+             on-delay          person               finding away for the off-delay, or a person
+    pending ─────────► open ─────────► acknowledged ─────────► resolved
+       └─► (nothing)    │ └──────────────────────────────────► resolved
+                        └── comes and goes: held open, marked flapping, 30 min at a time
 
 A change, its event and its outbox row are one transaction. (rule, subject) has at most one alert
-that is not resolved; the database sees to it.
+that is not resolved; the database sees to it. When a trouble began is event time; delays and holds
+run by the hub's clock. Whether people are told is decided as the alert opens, and reviewed.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from lode_hub.alerts.journal import Journal
 from lode_hub.committed import Finding
 from lode_hub.errors import ConflictError, NotFoundError
-from lode_hub.store import Store
+from lode_hub.store import Store, alerts_open, alerts_review
 from lode_hub.store import alerts as rows
 from lode_hub.store.connection import Connection
 
-FLAP_TURNS = 4
-"""Openings and resolutions within the window that make an alert flapping."""
+FLAP_COMINGS = 2
+"""Comings within the window, each with its going, that make an alert flapping: four turns."""
 
 FLAP_WINDOW_MS = 10 * 60_000
 FLAP_HOLD_MS = 30 * 60_000
+REVIEW_MS = 5_000
+"""How often it is looked at who is not told, beyond the alerts that have just opened."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,16 +41,18 @@ class Taken:
 async def take(store: Store, findings: Sequence[Finding], now_ms: int) -> Taken:
     """Open, renew and resolve alerts as the findings say, in their order.
 
-    Call it with every tick, findings or not: it also ends the holds of flapping alerts.
+    Call it with every tick, findings or not: delays, holds and silences end by it.
     An active finding whose alert a person has resolved opens a new one: the trouble is still there.
     """
     async with store.pool.connection() as conn, conn.transaction():
         await rows.serialise(conn)
-        journal = _Journal(conn, now_ms)
-        await _end_holds(journal)
+        journal = Journal(conn, now_ms)
+        await _pass_time(journal)
         for turn in _turns(findings):
             await _appear(journal, [finding for finding in turn if finding.is_active])
             await _clear(journal, [finding for finding in turn if not finding.is_active])
+        if await alerts_review.is_due(conn, now_ms, REVIEW_MS):
+            await journal.review()
         await journal.announce()
     return Taken(
         opened=tuple(journal.ids["opened"]),
@@ -55,99 +61,88 @@ async def take(store: Store, findings: Sequence[Finding], now_ms: int) -> Taken:
     )
 
 
-async def acknowledge(store: Store, alert_id: int, by: str, now_ms: int) -> None:
+async def acknowledge(store: Store, alert_id: int, by: str, now_ms: int, *, note: str = "") -> None:
     """Write down that a person has seen an open alert.
 
     Raises:
         NotFoundError: there is no such alert.
-        ConflictError: it is acknowledged or resolved already.
+        ConflictError: it is pending, acknowledged or resolved already.
     """
     async with store.pool.connection() as conn, conn.transaction():
         await rows.serialise(conn)
         await _expect(conn, alert_id, ("open",), "acknowledged")
         await rows.acknowledge(conn, alert_id, by, now_ms)
-        await _Journal(conn, now_ms).write_and_announce(alert_id, "acknowledged", by)
+        journal = Journal(conn, now_ms)
+        await journal.write([alert_id], "acknowledged", by=by, note=note)
+        await journal.announce()
 
 
-async def resolve(store: Store, alert_id: int, by: str, now_ms: int) -> None:
+async def resolve(store: Store, alert_id: int, by: str, now_ms: int, *, note: str = "") -> None:
     """End an alert because a person says so; it opens again when the trouble is found again.
 
     Raises:
         NotFoundError: there is no such alert.
-        ConflictError: it is resolved already.
+        ConflictError: it is pending, or resolved already.
     """
     async with store.pool.connection() as conn, conn.transaction():
         await rows.serialise(conn)
         await _expect(conn, alert_id, ("open", "acknowledged"), "resolved")
         await rows.resolve(conn, [alert_id], now_ms, by)
-        await _Journal(conn, now_ms).write_and_announce(alert_id, "resolved", by)
+        journal = Journal(conn, now_ms)
+        await journal.write([alert_id], "resolved", by=by, note=note)
+        await journal.announce()
 
 
-class _Journal:
-    """Writes the events of one transaction, and remembers which alerts they were about."""
-
-    def __init__(self, conn: Connection, now_ms: int) -> None:
-        self.conn = conn
-        self.now_ms = now_ms
-        self.ids: dict[rows.What, list[int]] = {"opened": [], "resolved": [], "flapping": []}
-
-    async def write(self, ids: Sequence[int], what: rows.What, by: str | None = None) -> None:
-        if ids:
-            await rows.record(self.conn, ids, what, self.now_ms, by)
-            self.ids.setdefault(what, []).extend(ids)
-
-    async def announce(self) -> None:
-        changed = [alert_id for ids in self.ids.values() for alert_id in ids]
-        if changed:
-            await rows.announce(self.conn, changed)
-
-    async def write_and_announce(self, alert_id: int, what: rows.What, by: str) -> None:
-        await self.write([alert_id], what, by)
-        await self.announce()
+async def _pass_time(journal: Journal) -> None:
+    """Open what was pending long enough, resolve what was away long enough, end holds."""
+    conn, now_ms = journal.conn, journal.now_ms
+    await journal.open(await rows.ripe(conn, now_ms))
+    await journal.resolve(await rows.over(conn, now_ms))
+    await _end_holds(journal)
 
 
-async def _appear(journal: _Journal, findings: Sequence[Finding]) -> None:
+async def _appear(journal: Journal, findings: Sequence[Finding]) -> None:
     if not findings:
         return
-    await journal.write(await rows.returned(journal.conn, findings), "returned")
-    opened = await rows.open_or_renew(journal.conn, findings, journal.now_ms)
-    await journal.write(opened, "opened")
+    await journal.write(await alerts_open.returned(journal.conn, findings), "returned")
+    await journal.open(await alerts_open.open_or_renew(journal.conn, findings, journal.now_ms))
 
 
-async def _clear(journal: _Journal, findings: Sequence[Finding]) -> None:
+async def _clear(journal: Journal, findings: Sequence[Finding]) -> None:
     if not findings:
         return
     conn, now_ms = journal.conn, journal.now_ms
+    await rows.forget_pending(conn, findings)
     found = await rows.cleared(conn, findings, now_ms, FLAP_WINDOW_MS)
-    held = [alert.id for alert in found if alert.is_held]
-    # This resolution would be one more turn.
-    flapping = [a.id for a in found if not a.is_held and a.turns + 1 >= FLAP_TURNS]
-    over = [a.id for a in found if not a.is_held and a.turns + 1 < FLAP_TURNS]
-    if flapping:
-        await rows.hold(conn, flapping, now_ms + FLAP_HOLD_MS)
-        await rows.mark_cleared(conn, flapping, now_ms)
-        await journal.write(flapping, "flapping")
-    if held:
-        await journal.write(await rows.mark_cleared(conn, held, now_ms), "cleared")
-    if over:
-        await rows.resolve(conn, over, now_ms)
-        await journal.write(over, "resolved")
+    fresh = [alert for alert in found if not alert.is_cleared]
+    restless = [a.id for a in fresh if not a.is_held and a.comings >= FLAP_COMINGS]
+    calm = [alert for alert in fresh if not alert.is_held and alert.comings < FLAP_COMINGS]
+    away = [alert.id for alert in fresh if alert.is_held]
+    if restless:
+        await rows.hold(conn, restless, now_ms + FLAP_HOLD_MS)
+        await rows.mark_cleared(conn, restless, now_ms)
+        await journal.write(restless, "flapping")
+    if away:
+        await journal.write(await rows.mark_cleared(conn, away, now_ms), "cleared")
+    lasting = [alert for alert in calm if alert.off_delay_s > 0]
+    if lasting:
+        ends_ms = [now_ms + round(alert.off_delay_s * 1000) for alert in lasting]
+        marked = await rows.mark_cleared(conn, [a.id for a in lasting], now_ms, ends_ms)
+        await journal.write(marked, "cleared")
+    await journal.resolve([alert.id for alert in calm if alert.off_delay_s <= 0])
 
 
-async def _end_holds(journal: _Journal) -> None:
+async def _end_holds(journal: Journal) -> None:
     conn, now_ms = journal.conn, journal.now_ms
     ended = await rows.ended_holds(conn, now_ms, FLAP_WINDOW_MS)
-    restless = [alert.id for alert in ended if alert.turns >= FLAP_TURNS]
-    calm = [alert for alert in ended if alert.turns < FLAP_TURNS]
-    over = [alert.id for alert in calm if alert.is_cleared]
+    restless = [alert.id for alert in ended if alert.comings >= FLAP_COMINGS]
+    calm = [alert for alert in ended if alert.comings < FLAP_COMINGS]
     there = [alert.id for alert in calm if not alert.is_cleared]
     if restless:
         await rows.hold(conn, restless, now_ms + FLAP_HOLD_MS)
-    if over:
-        await rows.resolve(conn, over, now_ms)
-        await journal.write(over, "resolved")
     if there:
         await rows.unhold(conn, there)
+    await journal.resolve([alert.id for alert in calm if alert.is_cleared])
 
 
 def _turns(findings: Sequence[Finding]) -> Iterable[list[Finding]]:

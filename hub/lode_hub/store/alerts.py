@@ -1,33 +1,35 @@
-"""Alerts in the database: open, renew, clear, acknowledge, resolve, and every event of their lives.
+"""Alerts in the database: clear, acknowledge, resolve, hold, and every event of their lives.
 
 Each function runs inside its caller's transaction, so that a change of state, its event and its
-outbox row stand or fall together.
+outbox row stand or fall together. How findings become alerts is in `store.alerts_open`; who is not
+told of one, and why, in `store.alerts_review`.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import msgspec
 from psycopg.rows import class_row, scalar_row
 
 from lode_hub.committed import Finding
+from lode_hub.store import alerts_open
 from lode_hub.store.connection import Connection
 
-What = Literal["opened", "acknowledged", "resolved", "flapping", "cleared", "returned"]
-State = Literal["open", "acknowledged", "resolved"]
-
-TOLD: frozenset[What] = frozenset({"opened", "acknowledged", "resolved", "flapping"})
-"""Happenings that go to the outbox; the others are only remembered."""
+What = Literal[
+    "opened", "acknowledged", "resolved", "flapping", "cleared", "returned", "untold", "released"
+]
+State = Literal["pending", "open", "acknowledged", "resolved"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cleared:
-    """An unresolved alert whose trouble went away, and how often that happened of late."""
+    """An alert that people may know, whose trouble went away, and how often it came of late."""
 
     id: int
-    is_held: bool  # already held open as flapping
-    turns: int  # openings and resolutions by the hub in the window
+    is_held: bool  # held open as flapping
+    is_cleared: bool  # its trouble was away already
+    comings: int  # how often the hub saw it come in the window
+    off_delay_s: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,7 +38,7 @@ class Hold:
 
     id: int
     is_cleared: bool
-    turns: int  # comings and goings in the window
+    comings: int  # in the window
 
 
 async def serialise(conn: Connection) -> None:
@@ -47,31 +49,54 @@ async def serialise(conn: Connection) -> None:
     await conn.execute("select pg_advisory_xact_lock(hashtext('lode_alert'))")
 
 
-async def open_or_renew(conn: Connection, findings: Sequence[Finding], now_ms: int) -> list[int]:
-    """Open an alert for each finding that has none, renew the others, and give the new ids.
-
-    No two of the findings may have the same key.
-    """
-    cursor = conn.cursor(row_factory=scalar_row)
-    await cursor.execute(_OPEN_OR_RENEW, _arrays(findings) | {"now_ms": now_ms})
-    return [row async for row in cursor if row is not None]
-
-
-async def returned(conn: Connection, findings: Sequence[Finding]) -> list[int]:
-    """Take the mark `cleared` off held alerts whose trouble is back, and give their ids."""
-    cursor = conn.cursor(row_factory=scalar_row)
-    await cursor.execute(_RETURNED, _keys(findings))
-    return [row async for row in cursor]
-
-
 async def cleared(
     conn: Connection, findings: Sequence[Finding], now_ms: int, window_ms: int
 ) -> list[Cleared]:
-    """List the unresolved alerts whose trouble went away, locked, with their evidence added."""
+    """List the open alerts whose trouble went away, locked, with their evidence added."""
     cursor = conn.cursor(row_factory=class_row(Cleared))
-    given = {**_keys(findings), "evidence": _evidence(findings), "from_ms": now_ms - window_ms}
+    given = {
+        **alerts_open.keys(findings),
+        "evidence": alerts_open.evidence(findings),
+        "at_ms": [finding.at_ms for finding in findings],
+        "from_ms": now_ms - window_ms,
+    }
     await cursor.execute(_CLEARED, given)
     return await cursor.fetchall()
+
+
+async def forget_pending(conn: Connection, findings: Sequence[Finding]) -> None:
+    """Drop the pending alerts whose trouble went away before anybody was told."""
+    await conn.execute(
+        """
+        delete from alert a using unnest(%(rule)s::text[], %(subject)s::text[]) f (rule, subject)
+        where a.rule = f.rule and a.subject = f.subject and a.state = 'pending'
+        """,
+        alerts_open.keys(findings),
+    )
+
+
+async def ripe(conn: Connection, now_ms: int) -> list[int]:
+    """Open the pending alerts whose on-delay is over, and give their ids."""
+    return await _ids(
+        conn,
+        """
+        update alert set state = 'open', opened_at = to_timestamp(%(now_ms)s / 1e3), turns_at = null
+        where state = 'pending' and turns_at <= to_timestamp(%(now_ms)s / 1e3) returning id
+        """,
+        {"now_ms": now_ms},
+    )
+
+
+async def over(conn: Connection, now_ms: int) -> list[int]:
+    """List the cleared alerts whose off-delay is over."""
+    return await _ids(
+        conn,
+        """
+        select id from alert where turns_at <= to_timestamp(%(now_ms)s / 1e3)
+            and state in ('open', 'acknowledged') and flapping_until is null
+        """,
+        {"now_ms": now_ms},
+    )
 
 
 async def ended_holds(conn: Connection, now_ms: int, window_ms: int) -> list[Hold]:
@@ -86,7 +111,8 @@ async def resolve(conn: Connection, ids: Sequence[int], now_ms: int, by: str | N
     await conn.execute(
         """
         update alert set state = 'resolved', resolved_at = to_timestamp(%(now_ms)s / 1e3),
-            resolved_by = %(by)s, flapping_until = null
+            resolved_by = %(by)s, flapping_until = null, turns_at = null, settles_at = null,
+            untold = ''
         where id = any(%(ids)s) and state <> 'resolved'
         """,
         {"ids": list(ids), "now_ms": now_ms, "by": by},
@@ -97,8 +123,8 @@ async def acknowledge(conn: Connection, alert_id: int, by: str, now_ms: int) -> 
     """Write down that a person has seen an open alert."""
     await conn.execute(
         """
-        update alert set state = 'acknowledged', acknowledged_by = %(by)s,
-            acknowledged_at = to_timestamp(%(now_ms)s / 1e3)
+        update alert set state = 'acknowledged', acknowledged_by = %(by)s, settles_at = null,
+            untold = '', acknowledged_at = to_timestamp(%(now_ms)s / 1e3)
         where id = %(id)s and state = 'open'
         """,
         {"id": alert_id, "by": by, "now_ms": now_ms},
@@ -108,7 +134,8 @@ async def acknowledge(conn: Connection, alert_id: int, by: str, now_ms: int) -> 
 async def hold(conn: Connection, ids: Sequence[int], until_ms: int) -> None:
     """Hold alerts open as flapping until then."""
     await conn.execute(
-        "update alert set flapping_until = to_timestamp(%s / 1e3) where id = any(%s)",
+        "update alert set flapping_until = to_timestamp(%s / 1e3), turns_at = null "
+        "where id = any(%s)",
         (until_ms, list(ids)),
     )
 
@@ -118,17 +145,20 @@ async def unhold(conn: Connection, ids: Sequence[int]) -> None:
     await conn.execute("update alert set flapping_until = null where id = any(%s)", (list(ids),))
 
 
-async def mark_cleared(conn: Connection, ids: Sequence[int], now_ms: int) -> list[int]:
-    """Mark held alerts as cleared, and give those that were not yet."""
-    cursor = conn.cursor(row_factory=scalar_row)
-    await cursor.execute(
+async def mark_cleared(
+    conn: Connection, ids: Sequence[int], now_ms: int, ends_ms: Sequence[int] | None = None
+) -> list[int]:
+    """Mark alerts as cleared, and give those that were not yet; `ends_ms` is when each ends."""
+    return await _ids(
+        conn,
         """
-        update alert set cleared_at = to_timestamp(%s / 1e3)
-        where id = any(%s) and cleared_at is null returning id
+        update alert a set cleared_at = to_timestamp(%(now_ms)s / 1e3),
+            turns_at = to_timestamp(f.ends_ms / 1e3)
+        from unnest(%(ids)s::bigint[], %(ends_ms)s::bigint[]) as f (id, ends_ms)
+        where a.id = f.id and a.cleared_at is null returning a.id
         """,
-        (now_ms, list(ids)),
+        {"ids": list(ids), "now_ms": now_ms, "ends_ms": ends_ms or [None] * len(ids)},
     )
-    return [row async for row in cursor]
 
 
 async def state_of(conn: Connection, alert_id: int) -> State | None:
@@ -140,21 +170,21 @@ async def state_of(conn: Connection, alert_id: int) -> State | None:
 
 
 async def record(
-    conn: Connection, ids: Sequence[int], what: What, now_ms: int, by: str | None = None
+    conn: Connection,
+    ids: Sequence[int],
+    what: What,
+    now_ms: int,
+    *,
+    by: str | None = None,
+    note: str = "",
 ) -> None:
-    """Append an event to each alert's life, and to the outbox where somebody is to be told."""
-    await conn.execute(
-        """
-        with event as (
-            insert into alert_event (alert_id, rule, subject, what, at, by)
-            select id, rule, subject, %(what)s, to_timestamp(%(now_ms)s / 1e3), %(by)s
-            from alert where id = any(%(ids)s) order by id
-            returning id
-        )
-        insert into outbox (event_id) select id from event where %(told)s
-        """,
-        {"ids": list(ids), "what": what, "now_ms": now_ms, "by": by, "told": what in TOLD},
-    )
+    """Append an event to each alert's life, and to the outbox where people are to be told.
+
+    They are told that an alert opened or flaps unless it has a reason not to, and of its further
+    life if they were told that it opened.
+    """
+    given = {"ids": list(ids), "what": what, "now_ms": now_ms, "by": by, "note": note}
+    await conn.execute(_RECORD, given)
 
 
 async def announce(conn: Connection, ids: Sequence[int]) -> None:
@@ -167,6 +197,16 @@ async def announce(conn: Connection, ids: Sequence[int]) -> None:
                 where a.id = any(%(few)s)), '[]'))::text)
         """,
         {"few": few},
+    )
+
+
+async def of_rule(conn: Connection, rule: str, site_id: int | None) -> list[int]:
+    """List the alerts of a rule that are not resolved, at one site or everywhere."""
+    return await _ids(
+        conn,
+        "select id from alert where rule = %(rule)s and state <> 'resolved' "
+        "and (%(site)s::int is null or site_id = %(site)s)",
+        {"rule": rule, "site": site_id},
     )
 
 
@@ -193,78 +233,54 @@ class _Unresolved:
     since_ms: int
 
 
-_OPEN_OR_RENEW = """
-    insert into alert (rule, subject, site_id, agent_id, device_id, severity, title, likely_cause,
-        evidence, since_at, opened_at, renewed_at)
-    select f.rule, f.subject, s.id, a.id, d.id, f.severity, f.title, f.cause, f.evidence,
-        to_timestamp(f.since_ms / 1e3), to_timestamp(%(now_ms)s / 1e3),
-        to_timestamp(%(now_ms)s / 1e3)
-    from unnest(
-        %(rule)s::text[], %(subject)s::text[], %(kind)s::text[], %(number)s::int[],
-        %(severity)s::text[], %(title)s::text[], %(cause)s::text[], %(evidence)s::jsonb[],
-        %(since_ms)s::bigint[]
-    ) as f (rule, subject, kind, number, severity, title, cause, evidence, since_ms)
-    left join device d on f.kind = 'device' and d.id = f.number
-    left join agent a on a.id = case f.kind when 'agent' then f.number else d.agent_id end
-    left join site s on s.id = case f.kind when 'site' then f.number else a.site_id end
-    order by f.rule, f.subject
-    on conflict (rule, subject) where state <> 'resolved' do update set
-        severity = excluded.severity, title = excluded.title, evidence = excluded.evidence,
-        likely_cause = excluded.likely_cause, renewed_at = excluded.renewed_at
-    -- xmax is 0 in a row that was inserted, and our own transaction in one that was updated.
-    returning case when xmax = 0 then id end
+async def _ids(conn: Connection, statement: str, values: dict[str, object]) -> list[int]:
+    cursor = conn.cursor(row_factory=scalar_row)
+    await cursor.execute(statement.encode(), values)
+    return await cursor.fetchall()
+
+
+_RECORD = """
+    with event as (
+        insert into alert_event (alert_id, rule, subject, what, at, by, note)
+        select id, rule, subject, %(what)s, to_timestamp(%(now_ms)s / 1e3), %(by)s,
+            case %(what)s::text when 'untold' then untold else %(note)s end
+        from alert where id = any(%(ids)s) order by id
+        returning id, alert_id
+    ), told as (
+        insert into outbox (event_id)
+        select e.id from event e join alert a on a.id = e.alert_id
+        where case %(what)s::text
+            when 'opened' then a.untold = ''
+            when 'flapping' then a.untold = '' and a.told_at is not null
+            when 'acknowledged' then a.told_at is not null
+            when 'resolved' then a.told_at is not null
+            else false end
+        returning event_id
+    )
+    update alert a set told_at = to_timestamp(%(now_ms)s / 1e3)
+    from told t join event e on e.id = t.event_id where a.id = e.alert_id and a.told_at is null
 """
 
-_RETURNED = """
-    update alert a set cleared_at = null
-    from unnest(%(rule)s::text[], %(subject)s::text[]) as f (rule, subject)
-    where a.rule = f.rule and a.subject = f.subject
-        and a.state <> 'resolved' and a.cleared_at is not null
-    returning a.id
+_COMINGS = """
+    select count(*)::int from alert_event e
+    where e.rule = a.rule and e.subject = a.subject
+        and e.what in ('opened', 'returned') and e.at > to_timestamp(%(from_ms)s / 1e3)
 """
 
-_CLEARED = """
-    update alert a set evidence = a.evidence || jsonb_build_object('cleared', f.evidence)
-    from unnest(%(rule)s::text[], %(subject)s::text[], %(evidence)s::jsonb[])
-        as f (rule, subject, evidence)
-    where a.rule = f.rule and a.subject = f.subject and a.state <> 'resolved'
-    returning a.id, a.flapping_until is not null as is_held, (
-        select count(*)::int from alert_event e
-        where e.rule = a.rule and e.subject = a.subject and e.by is null
-            and e.what in ('opened', 'resolved') and e.at > to_timestamp(%(from_ms)s / 1e3)
-    ) as turns
-"""
+_CLEARED = f"""
+    update alert a set observed_at = greatest(a.observed_at, to_timestamp(f.at_ms / 1e3)),
+        evidence = a.evidence || jsonb_build_object('cleared', f.evidence)
+    from unnest(%(rule)s::text[], %(subject)s::text[], %(evidence)s::jsonb[], %(at_ms)s::bigint[])
+        as f (rule, subject, evidence, at_ms)
+    where a.rule = f.rule and a.subject = f.subject and a.state in ('open', 'acknowledged')
+    returning a.id, a.flapping_until is not null as is_held, a.cleared_at is not null as is_cleared,
+        ({_COMINGS}) as comings, coalesce((
+            select r.off_delay_s from alert_rule r where r.id = a.rule_id), 0) as off_delay_s
+""".encode()  # noqa: S608 -- of constants
 
-_ENDED_HOLDS = """
-    select a.id, a.cleared_at is not null as is_cleared, (
-        select count(*)::int from alert_event e
-        where e.rule = a.rule and e.subject = a.subject and e.by is null
-            and e.what in ('opened', 'resolved', 'cleared', 'returned')
-            and e.at > to_timestamp(%(from_ms)s / 1e3)
-    ) as turns
+_ENDED_HOLDS = f"""
+    select a.id, a.cleared_at is not null as is_cleared, ({_COMINGS}) as comings
     from alert a
     where a.flapping_until <= to_timestamp(%(now_ms)s / 1e3) and a.state <> 'resolved'
     for update of a
-"""
-
-
-def _keys(findings: Sequence[Finding]) -> dict[str, list[str]]:
-    return {"rule": [f.rule for f in findings], "subject": [f.subject for f in findings]}
-
-
-def _evidence(findings: Sequence[Finding]) -> list[str]:
-    return [msgspec.json.encode(finding.evidence).decode() for finding in findings]
-
-
-def _arrays(findings: Sequence[Finding]) -> dict[str, object]:
-    about = [finding.subject.partition(":") for finding in findings]
-    return {
-        **_keys(findings),
-        "kind": [kind for kind, _, _ in about],
-        "number": [int(rest) if rest.isdecimal() else None for _, _, rest in about],
-        "severity": [finding.severity for finding in findings],
-        "title": [finding.title for finding in findings],
-        "cause": [finding.likely_cause for finding in findings],
-        "evidence": _evidence(findings),
-        "since_ms": [finding.evidence.get("since_ms", finding.at_ms) for finding in findings],
-    }
+""".encode()  # noqa: S608 -- of constants

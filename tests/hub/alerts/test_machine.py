@@ -1,98 +1,27 @@
 """The alerts of a real database against a model that fits on a page."""
 
 import asyncio
-from dataclasses import dataclass, field
 
 import hypothesis.strategies as st
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
-from psycopg.rows import dict_row
 
 from lode_hub import alerts
-from lode_hub.alerts.lifecycle import FLAP_HOLD_MS, FLAP_TURNS, FLAP_WINDOW_MS
-from lode_hub.committed import Finding
+from lode_hub.alerts.quiet import MAX_SHELF_MS
 from lode_hub.errors import ConflictError, NotFoundError
 from lode_hub.store import Store
+from tests.hub.alerts import stage
+from tests.hub.alerts.model import DELAYS_MS, Model, Modelled
+from tests.hub.alerts.stage import MINUTE, T0, finding
+from tests.hub.sites import stage as mine
 
-SUBJECTS = ("device:1", "device:2", "agent:1")
-MINUTE = 60_000
-START = 1_700_000_000_000
-
-
-@dataclass
-class Modelled:
-    """What one alert should be."""
-
-    subject: str
-    state: str = "open"
-    held_until: int | None = None
-    is_cleared: bool = False
-
-
-@dataclass
-class Model:
-    """What all alerts should be: a list, the turns of each subject, and the count of the told."""
-
-    alerts: list[Modelled] = field(default_factory=list)
-    turns: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
-    told: int = 0
-
-    def current(self, subject: str) -> Modelled | None:
-        live = [a for a in self.alerts if a.subject == subject and a.state != "resolved"]
-        assert len(live) <= 1
-        return live[0] if live else None
-
-    def note(self, subject: str, now: int, what: str, *, is_told: bool = True) -> None:
-        self.turns.setdefault(subject, []).append((now, what))
-        self.told += is_told
-
-    def recent(self, subject: str, now: int, kinds: set[str]) -> int:
-        turns = self.turns.get(subject, [])
-        return sum(what in kinds and now - at < FLAP_WINDOW_MS for at, what in turns)
-
-    def appear(self, subject: str, now: int) -> None:
-        alert = self.current(subject)
-        if alert is None:
-            self.alerts.append(Modelled(subject))
-            self.note(subject, now, "opened")
-        elif alert.is_cleared:
-            alert.is_cleared = False
-            self.note(subject, now, "returned", is_told=False)
-
-    def clear(self, subject: str, now: int) -> None:
-        alert = self.current(subject)
-        if alert is None:
-            return
-        if alert.held_until is not None:
-            if not alert.is_cleared:
-                alert.is_cleared = True
-                self.note(subject, now, "cleared", is_told=False)
-        elif self.recent(subject, now, {"opened", "resolved"}) + 1 >= FLAP_TURNS:
-            alert.held_until, alert.is_cleared = now + FLAP_HOLD_MS, True
-            self.note(subject, now, "flapping")
-        else:
-            alert.state = "resolved"
-            self.note(subject, now, "resolved")
-
-    def end_holds(self, now: int) -> None:
-        for alert in self.alerts:
-            if alert.state == "resolved" or alert.held_until is None or alert.held_until > now:
-                continue
-            kinds = {"opened", "resolved", "cleared", "returned"}
-            if self.recent(alert.subject, now, kinds) >= FLAP_TURNS:
-                alert.held_until = now + FLAP_HOLD_MS
-            elif alert.is_cleared:
-                alert.state, alert.held_until = "resolved", None
-                self.note(alert.subject, now, "resolved")
-            else:
-                alert.held_until = None
-
-
-def finding(subject: str, now: int, *, is_active: bool) -> Finding:
-    return Finding(
-        rule="r", subject=subject, is_active=is_active, severity="warning", at_ms=now, title="t"
-    )
+KEYS = (
+    ("plain", "device:1"),
+    ("plain", "device:2"),
+    ("slow", "device:1"),
+    ("agent-stale", "agent:1"),
+)
 
 
 class Machine(RuleBasedStateMachine):
@@ -103,41 +32,57 @@ class Machine(RuleBasedStateMachine):
 
     def __init__(self):
         super().__init__()
-        self.model, self.now = Model(), START
+        self.model, self.now = Model(), T0
         self.run(wipe(self.store))
 
     def run(self, step):
         return self.runner.run(step)
 
-    @rule(changes=st.lists(st.tuples(st.sampled_from(SUBJECTS), st.booleans()), max_size=6))
+    @rule(changes=st.lists(st.tuples(st.sampled_from(KEYS), st.booleans()), max_size=6))
     def take(self, changes):
-        found = [finding(subject, self.now, is_active=is_on) for subject, is_on in changes]
+        found = [
+            finding(subject, name, is_active=is_on, at_ms=self.now)
+            for (name, subject), is_on in changes
+        ]
         self.run(alerts.take(self.store, found, self.now))
-        self.model.end_holds(self.now)
-        # Turns are taken in rounds: each subject keeps its order, and subjects share nothing.
-        for subject, is_on in changes:
-            (self.model.appear if is_on else self.model.clear)(subject, self.now)
+        self.model.take(changes, self.now)
 
-    @rule(subject=st.sampled_from(SUBJECTS))
-    def flap(self, subject):
-        self.take([(subject, True), (subject, False)] * 2)
+    @rule(key=st.sampled_from(KEYS))
+    def flap(self, key):
+        self.take([(key, True), (key, False)] * 2)
 
-    @rule(minutes=st.sampled_from([1, 4, 11, 31]))
-    def wait(self, minutes):
-        self.now += minutes * MINUTE
+    @rule(seconds=st.sampled_from([1, 6, 60, 100, 240, 660, 1860]))
+    def wait(self, seconds):
+        self.now += seconds * 1000
+        self.take([])
 
-    @rule(subject=st.sampled_from(SUBJECTS))
-    def acknowledge(self, subject):
-        self.by_person(subject, alerts.acknowledge, {"open"}, "acknowledged")
+    @rule(key=st.sampled_from(KEYS))
+    def acknowledge(self, key):
+        alert = self.by_person(key, alerts.acknowledge, {"open"})
+        if alert is not None:
+            self.model.acknowledge(alert)
 
-    @rule(subject=st.sampled_from(SUBJECTS))
-    def resolve(self, subject):
-        self.by_person(subject, alerts.resolve, {"open", "acknowledged"}, "resolved")
+    @rule(key=st.sampled_from(KEYS))
+    def resolve(self, key):
+        alert = self.by_person(key, alerts.resolve, {"open", "acknowledged"})
+        if alert is not None:
+            self.model.resolve(alert)
 
-    def by_person(self, subject, change, allowed, becomes):
-        """Change the latest alert of a subject, or one that does not exist."""
-        ids = [row["id"] for row in self.run(read(self.store)) if row["subject"] == subject]
-        of_model = [alert for alert in self.model.alerts if alert.subject == subject]
+    @rule(key=st.sampled_from(KEYS), minutes=st.sampled_from([2, 15]))
+    def shelve(self, key, minutes):
+        until = self.now + minutes * MINUTE
+
+        async def change(store, alert_id, by, now):
+            await alerts.shelve(store, alert_id, until, by, now)
+
+        if self.by_person(key, change, {"pending", "open", "acknowledged"}) is not None:
+            self.model.shelf[key] = until
+            self.model.review(self.model.alerts, self.now)
+
+    def by_person(self, key, change, allowed):
+        """Change the latest alert of a key, or one that does not exist; give it if it may be."""
+        ids = [row["id"] for row in self.run(read(self.store)) if key_of(row) == key]
+        of_model = [alert for alert in self.model.alerts if alert.key == key]
         step = change(self.store, ids[-1] if ids else -1, "ann", self.now)
         if not of_model:
             with pytest.raises(NotFoundError):
@@ -147,68 +92,101 @@ class Machine(RuleBasedStateMachine):
                 self.run(step)
         else:
             self.run(step)
-            of_model[-1].state = becomes
-            if becomes == "resolved":
-                of_model[-1].held_until = None
-            self.model.told += 1
+            return of_model[-1]
+        return None
 
     @invariant()
     def the_database_is_as_the_model_says(self):
-        found = [
-            Modelled(
-                row["subject"],
-                row["state"],
-                row["until_ms"],
-                row["cleared_at"] is not None and row["state"] != "resolved",
-            )
-            for row in self.run(read(self.store))
-        ]
-        expected = [
-            Modelled(a.subject, a.state, a.held_until, a.is_cleared and a.state != "resolved")
-            for a in self.model.alerts
-        ]
-        assert sorted(map(repr, found)) == sorted(map(repr, expected))
-        assert self.run(outbox_size(self.store)) == self.model.told
+        found = sorted(repr(shown(row)) for row in self.run(read(self.store)))
+        assert found == sorted(map(repr, map(calm, self.model.alerts)))
+
+    @invariant()
+    def every_change_has_its_event(self):
+        lacking = """
+            select a.id from alert a where state <> 'pending' and not exists (
+                select from alert_event e where e.alert_id = a.id and e.what = 'opened')
+            or state = 'resolved' and not exists (
+                select from alert_event e where e.alert_id = a.id and e.what = 'resolved')
+        """
+        assert self.run(stage.rows(self.store, lacking)) == []
+
+
+def key_of(row):
+    return (row["rule"], row["subject"])
+
+
+def shown(row):
+    """Make of a row what the model would say."""
+    why = row["untold"].split(" ")[0]
+    return calm(
+        Modelled(
+            key_of(row),
+            row["state"],
+            row["turns_ms"],
+            row["until_ms"],
+            row["cleared_at"] is not None,
+            why,
+            row["settles_ms"],
+            row["outbox"],
+        )
+    )
+
+
+def calm(alert):
+    """Leave out what means nothing once an alert is resolved."""
+    if alert.state == "resolved":
+        return Modelled(alert.key, "resolved", outbox=sorted(alert.outbox))
+    return Modelled(*fields(alert)[:-1], sorted(alert.outbox))
+
+
+def fields(alert):
+    return [getattr(alert, name) for name in Modelled.__dataclass_fields__]
 
 
 async def wipe(store):
     async with store.pool.connection() as conn:
-        await conn.execute("truncate alert cascade")
+        await conn.execute("truncate alert, shelf cascade")
+        await conn.execute("update alert_review set at = '-infinity'")
 
 
 async def read(store):
-    async with store.pool.connection() as conn:
-        cursor = conn.cursor(row_factory=dict_row)
-        await cursor.execute(
-            """
-            select id, subject, state, cleared_at,
-                (extract(epoch from flapping_until) * 1000)::bigint as until_ms
-            from alert order by id
-            """
-        )
-        return await cursor.fetchall()
+    return await stage.rows(
+        store,
+        """
+        select *, (extract(epoch from flapping_until) * 1000)::bigint as until_ms,
+            (extract(epoch from turns_at) * 1000)::bigint as turns_ms,
+            (extract(epoch from settles_at) * 1000)::bigint as settles_ms,
+            array(select e.what from outbox o join alert_event e on e.id = o.event_id
+                where e.alert_id = alert.id) as outbox
+        from alert order by id
+        """,
+    )
 
 
-async def outbox_size(store):
-    async with store.pool.connection() as conn:
-        ((size,),) = await (await conn.execute("select count(*) from outbox")).fetchall()
-        return size
+async def prepare(store):
+    agent = await mine.add_agent(store)
+    assert (agent, await mine.add_rigs(store, agent, 2)) == (1, [1, 2])
+    for name, (on_ms, off_ms) in DELAYS_MS.items():
+        body = {"on_delay_s": on_ms / 1000, "off_delay_s": off_ms / 1000}
+        await stage.put_rule(store, name, **body)
 
 
 def test_alerts_live_as_the_model_says(postgres):
+    assert MAX_SHELF_MS > 15 * MINUTE
     with asyncio.Runner() as runner:
         store = runner.run(Store.open(postgres, min_size=1, max_size=2))
         runner.run(store.migrate())
+        runner.run(prepare(store))
         Machine.runner, Machine.store = runner, store
         # Shrinking by a real database takes minutes; the seed of a failure is printed instead.
-        calm = settings(
-            max_examples=25,
+        steps = settings(
+            max_examples=20,
             stateful_step_count=30,
             suppress_health_check=list(HealthCheck),
             deadline=None,
             phases=[Phase.generate],
         )
         try:
-            run_state_machine_as_test(Machine, settings=calm)
+            run_state_machine_as_test(Machine, settings=steps)
         finally:
             runner.run(store.close())

@@ -10,7 +10,8 @@ alter table alert add column told_at timestamptz;                 -- when its op
 alter table alert add column settles_at timestamptz;              -- told then: its reason has just ended
 alter table alert add column turns_at timestamptz;                -- pending: opens then; cleared: ends
 alter table alert add column observed_at timestamptz;             -- of the newest finding, event time
-alter table alert add column rule_version int;                    -- of the rule's settings
+alter table alert add column rack text not null default '';       -- of its rig, or which it is about
+alter table alert add column model text not null default '';
 
 -- Pending: the trouble is there, but not yet for as long as its rule wants.
 alter table alert drop constraint alert_state_check;
@@ -52,6 +53,9 @@ create table alert_rule (
 );
 create unique index alert_rule_version on alert_rule (name, coalesce(site_id, 0), version);
 create unique index alert_rule_current on alert_rule (name, coalesce(site_id, 0)) where is_current;
+
+-- Which settings it was judged by last; null: of a rule that has none.
+alter table alert add column rule_id int references alert_rule;
 
 -- What each layer says of a rule; the rightmost wins: shipped ◄ file ◄ person, everywhere ◄ at a site.
 create table alert_rule_layer (
@@ -115,4 +119,9 @@ insert into alert_review default values;
 create function fits(given text, pattern text) returns boolean immutable language sql as $$
     select pattern is null or coalesce(given, '') like replace(replace(replace(replace(
         pattern, '\', '\\'), '%', '\%'), '_', '\_'), '*', '%')
+$$;
+
+-- A number in evidence; null where there is none, or something else.
+create function number_in(given jsonb, name text) returns float8 immutable language sql as $$
+    select case when jsonb_typeof(given -> name) = 'number' then (given ->> name)::float8 end
 $$;

@@ -1,0 +1,146 @@
+"""Findings become rows: an alert for each that has none, by its rule's settings; the rest renewed.
+
+Runs inside its caller's transaction, as all of `store.alerts` does.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+from psycopg.rows import scalar_row
+
+from lode_hub.committed import Finding
+from lode_hub.store.connection import Connection
+
+LATE_MS = 300_000
+"""A finding older than the last of its key by less is late; by more, a clock was set back."""
+
+
+async def open_or_renew(conn: Connection, findings: Sequence[Finding], now_ms: int) -> list[int]:
+    """Open an alert for each finding that has none, renew the others, and give the opened ids.
+
+    One whose rule has an on-delay is pending first, and one whose rule is off is passed over.
+    No two of the findings may have the same key.
+    """
+    cursor = conn.cursor(row_factory=scalar_row)
+    await cursor.execute(_OPEN_OR_RENEW, _arrays(findings) | {"now_ms": now_ms})
+    return [row async for row in cursor if row is not None]
+
+
+async def returned(conn: Connection, findings: Sequence[Finding]) -> list[int]:
+    """Take the mark `cleared` off alerts whose trouble is back, and give their ids.
+
+    A finding from before the clearing, come late, brings nothing back.
+    """
+    cursor = conn.cursor(row_factory=scalar_row)
+    at_ms = [finding.at_ms for finding in findings]
+    await cursor.execute(_RETURNED, keys(findings) | {"at_ms": at_ms, "late_ms": LATE_MS})
+    return [row async for row in cursor]
+
+
+def keys(findings: Sequence[Finding]) -> dict[str, list[str]]:
+    """Give the findings' keys as two arrays."""
+    return {"rule": [f.rule for f in findings], "subject": [f.subject for f in findings]}
+
+
+def evidence(findings: Sequence[Finding]) -> list[str]:
+    """Give the findings' evidence as JSON."""
+    return [msgspec.json.encode(finding.evidence).decode() for finding in findings]
+
+
+def _arrays(findings: Sequence[Finding]) -> dict[str, object]:
+    # kind:number, or site:number:part:name, where a name may have colons of its own.
+    about = [[*finding.subject.split(":", 3), "", "", ""][:4] for finding in findings]
+    return {
+        **keys(findings),
+        "kind": [kind for kind, *_ in about],
+        "number": [int(no) if no.isdecimal() and len(no) < 10 else None for _, no, *_ in about],  # noqa: PLR2004 -- an int4
+        "part": [part for *_, part, _ in about],
+        "part_name": [name for *_, name in about],
+        "severity": [finding.severity for finding in findings],
+        "title": [finding.title for finding in findings],
+        "likely_cause": [finding.likely_cause for finding in findings],
+        "confidence": [finding.confidence for finding in findings],
+        "members": [msgspec.json.encode(finding.members).decode() for finding in findings],
+        "evidence": evidence(findings),
+        "since_ms": [finding.evidence.get("since_ms", finding.at_ms) for finding in findings],
+        "at_ms": [finding.at_ms for finding in findings],
+    }
+
+
+_OPEN_OR_RENEW = """
+    with found as (
+        select f.*, d.id as device_id, a.id as agent_id, s.id as site_id,
+            array(select jsonb_array_elements_text(f.member_list)) as members,
+            coalesce(d.rack, case f.part when 'rack' then f.part_name end, '') as rack,
+            coalesce(d.model, case f.part when 'model' then f.part_name end, '') as model,
+            d.rated_hashrate_ths
+        from unnest(
+            %(rule)s::text[], %(subject)s::text[], %(kind)s::text[], %(number)s::int[],
+            %(part)s::text[], %(part_name)s::text[], %(severity)s::text[], %(title)s::text[],
+            %(likely_cause)s::text[], %(confidence)s::real[], %(members)s::jsonb[],
+            %(evidence)s::jsonb[], %(since_ms)s::bigint[], %(at_ms)s::bigint[]
+        ) as f (rule, subject, kind, number, part, part_name, severity, title, likely_cause,
+            confidence, member_list, evidence, since_ms, at_ms)
+        left join device d on f.kind = 'device' and d.id = f.number
+        left join agent a on a.id = case f.kind when 'agent' then f.number else d.agent_id end
+        left join site s on s.id = case f.kind when 'site' then f.number else a.site_id end
+    ), ruled as (
+        select f.*, r.id as rule_id, r.version, coalesce(r.cause, '') as cause,
+            coalesce(r.on_delay_s, 0) as on_delay_s, r.escalate_usd_h, r.severity as base_severity,
+            r.hashprice_usd_th_d / 24 * case coalesce(r.stake, 'none')
+                when 'none' then null
+                when 'lost' then coalesce(number_in(f.evidence, 'lost_ths'), greatest(
+                    coalesce(number_in(f.evidence, 'expected_ths'), f.rated_hashrate_ths)
+                    - number_in(f.evidence, 'hashrate_ths'), 0))
+                else coalesce(number_in(f.evidence, 'lost_ths'), f.rated_hashrate_ths, (
+                    select sum(d.rated_hashrate_ths)::float8
+                    from device d join agent a on a.id = d.agent_id
+                    where d.is_configured and case
+                        when f.members <> '{}' then d.id = any (array(
+                            select substr(m, 8)::int from unnest(f.members) m
+                            where m ~ '^device:[0-9]{1,9}$'))
+                        when f.kind = 'agent' then d.agent_id = f.agent_id
+                        else a.site_id = f.site_id and f.rack in ('', d.rack)
+                            and f.model in ('', d.model) end))
+            end as stake_usd_h
+        from found f left join lateral (
+            select * from alert_rule r where r.name = f.rule and r.is_current
+                and (r.site_id is null or r.site_id = f.site_id)
+            order by r.site_id nulls last limit 1
+        ) r on true
+        where coalesce(r.is_enabled, true)
+    )
+    insert into alert (rule, rule_id, subject, site_id, agent_id, device_id, rack, model, cause,
+        severity, state, title, likely_cause, confidence, members, evidence, stake_usd_h, since_at,
+        observed_at, opened_at, renewed_at, turns_at)
+    select rule, rule_id, subject, site_id, agent_id, device_id, rack, model, cause,
+        case when stake_usd_h >= escalate_usd_h then
+            case coalesce(base_severity, severity) when 'info' then 'warning' else 'critical' end
+        else coalesce(base_severity, severity) end,
+        case when on_delay_s > 0 then 'pending' else 'open' end,
+        title, likely_cause, confidence, members,
+        evidence || case when version is null then '{}'
+            else jsonb_build_object('settings_version', version) end,
+        stake_usd_h, to_timestamp(since_ms / 1e3), to_timestamp(at_ms / 1e3),
+        to_timestamp(%(now_ms)s / 1e3), to_timestamp(%(now_ms)s / 1e3),
+        case when on_delay_s > 0 then to_timestamp(%(now_ms)s / 1e3 + on_delay_s) end
+    from ruled order by rule, subject
+    on conflict (rule, subject) where state <> 'resolved' do update set
+        severity = excluded.severity, title = excluded.title, evidence = excluded.evidence,
+        likely_cause = excluded.likely_cause, renewed_at = excluded.renewed_at,
+        rule_id = excluded.rule_id, cause = excluded.cause, confidence = excluded.confidence,
+        members = excluded.members, stake_usd_h = excluded.stake_usd_h,
+        observed_at = greatest(alert.observed_at, excluded.observed_at)
+    -- xmax is 0 in a row that was inserted, and our own transaction in one that was updated.
+    returning case when xmax = 0 and state = 'open' then id end
+"""
+
+_RETURNED = """
+    update alert a set cleared_at = null, turns_at = null
+    from unnest(%(rule)s::text[], %(subject)s::text[], %(at_ms)s::bigint[]) as f (rule, subject, at)
+    where a.rule = f.rule and a.subject = f.subject
+        and a.state <> 'resolved' and a.cleared_at is not null
+        and not (to_timestamp(f.at / 1e3) < a.observed_at
+            and to_timestamp((f.at + %(late_ms)s) / 1e3) > a.observed_at)
+    returning a.id
+"""
