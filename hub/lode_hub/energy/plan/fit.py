@@ -45,11 +45,13 @@ class Fit:
         places = len(self.asleep_w) + 1
         for place in range(places):
             self._take_away(place, self.guide_w[place])
-        for place in range(places):
-            self._take_more(place, self.floor_w[place], self._room())
+        for limit_w in (np.maximum(self.guide_w, self.floor_w), self.most_w):
+            for place in range(places):
+                self._take_more(place, self.floor_w[place], self._room(), limit_w)
         whole = np.ceil(wanted - 1e-6).astype(np.int64)
         worth = self.worth > 0
-        self._take_more(places - 1, np.inf, np.minimum(self._room(), (whole - self.taken) * worth))
+        room = np.minimum(self._room(), (whole - self.taken) * worth)
+        self._take_more(places - 1, np.inf, room, self.guide_w)
 
     def force(self, caps_w: Floats) -> None:
         """Get below caps with rigs that may not stop yet; nothing else is left."""
@@ -69,9 +71,9 @@ class Fit:
             at = np.unravel_index(np.argmin(np.where(able, self.worth, np.inf)), able.shape)
             self.taken[at] -= min(int(fewer[at]), int(np.ceil(over_w / self.step_w[at])))
 
-    def _take_more(self, place: int, floor_w: float, room: Ints) -> None:
+    def _take_more(self, place: int, floor_w: float, room: Ints, limit_w: Floats) -> None:
         while (under_w := floor_w - self.power_w()[place]) > LEAST_W:
-            more = np.minimum(np.minimum(room, self._room()), self._up_to_limit())
+            more = np.minimum(np.minimum(room, self._room()), self._up_to(limit_w))
             able = (more > 0) & self._inside(place)
             if not able.any():
                 return
@@ -91,8 +93,8 @@ class Fit:
         everywhere = place == len(self.asleep_w)
         return np.asarray(((self.feeder == place) | everywhere)[:, None] & (self.step_w > 0))
 
-    def _up_to_limit(self) -> Ints:
-        left_w = np.maximum(self.guide_w, np.minimum(self.floor_w, self.most_w)) - self.power_w()
+    def _up_to(self, limit_w: Floats) -> Ints:
+        left_w = limit_w - self.power_w()
         by_class = np.minimum(left_w[self.feeder], left_w[-1]) + LEAST_W
         return self._steps(by_class)
 
@@ -103,5 +105,5 @@ class Fit:
         return self._steps(np.minimum(spare_w[self.feeder], spare_w[-1]) + LEAST_W)
 
     def _steps(self, watts: Floats) -> Ints:
-        step_w = np.where(self.step_w > 0, self.step_w, np.inf)
+        step_w = np.where(self.step_w > 0, self.step_w, 1.0)
         return np.clip(np.floor(watts[:, None] / step_w), 0, 1 << 30).astype(np.int64)

@@ -51,6 +51,7 @@ def relax(site: Site, market: Market, standings: tuple[Standing, ...]) -> Relaxe
 def stand(site: Site, market: Market, standings: tuple[Standing, ...]) -> Start:
     """Count by class what the rigs' standing leaves to choose."""
     begins = starts_s(market)[:-1]
+    tomorrow_s = float(market.dt_s[market.day == market.day[0]].sum())
     awake = [int((rigs.mode >= 0).sum()) for rigs in standings]
     power = {feeder.name: 0.0 for feeder in site.feeders}
     for kind, rigs in zip(site.classes, standings, strict=True):
@@ -66,7 +67,7 @@ def stand(site: Site, market: Market, standings: tuple[Standing, ...]) -> Start:
         ),
         locked_down=np.stack(
             [
-                _locked(begins, kind.min_down_s - rigs.since_s[rigs.mode < 0])
+                _locked(begins, _asleep_till_s(kind, rigs, tomorrow_s))
                 for kind, rigs in zip(site.classes, standings, strict=True)
             ]
         ),
@@ -88,6 +89,15 @@ def _locked(begins: Floats, until_s: Floats) -> Ints:
     """Count by period the rigs that are not free yet when it begins."""
     ends = np.sort(until_s)
     return len(ends) - np.searchsorted(ends, begins + 1e-6, side="right")
+
+
+def _asleep_till_s(kind: RigClass, rigs: Standing, tomorrow_s: float) -> Floats:
+    asleep = rigs.mode < 0
+    rested_s = kind.min_down_s - rigs.since_s[asleep]
+    if kind.starts_per_day is None:
+        return rested_s
+    used_up = rigs.starts[asleep] >= kind.starts_per_day
+    return np.where(used_up, np.maximum(rested_s, tomorrow_s), rested_s)
 
 
 def _left(kind: RigClass, rigs: Standing) -> int:
