@@ -62,7 +62,7 @@ class Stages:
                 self._book.baselines.drop(key)
         ids = {course.id for course in self._book.courses.all.values()}
         self.charges.keep(ids)
-        self.weighing.keep(ids)
+        self.weighing.keep(ids, self._now.s)
         self._pulses = {id_: pulse for id_, pulse in self._pulses.items() if id_ in ids}
 
     def sent(self, course: Course, feeder: str) -> None:
@@ -92,7 +92,7 @@ class Stages:
         """Try again; what the device refused was surely not done, what it did not answer may be."""
         if not isinstance(error, Unreachable):
             self.charges.free(course.id)
-            self.weighing.take_off(course.id, is_clean=True)
+            self.weighing.take_off(course.id, self._now.s, is_clean=True)
         if isinstance(error, Unsupported):
             self.failed(course, f"{Reason.UNSUPPORTED}: {course.wish.action}: {error}", _NEVER_S)
         else:
@@ -107,7 +107,7 @@ class Stages:
         self.in_effect(course)
         if course.sent_ms is not None:
             self._book.turn(device.name, course.wish)
-        self.weighing.settle(course.id)
+        self.weighing.settle(course.id, self._now.s)
         evidence = self.evidence(course, device, shown)
         changed = msgspec.structs.replace(course, tries=0, is_unproven=False, has_failed=False)
         if course.is_restore:
@@ -122,6 +122,7 @@ class Stages:
         """Say that a wish is read back and that nothing measures its power: it is not effective."""
         reason = f"{Reason.NO_EFFECT}: read back, but nothing measures its power"
         self.in_effect(course)
+        self.weighing.settle(course.id, self._now.s)
         changed = msgspec.structs.replace(course, is_unproven=True)
         evidence = Evidence(read_back=str(device.posture or ""))
         if course.is_restore:
@@ -157,7 +158,7 @@ class Stages:
     ) -> None:
         """Note that a course failed; it is tried again much later, and told of when it succeeds."""
         self.in_effect(course)
-        self.weighing.take_off(course.id, is_clean=False)
+        self.weighing.take_off(course.id, self._now.s, is_clean=False)
         self.pulse(course).due_s = self._now.s + later_s
         failed = msgspec.structs.replace(course, tries=0, has_failed=True)
         if course.has_failed:
