@@ -87,5 +87,5 @@ def fill(disk: Path) -> None:
 
 
 def is_said(site: Acting) -> bool:
-    """Tell whether the agent has said that it cannot write."""
-    return "spool takes no writes" in site.stack.edge.log.read_text()
+    """Tell whether the agent has said that it cannot keep what it does."""
+    return "control keeps nothing and sends nothing" in site.stack.edge.log.read_text()
