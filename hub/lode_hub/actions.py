@@ -4,13 +4,17 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from lode_hub import alerts
 from lode_hub.access import Access, Right
 from lode_hub.access import Person as Member
+from lode_hub.alerts.desk import AlarmDesk
 from lode_hub.commands.choose import Ask
 from lode_hub.commands.curtail import Curtailments
 from lode_hub.commands.desk import Desk
 from lode_hub.errors import ForbiddenError
+from lode_hub.notify.desk import TellingDesk
+from lode_hub.notify.link_desk import LinkDesk
+from lode_hub.notify.links import Links
+from lode_hub.notify.senders import Senders
 from lode_hub.store import Store
 from lode_hub.trust.enrol import Invitation, Trust
 
@@ -30,7 +34,9 @@ class Person(Protocol):
 class Actions:
     """Does what people ask for; whether their role allows it is asked anew each time.
 
-    `commands` orders things of devices and sites, `curtailments` chooses rigs and holds them down.
+    `alarms` shelves, silences, maintains and edits rules, `commands` orders things of devices and
+    sites, `curtailments` chooses rigs and holds them down, `telling` changes who is told how,
+    `links` answers whoever holds an acknowledge link.
     """
 
     def __init__(
@@ -38,35 +44,40 @@ class Actions:
         store: Store,
         access: Access,
         *,
+        senders: Senders | None = None,
+        links: Links | None = None,
         clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         self._store = store
         self._access = access
         self._clock_ms = clock_ms
+        self.alarms = AlarmDesk(store, access, clock_ms)
         self.commands = Desk(store, access, clock_ms)
         self.curtailments = Curtailments(self.commands)
+        self.telling = TellingDesk(store, access, senders or Senders(()))
+        self.links = LinkDesk(store, access, links or Links.of_nobody(), clock_ms)
 
-    async def acknowledge(self, alert_id: int, person: Person) -> None:
+    async def acknowledge(self, alert_id: int, person: Person, note: str = "") -> None:
         """Take an open alert on.
 
         Raises:
-            ForbiddenError: the person's role does not allow it.
+            ForbiddenError: the person's role does not allow it, or not at the alert's site.
             NotFoundError: there is no such alert.
             ConflictError: it is not open.
+            InvalidError: the note is too long.
         """
-        await self._demand(person, "alerts.acknowledge")
-        await alerts.acknowledge(self._store, alert_id, person.name, self._clock_ms())
+        await self.alarms.acknowledge(person, alert_id, note)
 
-    async def resolve(self, alert_id: int, person: Person) -> None:
+    async def resolve(self, alert_id: int, person: Person, note: str = "") -> None:
         """Say that an alert's trouble is over; it opens again when it is not.
 
         Raises:
-            ForbiddenError: the person's role does not allow it.
+            ForbiddenError: the person's role does not allow it, or not at the alert's site.
             NotFoundError: there is no such alert.
             ConflictError: it is resolved already.
+            InvalidError: the note is too long.
         """
-        await self._demand(person, "alerts.resolve")
-        await alerts.resolve(self._store, alert_id, person.name, self._clock_ms())
+        await self.alarms.resolve(person, alert_id, note)
 
     async def invite_agent(self, trust: Trust, agent: str, site: str, person: Person) -> Invitation:
         """Make a one-time token that lets an agent in.

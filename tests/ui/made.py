@@ -243,6 +243,18 @@ def alert(number: int, **values: object) -> AlertRow:
         "acknowledged_ms": None,
         "acknowledged_by": None,
         "resolved_ms": None,
+        "cause": "heat",
+        "rack": "A1",
+        "confidence": 1.0,
+        "members": [],
+        "stake_usd_h": None,
+        "rule_version": 1,
+        "untold": "",
+        "told_ms": now_ms() - 211_000,
+        "cleared_ms": None,
+        "flapping_until_ms": None,
+        "shelved_until_ms": None,
+        "shelved_by": None,
     }
     return AlertRow(**{**shown, **values})
 

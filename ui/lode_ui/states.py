@@ -74,6 +74,7 @@ SEVERITY: dict[Severity, Look] = {
 SEVERITY_ORDER: tuple[Severity, ...] = ("critical", "warning", "info")
 
 ALERT: dict[AlertState, Look] = {
+    "pending": Look(word="Pending", tone="idle", shape="ring", meaning="not yet for long enough"),
     "open": Look(word="Open", tone="idle", shape="ring", meaning="nobody has taken it yet"),
     "acknowledged": Look(
         word="Acknowledged", tone="info", shape="disc", meaning="somebody is on it"

@@ -95,6 +95,13 @@ class Access:
         sites = found[1]
         return site is None or sites is None or site in sites
 
+    async def may_everywhere(self, person: Person, right: Right) -> bool:
+        """Tell whether a person has a right now at every site there is."""
+        async with asking(self._store) as conn:
+            found = await accounts.standing(conn, person.name)
+        is_limited = found is None or found[1] is not None
+        return not is_limited and await self.may(person, right)
+
     async def greet(self, show: Callable[[str], None]) -> None:
         """Make the first person when there is none, and show the password, this once."""
         async with self._store.pool.connection() as conn:

@@ -6,7 +6,15 @@ from typing import Literal, get_args
 
 Role = Literal["viewer", "operator", "trader", "auditor", "regulator", "admin"]
 Right = Literal[
-    "alerts.acknowledge", "alerts.resolve", "commands.order", "commands.approve", "agents.enrol"
+    "alerts.acknowledge",
+    "alerts.resolve",
+    "alerts.silence",
+    "rules.edit",
+    "commands.order",
+    "commands.approve",
+    "agents.enrol",
+    "telling.schedule",
+    "telling.manage",
 ]
 
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -14,9 +22,13 @@ ROLES: tuple[Role, ...] = get_args(Role)
 RIGHTS: dict[Right, frozenset[Role]] = {
     "alerts.acknowledge": frozenset({"operator", "admin"}),
     "alerts.resolve": frozenset({"operator", "admin"}),
+    "alerts.silence": frozenset({"operator", "admin"}),  # shelve, silence, maintain
+    "rules.edit": frozenset({"admin"}),
     "commands.order": frozenset({"operator", "admin"}),
     "commands.approve": frozenset({"operator", "admin"}),
     "agents.enrol": frozenset({"admin"}),
+    "telling.schedule": frozenset({"operator", "admin"}),  # on-call, escalation, trying a channel
+    "telling.manage": frozenset({"admin"}),  # how other people are told
 }
 """Who may do what; what is not here nobody may. Everybody who is logged in may look."""
 

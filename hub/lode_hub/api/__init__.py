@@ -12,7 +12,20 @@ from lode_hub.access import Access
 from lode_hub.access import page as login
 from lode_hub.access.guard import Guard
 from lode_hub.actions import Actions
-from lode_hub.api import alerts, commands, enrol, feed, fleet, problems, session, watch, way
+from lode_hub.api import (
+    ack,
+    alarms,
+    alerts,
+    commands,
+    enrol,
+    feed,
+    fleet,
+    problems,
+    session,
+    telling,
+    watch,
+    way,
+)
 from lode_hub.api.parts import asker
 from lode_hub.live import Live
 from lode_hub.queries import Queries
@@ -61,6 +74,7 @@ def build(  # noqa: PLR0913 -- the parts that the doors lead to
     app.include_router(api)
     app.include_router(watch.routes(queries, parts))
     app.include_router(login.routes(access, is_secure=is_secure))
+    app.include_router(ack.routes(actions.links))
     for mount in mounts:
         mount(app)
     return app
@@ -70,6 +84,8 @@ def _for_people(queries: Queries, actions: Actions, trust: Trust) -> Iterator[AP
     yield fleet.routes(queries)
     yield way.routes(queries)
     yield alerts.routes(queries, actions)
+    yield alarms.routes(queries, actions)
+    yield telling.routes(queries, actions)
     yield commands.routes(queries, actions)
     yield enrol.routes(trust, actions)
 

@@ -6,7 +6,9 @@ Each question is one statement, and its answer is made of `lode_hub.queries.noun
 from collections.abc import Sequence
 
 from lode_hub.errors import InvalidError
+from lode_hub.notify.senders import Senders
 from lode_hub.queries import fleet, health
+from lode_hub.queries.alerts import AlertQueries
 from lode_hub.queries.commands import CommandQueries
 from lode_hub.queries.nouns import (
     AgentRow,
@@ -21,9 +23,11 @@ from lode_hub.queries.nouns import (
     RigRow,
     RigState,
     Series,
+    Severity,
     SiteTotals,
     Span,
 )
+from lode_hub.queries.telling import TellingQueries
 from lode_hub.store import Store, queries_agents, queries_alerts, queries_fleet, queries_series
 from lode_hub.store.asking import asking
 from lode_hub.store.queries_series import EFFICIENCY, METER_METRICS, METERED, RIG_METRICS, Window
@@ -44,12 +48,15 @@ ALL = 100_000
 class Queries:
     """Answers from the database; each call raises UnavailableError when that is away.
 
-    `commands` answers about commands, curtailments and what devices offer.
+    `commands` answers about commands, curtailments and what devices offer, `alarms` about what
+    belongs to alerts: their history, counts, silences, maintenance, rules, EEMUA 191's figures.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, senders: Senders | None = None) -> None:
         self._store = store
+        self.telling = TellingQueries(store, senders or Senders(()))
         self.commands = CommandQueries(store)
+        self.alarms = AlertQueries(store)
 
     async def sites(self) -> list[SiteTotals]:
         """Give the totals of every site."""
@@ -170,20 +177,33 @@ class Queries:
             rows = await queries_agents.quarantine(conn, agent, limit, offset)
         return [QuarantineRow(**row) for row in rows]
 
-    async def alerts(
+    async def alerts(  # noqa: PLR0913 -- each is one way to look at an inbox
         self,
         *,
         states: Sequence[AlertState] | None = None,
+        severities: Sequence[Severity] | None = None,
+        causes: Sequence[str] | None = None,
         site: str | None = None,
+        rule: str | None = None,
         device_id: int | None = None,
+        search: str = "",
+        is_untold: bool | None = None,
         limit: int = 100,
         offset: int = 0,
     ) -> list[AlertRow]:
-        """Give alerts, newest first."""
+        """Give alerts, newest first; without states, all but the pending ones."""
+        chosen = queries_alerts.Chosen(
+            states=states or (),
+            severities=severities or (),
+            causes=causes or (),
+            site=site,
+            rule=rule,
+            device_id=device_id,
+            search=search,
+            is_untold=is_untold,
+        )
         async with asking(self._store) as conn:
-            rows = await queries_alerts.alerts(
-                conn, states=states, site=site, device_id=device_id, limit=limit, offset=offset
-            )
+            rows = await queries_alerts.alerts(conn, chosen, limit=limit, offset=offset)
         return [AlertRow(**row) for row in rows]
 
     async def alert(self, alert_id: int) -> AlertRow | None:

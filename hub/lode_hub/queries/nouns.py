@@ -13,7 +13,7 @@ RigState = Literal[
 
 Span = Literal["hour", "day", "week"]
 Severity = Literal["info", "warning", "critical"]
-AlertState = Literal["open", "acknowledged", "resolved"]
+AlertState = Literal["pending", "open", "acknowledged", "resolved"]
 AgentState = Literal["live", "stale", "stopped", "unknown"]
 
 
@@ -190,7 +190,7 @@ class QuarantineRow:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AlertRow:
-    """One alert in its life: open, acknowledged, resolved."""
+    """One alert in its life: pending, open, acknowledged, resolved."""
 
     alert_id: int
     rule: str  # e.g. rig-over-temperature
@@ -208,6 +208,18 @@ class AlertRow:
     acknowledged_ms: int | None
     acknowledged_by: str | None
     resolved_ms: int | None
+    cause: str  # heat, hash, power, link, pool, control, quality, money, ...; empty: of no rule
+    rack: str
+    confidence: float  # 0 to 1
+    members: list[str]  # subjects of one event of many
+    stake_usd_h: float | None  # None: unknown, or nothing that is counted
+    rule_version: int | None  # of the settings it was judged by last
+    untold: str  # why nobody is told now; empty: people are
+    told_ms: int | None  # when its opening was last given out to be told
+    cleared_ms: int | None  # the trouble is away, and the off-delay or a hold runs
+    flapping_until_ms: int | None
+    shelved_until_ms: int | None
+    shelved_by: str | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

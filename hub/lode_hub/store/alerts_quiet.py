@@ -8,6 +8,7 @@ from psycopg.rows import dict_row
 from lode_hub.store.connection import Connection
 
 Row = dict[str, Any]
+Planned = Literal["alert", "silence", "maintenance"]
 Times = tuple[int, int, int]
 """Begin, end and now, in Unix ms."""
 
@@ -97,16 +98,14 @@ async def end(
     return deleted.rowcount + ended.rowcount > 0
 
 
-async def site_of(
-    conn: Connection, table: Literal["silence", "maintenance", "alert"], number: int
-) -> str | None:
-    """Give the site that a silence, maintenance or alert is at; None for none."""
+async def site_of(conn: Connection, table: Planned, number: int) -> tuple[str | None, bool]:
+    """Give the site that something is at, None for none; and whether it is there at all."""
     cursor = await conn.execute(
-        f"select s.name from {table} x join site s on s.id = x.site_id where x.id = %s",  # noqa: S608
+        f"select s.name from {table} x left join site s on s.id = x.site_id where x.id = %s",  # noqa: S608
         (number,),
     )
     row = await cursor.fetchone()
-    return row[0] if row else None
+    return (row[0], True) if row else (None, False)
 
 
 async def silences(conn: Connection, now_ms: int, *, is_over: bool, limit: int) -> list[Row]:

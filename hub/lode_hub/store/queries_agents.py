@@ -95,7 +95,7 @@ _HEALTH = """
         (select count(*) from agent)::int as agents,
         (select count(*) from agent_now where state in ('stale', 'unknown'))::int as stale_agents,
         (select count(*) from device where is_configured)::int as devices,
-        (select count(*) from alert where state <> 'resolved')::int as open_alerts,
+        (select count(*) from alert where state in ('open', 'acknowledged'))::int as open_alerts,
         (select count(*) from delivery where state = 'waiting')::int
             + (select count(*) from outbox)::int as outbox_depth,
         (select count(*) from gap where reason = 'missing' and filled_at is null)::int as open_gaps,

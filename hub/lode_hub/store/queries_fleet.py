@@ -55,7 +55,7 @@ _RIGS = """
     from rig_now r
         left join (
             select device_id, count(*) as n from alert
-            where state <> 'resolved' and device_id is not null group by device_id
+            where state in ('open', 'acknowledged') and device_id is not null group by device_id
         ) n using (device_id)
     where is_configured and (%(site)s::text is null or site = %(site)s)
         and (%(states)s::text[] is null or state = any(%(states)s))
@@ -97,7 +97,7 @@ async def rig(conn: Connection, device_id: int) -> Row | None:
 
 _RIG = """
     select {}, (select count(*) from alert a
-        where a.device_id = r.device_id and a.state <> 'resolved')::int as open_alerts
+        where a.device_id = r.device_id and a.state in ('open', 'acknowledged'))::int as open_alerts
     from rig_now r where r.device_id = %(device_id)s
 """
 
@@ -142,7 +142,8 @@ _SITES = """
         from meter_now where is_configured and not is_silent group by 1
     ),
     alerted as (
-        select site_id, count(*)::int as n from alert where state <> 'resolved' group by 1
+        select site_id, count(*)::int as n from alert
+        where state in ('open', 'acknowledged') group by 1
     ),
     agents as (
         select site_id, count(*)::int as n,
