@@ -5,6 +5,7 @@ throttled long before it is put to sleep.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -22,6 +23,7 @@ class Curve:
     step_ths: Floats
 
 
+@lru_cache(maxsize=1024)
 def curve(rigs: RigClass) -> Curve:
     """Give the steps between the modes worth having, by falling TH/s per watt.
 

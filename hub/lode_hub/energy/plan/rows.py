@@ -29,7 +29,8 @@ class Rows:
         """Add `coefficient · variable` to rows, one variable a row."""
         self._row.append(rows)
         self._variable.append(variables)
-        self._coefficient.append(np.broadcast_to(coefficient, rows.shape).astype(np.float64))
+        same = np.full(rows.shape, coefficient, dtype=np.float64)
+        self._coefficient.append(same)
 
     @property
     def limits(self) -> Floats:
