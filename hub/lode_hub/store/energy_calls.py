@@ -70,7 +70,7 @@ async def calls(
         "as_of": as_of_ms,
     }
     async with conn.cursor(row_factory=dict_row) as cursor:
-        await cursor.execute(_CALL + " order by c.from_at, c.id", values)
+        await cursor.execute(_CALL + " order by c.from_at, c.site, c.programme, c.event", values)
         return await cursor.fetchall()
 
 

@@ -1,25 +1,13 @@
 """What was known when: corrections never overwrite, and a backtest sees nothing early."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import numpy as np
-import pytest
 
 from lode_hub.store import Store, energy
 
 H = 3_600_000
 KEY = ("day-ahead", "HB_WEST", "USD/MWh")
-
-
-@pytest.fixture
-async def store(postgres: str) -> AsyncIterator[Store]:
-    opened = await Store.open(postgres)
-    await opened.migrate()
-    async with opened.pool.connection() as conn:
-        await conn.execute("insert into site (name) values ('north'), ('south')")
-    yield opened
-    await opened.close()
 
 
 async def add(store: Store, *values, site=1, source="a", received=10 * H, key=KEY) -> int:

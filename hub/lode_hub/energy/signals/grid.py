@@ -1,0 +1,154 @@
+"""Calls as they come: from VTNs, which are asked; kept once, and told to people.
+
+VTN's events ─► calls ─► database (a later modification wins) ─► finding while the call holds
+an event that is gone ─► cancelled
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import httpx
+import structlog
+
+from lode_hub.committed import Finding
+from lode_hub.energy.signals.calls import Call, Way, calls_ahead_ms
+from lode_hub.energy.signals.openadr import Vtn, VtnError, calls_of
+from lode_hub.energy.signals.programme import OpenAdr, Programme, described
+from lode_hub.errors import HubError, InvalidError
+from lode_hub.store import Store, energy, energy_calls
+from lode_hub.store import alerts as alert_rows
+from lode_hub.store.connection import Connection
+
+RULE = "energy-call"
+_log = structlog.get_logger(__name__)
+Row = dict[str, Any]
+
+
+async def keep_call(conn: Connection, site: int, call: Call, way: Way, person: str) -> int | None:
+    """Keep a call; give its number, or None when it, or a later modification, was there."""
+    return await energy_calls.add(
+        conn,
+        site=site,
+        way=way,
+        person=person,
+        **{name: getattr(call, name) for name in call.__slots__},
+    )
+
+
+class Grid:
+    """Asks the VTNs that are due, and says which calls hold.
+
+    Args:
+        store: where the calls are kept.
+        secret: gives a secret by its name.
+        clock_ms: the time.
+    """
+
+    def __init__(
+        self, store: Store, secret: Callable[[str], str], clock_ms: Callable[[], int]
+    ) -> None:
+        self._store = store
+        self._secret = secret
+        self._clock_ms = clock_ms
+        self._due_ms: dict[tuple[int, str], int] = {}
+        self._vtns: dict[OpenAdr, Vtn] = {}
+        self._told: dict[str, int] = {}  # subject of a call that holds: its newest modification
+
+    async def look(self, client: httpx.AsyncClient, documents: Sequence[Row]) -> list[Finding]:
+        """Ask what is due, and give what changed since the last look."""
+        for document in documents:
+            try:
+                told = described(document["body"], f"programme {document['name']}")
+                if told.openadr is not None and document["site_id"] is not None:
+                    await self._ask(client, document, told, told.openadr)
+            except HubError as error:
+                _log.warning("programme failed", programme=document["name"], reason=str(error))
+        return await self._findings()
+
+    async def _ask(
+        self, client: httpx.AsyncClient, document: Row, told: Programme, where: OpenAdr
+    ) -> None:
+        key, now_ms = (document["site_id"], document["name"]), self._clock_ms()
+        if self._due_ms.get(key, 0) > now_ms:
+            return
+        self._due_ms[key] = now_ms + round(where.every_s * 1000)
+        secret = self._secret(where.client_secret) if where.client_secret else ""
+        vtn = self._vtns.setdefault(where, Vtn(where, secret, client))
+        try:
+            events = await vtn.events()
+        except VtnError:
+            self._vtns.pop(where, None)  # a secret may have been replaced
+            raise
+        calls: dict[str, Call] = {}
+        unread = set()
+        for event in events:
+            try:
+                for call in calls_of(
+                    event, document["name"], told, site=document["site"], now_ms=now_ms
+                ):
+                    calls[call.event] = call
+            except InvalidError as error:
+                unread.add(str(event.get("id")))
+                _log.warning("event refused", programme=document["name"], reason=str(error))
+        async with self._store.pool.connection() as conn:
+            for call in calls.values():
+                await keep_call(conn, document["site_id"], call, "openadr", "")
+            await self._cancel_gone(conn, document, calls, unread)
+
+    async def _cancel_gone(
+        self, conn: Connection, document: Row, calls: dict[str, Call], unread: set[str]
+    ) -> None:
+        """Cancel what the VTN shows no more, while it could still hold."""
+        known = await energy_calls.calls(
+            conn, document["site"], calls_ahead_ms(self._clock_ms()), programme=document["name"]
+        )
+        for row in known:
+            is_shown = row["event"] in calls or row["event"].partition("/")[0] in unread
+            if is_shown or row["way"] != "openadr" or row["is_cancelled"]:
+                continue
+            if row["until_ms"] > self._clock_ms():
+                values = {name: row[name] for name in Call.__slots__}
+                values |= {"modification": row["modification"] + 1, "is_cancelled": True}
+                await keep_call(conn, document["site_id"], Call(**values), "openadr", "")
+
+    async def _findings(self) -> list[Finding]:
+        now_ms = self._clock_ms()
+        async with self._store.pool.connection() as conn:
+            rows = await energy_calls.calls(conn, None, calls_ahead_ms(now_ms))
+            sites = await energy.site_ids(conn)
+            told = await alert_rows.unresolved(conn, [RULE])
+        holding = {
+            f"site:{sites[row['site']]}:call:{row['programme']}/{row['event']}": row
+            for row in rows
+            if not row["is_cancelled"] and row["until_ms"] > now_ms
+        }
+        found = [
+            _called(subject, row)
+            for subject, row in holding.items()
+            if self._told.get(subject) != row["modification"]
+        ]
+        self._told = {subject: row["modification"] for subject, row in holding.items()}
+        return found + [
+            Finding(rule=RULE, subject=subject, is_active=False, severity="warning", at_ms=now_ms)
+            for _, subject, _ in told
+            if subject not in holding
+        ]
+
+
+def _called(subject: str, row: Row) -> Finding:
+    asked = "everything" if row["reduce"] == "all" else f"{row['reduce']} {row['power_kw']:g} kW"
+    test = "test of a call" if row["is_test"] else "call"
+    return Finding(
+        rule=RULE,
+        subject=subject,
+        is_active=True,
+        severity="info" if row["is_test"] else "warning",
+        at_ms=row["received_ms"],
+        title=f"{row['programme']}: {test} to reduce {asked}",
+        likely_cause=f"came by {row['way']}",
+        evidence={
+            name: row[name]
+            for name in ("call_id", "from_ms", "until_ms", "reduce", "power_kw", "notice_s",
+                         "is_test", "modification")
+        },
+    )  # fmt: skip

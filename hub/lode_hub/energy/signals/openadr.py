@@ -1,0 +1,281 @@
+"""A client of OpenADR 3: asks a VTN for events, makes calls of them, and reports what was used.
+
+token (client credentials) ─► programs ─► events, page by page ─► Calls
+"""
+
+import datetime as dt
+import re
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import httpx
+import msgspec
+
+from lode_hub.energy.signals.calls import Call, call_of
+from lode_hub.energy.signals.programme import OpenAdr, Programme
+from lode_hub.errors import HubError, InvalidError
+
+PAGE = 50
+MAX_EVENTS = 1000
+MAX_BYTES = 4 << 20
+MAX_INTERVALS = 500
+EARLY_S = 30.0
+"""A token is replaced so long before its end."""
+
+_DURATION = re.compile(
+    r"P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?"
+)
+_PARTS_S = (365 * 86_400, 30 * 86_400, 7 * 86_400, 86_400, 3600, 60, 1)
+
+
+class VtnError(HubError):
+    """The VTN cannot be reached, or answers what cannot be understood; a later attempt may do."""
+
+
+class Vtn:
+    """One VTN, as one of its VENs sees it.
+
+    Args:
+        told: where it is.
+        secret: the client's.
+        client: by which it is asked.
+    """
+
+    def __init__(self, told: OpenAdr, secret: str, client: httpx.AsyncClient) -> None:
+        self._told = told
+        self._secret = secret
+        self._client = client
+        self._token = ""
+        self._token_until_s = 0.0
+
+    async def events(self) -> list[dict[str, Any]]:
+        """Give every event of our programmes.
+
+        Raises:
+            VtnError: it does not answer, or wrongly.
+        """
+        wanted = await self._programs()
+        found: dict[str, dict[str, Any]] = {}
+        for number in range(0, MAX_EVENTS, PAGE):
+            page = await self._ask("GET", "/events", params={"skip": number, "limit": PAGE})
+            if not isinstance(page, list):
+                raise VtnError(f"openadr {self._host}: events are no list; check its url")
+            for event in page:
+                if isinstance(event, dict) and _is_ours(event, wanted, self._told.targets):
+                    found[str(event.get("id", ""))] = event
+            if len(page) < PAGE:
+                return list(found.values())
+        raise VtnError(f"openadr {self._host}: more than {MAX_EVENTS} events; name the programs")
+
+    async def report(self, event: Mapping[str, Any], resource: str, energy_kwh: float) -> None:
+        """Report what was used during an event.
+
+        Raises:
+            VtnError: it does not take it.
+        """
+        reading = {"type": "USAGE", "values": [energy_kwh]}
+        await self._ask(
+            "POST",
+            "/reports",
+            json={
+                "objectType": "REPORT",
+                "programID": event["programID"],
+                "eventID": event["id"],
+                "clientName": self._told.ven_name,
+                "payloadDescriptors": [
+                    {"objectType": "REPORT_PAYLOAD_DESCRIPTOR", "payloadType": "USAGE",
+                     "units": "KWH"}
+                ],
+                "resources": [
+                    {"resourceName": resource, "intervals": [{"id": 0, "payloads": [reading]}]}
+                ],
+            },
+        )  # fmt: skip
+
+    @property
+    def _host(self) -> str:
+        return httpx.URL(self._told.url).host
+
+    async def _programs(self) -> frozenset[str] | None:
+        if not self._told.programs:
+            return None
+        listed = await self._ask("GET", "/programs", params={"skip": 0, "limit": PAGE})
+        ids = {
+            str(one.get("id"))
+            for one in (listed if isinstance(listed, list) else [])
+            if isinstance(one, dict)
+            and {one.get("id"), one.get("programName")} & set(self._told.programs)
+        }
+        return frozenset(ids | set(self._told.programs))
+
+    async def _ask(self, method: str, path: str, **more: Any) -> Any:  # noqa: ANN401 -- JSON
+        answer = await self._send(method, self._told.url.rstrip("/") + path, **more)
+        if answer.status_code == httpx.codes.UNAUTHORIZED and self._token:
+            self._token = ""  # it may have been revoked before its time
+            answer = await self._send(method, self._told.url.rstrip("/") + path, **more)
+        if not answer.is_success:
+            raise VtnError(f"openadr {self._host}: {path} answered {answer.status_code}; see there")
+        return _json(answer.content, f"openadr {self._host}: {path}")
+
+    async def _send(self, method: str, url: str, **more: Any) -> httpx.Response:  # noqa: ANN401
+        headers = {"Accept": "application/json"}
+        if self._told.client_id:
+            headers["Authorization"] = f"Bearer {await self._fresh_token()}"
+        return await self._request(method, url, headers=headers, **more)
+
+    async def _fresh_token(self) -> str:
+        if self._token and time.monotonic() < self._token_until_s:
+            return self._token
+        url = self._told.token_url or self._told.url.rstrip("/") + "/auth/token"
+        form = {"grant_type": "client_credentials", "client_id": self._told.client_id,
+                "client_secret": self._secret}  # fmt: skip
+        answer = await self._request("POST", url, data=form)
+        said = _json(answer.content, f"openadr {self._host}: token") if answer.is_success else {}
+        token = said.get("access_token") if isinstance(said, dict) else None
+        if not isinstance(token, str) or not token:
+            raise VtnError(
+                f"openadr {self._host}: no token, answered {answer.status_code}; "
+                "check client_id and its secret"
+            )
+        lasts_s = said.get("expires_in")
+        lasts_s = lasts_s if isinstance(lasts_s, int | float) else 3600.0
+        self._token, self._token_until_s = token, time.monotonic() + max(0.0, lasts_s - EARLY_S)
+        return token
+
+    async def _request(self, method: str, url: str, **more: Any) -> httpx.Response:  # noqa: ANN401
+        try:
+            async with self._client.stream(
+                method, url, timeout=self._told.timeout_s, follow_redirects=False, **more
+            ) as answer:
+                body = bytearray()
+                async for chunk in answer.aiter_bytes():
+                    body += chunk
+                    if len(body) > MAX_BYTES:
+                        raise VtnError(f"openadr {self._host}: more than {MAX_BYTES} bytes")
+                return httpx.Response(answer.status_code, content=bytes(body))
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+            said = type(error).__name__
+            raise VtnError(
+                f"openadr {self._host}: {said}; check its url and that it runs"
+            ) from None
+
+
+def calls_of(
+    event: Mapping[str, Any], programme: str, told: Programme, *, site: str, now_ms: int
+) -> Iterator[Call]:
+    """Make a call of each interval of an event that asks us to reduce.
+
+    Raises:
+        InvalidError: it cannot be understood.
+    """
+    ident = event.get("id")
+    where = f"openadr event {ident}"
+    default = event.get("intervalPeriod") or {}
+    intervals = event.get("intervals") or []
+    if not isinstance(ident, str) or not isinstance(intervals, list):
+        raise InvalidError(f"{where}: no id, or intervals that are no list")
+    following = None
+    for number, interval in enumerate(intervals[:MAX_INTERVALS]):
+        if not isinstance(interval, dict):
+            raise InvalidError(f"{where}: interval {number} is no object")
+        period = {**default, **(interval.get("intervalPeriod") or {})}
+        has_own = "start" in (interval.get("intervalPeriod") or {})
+        begin = _start(period, where, now_ms) if has_own or following is None else following
+        length_ms = round(1000 * seconds(str(period.get("duration", "PT0S")), where))
+        following = begin + length_ms
+        asked = _asked(interval, told, where)
+        if asked is None or not length_ms:
+            continue
+        yield call_of(
+            programme,
+            told,
+            {
+                "event": f"{ident}/{interval.get('id', number)}",
+                "modification": _modified_ms(event, where),
+                "from_ms": begin,
+                "until_ms": following,
+                "random_s": seconds(str(period.get("randomizeStart") or "PT0S"), where),
+                "is_test": "test" in str(event.get("eventName", "")).lower(),
+                **asked,
+            },
+            site=site,
+        )
+
+
+def seconds(text: str, where: str = "openadr") -> float:
+    """Read an ISO 8601 duration.
+
+    Raises:
+        InvalidError: it is none.
+    """
+    match = _DURATION.fullmatch(text)
+    if match is None or text.endswith(("P", "T")):
+        raise InvalidError(f"{where}: duration {text[:40]!r}; expected one such as PT1H")
+    return sum(float(part or 0) * s for part, s in zip(match.groups(), _PARTS_S, strict=True))
+
+
+def _asked(interval: Mapping[str, Any], told: Programme, where: str) -> dict[str, Any] | None:
+    """Read what an interval asks; None when it asks for nothing that we do."""
+    for payload in interval.get("payloads") or []:
+        kind = payload.get("type") if isinstance(payload, dict) else None
+        values = payload.get("values") if isinstance(payload, dict) else None
+        value = values[0] if isinstance(values, list) and values else None
+        if kind == "IMPORT_CAPACITY_LIMIT":
+            return {"reduce": "to", "power_kw": value}
+        if kind == "SIMPLE" and isinstance(value, int | float):
+            return _simple(int(value), told, where)
+    return None
+
+
+def _simple(level: int, told: Programme, where: str) -> dict[str, Any]:
+    if level == 0:
+        return {"is_cancelled": True}
+    if not told.levels_kw:
+        return {}
+    if level > len(told.levels_kw):
+        raise InvalidError(f"{where}: level {level}; set levels_kw of the programme for it")
+    return {"reduce": "by", "power_kw": told.levels_kw[level - 1]}
+
+
+def _start(period: Mapping[str, Any], where: str, now_ms: int) -> int:
+    text = str(period.get("start", ""))
+    if text.startswith("0000-00-00"):  # now, by the specification
+        return now_ms
+    return _ms(text, where)
+
+
+def _modified_ms(event: Mapping[str, Any], where: str) -> int:
+    text = event.get("modificationDateTime") or event.get("createdDateTime")
+    return _ms(str(text), where) if text else 0
+
+
+def _ms(text: str, where: str) -> int:
+    try:
+        found = dt.datetime.fromisoformat(text)
+    except ValueError:
+        raise InvalidError(f"{where}: time {text[:40]!r}; expected RFC 3339") from None
+    if found.tzinfo is None:
+        raise InvalidError(f"{where}: time {text!r} names no zone")
+    return round(found.timestamp() * 1000)
+
+
+def _is_ours(
+    event: Mapping[str, Any], programs: frozenset[str] | None, targets: tuple[str, ...]
+) -> bool:
+    if programs is not None and event.get("programID") not in programs:
+        return False
+    listed = event.get("targets") or []
+    named = {
+        str(value)
+        for target in listed
+        for value in (target.get("values", []) if isinstance(target, dict) else [target])
+    }
+    return not targets or not named or bool(named & set(targets))
+
+
+def _json(body: bytes, where: str) -> Any:  # noqa: ANN401
+    try:
+        return msgspec.json.decode(body) if body else None
+    except msgspec.DecodeError:
+        raise VtnError(f"{where}: answered no JSON; check its url") from None
