@@ -30,8 +30,10 @@ from lode_hub.commands.dispatch import Dispatcher
 from lode_hub.database import EmbeddedPostgres
 from lode_hub.errors import HubError
 from lode_hub.live import Live
+from lode_hub.notify import settled
+from lode_hub.notify.links import Links, key_of
 from lode_hub.queries import Queries
-from lode_hub.settings import HubSettings, NotifySettings, secret
+from lode_hub.settings import HubSettings, secret
 from lode_hub.store import Store, retention
 from lode_hub.supervise import Supervisor
 from lode_hub.trust.enrol import Trust
@@ -76,6 +78,8 @@ class Hub:
         self._parts = Supervisor()
         self._postgres: EmbeddedPostgres | None = None
         self._broker: EmbeddedBroker | None = None
+        self._senders = notify.Senders(())
+        self._links = Links.of_nobody()
 
     async def run(self) -> None:
         """Run until cancelled; then stop everything, the last begun first.
@@ -91,6 +95,7 @@ class Hub:
             store = await ends.enter_async_context(opened(url, settings.database.pool_max))
             await store.migrate()
             await retention.keep(store, settings.retention)
+            self._prepare_telling()
             access = Access(store, settings.access)
             await access.greet(self._show)
             trust = trust_of(store, settings)
@@ -146,6 +151,11 @@ class Hub:
         # The same over a restart, so that this machine's leases are its own again at once.
         return f"{socket.gethostname()[:32]}-{self._settings.port}"
 
+    def _prepare_telling(self) -> None:
+        told, key = self._settings.notify, key_of(self._settings.data_dir)
+        self._senders = notify.Senders(list(settled.channels_of(told, key)))
+        self._links = Links(key, told.link_h * 3600)
+
     def _start_commands(self, store: Store, live: Live) -> None:
         settings = self._settings
         keys.public_pem(settings.data_dir)  # made now, so that agents can be given them
@@ -161,19 +171,16 @@ class Hub:
 
     def _start_parts(self, store: Store, live: Live, access: Access) -> None:
         settings = self._settings
-        channels = list(channels_of(settings.notify))
-        routing = notify.Routing(
-            base_url=settings.public_url,
-            min_severity=settings.notify.min_severity,
-            is_resolved_told=settings.notify.is_resolved_told,
-        )
-        self._parts.start("notifier", notify.Notifier(store, channels, routing).run)
+        routing = settled.routing_of(settings)
+        notifier = notify.Notifier(store, self._senders, routing, links=self._links)
+        self._parts.start("notifier", notifier.run)
         self._parts.start("live", live.run)
         self._parts.start("sessions", access.run)
 
     def _doors(self, store: Store, live: Live, access: Access, trust: Trust) -> "Server":
         settings = self._settings
-        queries, actions = Queries(store), Actions(store, access)
+        queries = Queries(store, self._senders)
+        actions = Actions(store, access, senders=self._senders, links=self._links)
         app = api.build(
             queries=queries,
             actions=actions,
@@ -265,32 +272,6 @@ async def opened(url: str, pool_max: int) -> AsyncIterator[Store]:
 def own_database(settings: HubSettings) -> EmbeddedPostgres:
     """Give the hub's own database, not yet started."""
     return EmbeddedPostgres(settings.data_dir / "postgres")
-
-
-def channels_of(settings: NotifySettings) -> Iterator[notify.Channel]:
-    """Give the channels that alerts are told through."""
-    if settings.smtp is not None:
-        smtp = settings.smtp
-        yield notify.SmtpChannel(
-            name="mail",
-            host=smtp.host,
-            port=smtp.port,
-            tls=smtp.tls,
-            sender=smtp.sender,
-            recipients=smtp.recipients,
-            username=smtp.username,
-            password=smtp.password.get_secret_value() if smtp.password else "",
-            password_file=smtp.password_file,
-            timeout_s=smtp.timeout_s,
-        )
-    for name, hook in settings.webhooks.items():
-        yield notify.WebhookChannel(
-            name=name,
-            url=hook.url,
-            secret=hook.secret.get_secret_value() if hook.secret else "",
-            secret_file=hook.secret_file,
-            timeout_s=hook.timeout_s,
-        )
 
 
 def dashboards() -> Iterator[Mount]:

@@ -27,6 +27,7 @@ from pydantic_settings import (
 )
 
 from lode_hub.errors import SettingsError
+from lode_hub.settings_notify import NotifySettings
 
 PREFIX = "LODE_HUB_"
 SECRETS = frozenset({"password", "secret", "token"})
@@ -112,38 +113,6 @@ class AccessSettings(_Section):
     address_attempts: int = Field(default=30, ge=1)  # and before an address waits
     attempts_s: float = Field(default=300.0, gt=0)
     metrics_token_file: Path | None = None  # lets Prometheus read /metrics without a person
-
-
-class SmtpSettings(_Section):
-    """A mail server that takes alerts."""
-
-    host: str
-    port: int = Field(default=587, ge=1, le=65535)
-    tls: Literal["none", "starttls", "tls"] = "starttls"
-    username: str = ""
-    password: SecretStr | None = None
-    password_file: Path | None = None
-    sender: str
-    recipients: tuple[str, ...] = Field(min_length=1)
-    timeout_s: float = Field(default=10.0, gt=0)
-
-
-class WebhookSettings(_Section):
-    """An HTTP address that takes alerts as JSON, signed with HMAC-SHA256 when there is a secret."""
-
-    url: str
-    secret: SecretStr | None = None
-    secret_file: Path | None = None
-    timeout_s: float = Field(default=10.0, gt=0)
-
-
-class NotifySettings(_Section):
-    """Whom alerts are told to."""
-
-    smtp: SmtpSettings | None = None
-    webhooks: dict[str, WebhookSettings] = Field(default_factory=dict)
-    min_severity: Literal["info", "warning", "critical"] = "warning"
-    is_resolved_told: bool = True
 
 
 class HubSettings(BaseSettings):

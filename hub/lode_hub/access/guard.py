@@ -2,11 +2,12 @@
 
 request ─► open path? ─► origin ours? ─► session (cookie or bearer)? ─► the app, with a Person
                │              └─ no: 403        └─ no: 401, or to the login page
-               └─ GET /healthz, /login, POST /api/v1/session, /api/v1/enrolment
+               └─ GET /healthz, /login, /ack/TOKEN, POST /api/v1/session, /api/v1/enrolment
 """
 
 import hmac
 import json
+import re
 import time
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from http import HTTPStatus
@@ -31,6 +32,9 @@ OPEN = frozenset(
     | {("POST", "/api/v1/enrolment"), ("POST", "/api/v1/enrolment/renewal")}
 )
 """What needs no session."""
+
+OPEN_LINK = re.compile(r"/ack/[A-Za-z0-9_-]{38}")
+"""Nor does an acknowledge link, by GET, HEAD or POST: its token speaks for a person."""
 
 MAX_BODY_BYTES = 1 << 20
 _MOST_DIGITS = 12
@@ -97,7 +101,7 @@ class Guard:
             text = f"request: its body is not declared, or has more than {MAX_BODY_BYTES} bytes"
             await _refuse(send, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, text)
             return
-        if (method, path) in OPEN or self._is_scraper(scope):
+        if is_open(method, path) or self._is_scraper(scope):
             await self._app(scope, receive, send)
             return
         try:
@@ -201,6 +205,13 @@ class _Watched:
                 self._is_over = True
                 await self._send({"type": "websocket.close", "code": _POLICY_VIOLATION})
         return not self._is_over
+
+
+def is_open(method: str, path: str) -> bool:
+    """Tell whether a request needs no session."""
+    if (method, path) in OPEN:
+        return True
+    return method in {"GET", "HEAD", "POST"} and OPEN_LINK.fullmatch(path) is not None
 
 
 _RETRY = (b"retry-after", b"2")

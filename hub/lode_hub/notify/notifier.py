@@ -1,32 +1,40 @@
 """Deliver what the outbox holds, at least once: no crash loses it, and a crash may repeat it.
 
 NOTIFY lode_alert ─┐
-                   ├─► dispatch: groups ─► deliveries ─► one sender a channel: lease, send, mark
-once a second ─────┘                                     │ failed: back off, or give up and say so
+                   ├─► dispatch ─► deliveries ─► senders, some a channel: lease, send, mark
+once a second ─────┘                             │ failed: back off, or give up and say so
 """
 
 import asyncio
 import contextlib
+import datetime
 import functools
 import random
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 
 import structlog
 
 from lode_hub import alerts
 from lode_hub.committed import Finding
-from lode_hub.notify import mail, webhook
-from lode_hub.notify.channels import Channel, Routing, SmtpChannel
+from lode_hub.notify import oncall, webhook
+from lode_hub.notify.channels import Receipt, Routing, WebhookChannel
+from lode_hub.notify.dispatch import Dispatcher
 from lode_hub.notify.errors import RefusedError, UnavailableError
-from lode_hub.notify.text import Message
-from lode_hub.store import Store, outbox
+from lode_hub.notify.links import PATH, Links
+from lode_hub.notify.senders import Senders
+from lode_hub.notify.text import MAX_LISTED, Message
+from lode_hub.store import Store, outbox, outbox_sending, telling
 from lode_hub.store.connection import Connection
+from lode_hub.store.outbox_sending import Leased
 
-FAILED_RULE = "notify-failed"
-FAILED_VERSION = 1
-PRUNE_S = 3600.0
+FAILED_RULE, FAILED_VERSION = "notify-failed", 2
+GAP_RULE, GAP_VERSION = "on-call-gap", 1
+GAP_AHEAD = datetime.timedelta(hours=24)
+"""How long before it a gap in a schedule is told."""
+
+PRUNE_S, GAPS_S = 3600.0, 60.0
 SETTLED_S = 30.0
 """A step that ran so long before it failed had recovered from what was before."""
 
@@ -34,36 +42,53 @@ _log = structlog.get_logger(__name__)
 
 
 class Notifier:
-    """Tells the channels of alerts until it is cancelled. Several may run: each message has one."""
+    """Tells the channels of alerts until it is cancelled. Several may run: each message has one.
+
+    Args:
+        store: the hub's database.
+        senders: the channels.
+        routing: what is told, and how patiently.
+        links: makes acknowledge links; without it there are none.
+        clock: gives the Unix time in seconds, of findings.
+        chance: gives a random number in [0, 1), for the back-off.
+    """
 
     def __init__(
         self,
         store: Store,
-        channels: Sequence[Channel],
+        senders: Senders,
         routing: Routing | None = None,
         *,
+        links: Links | None = None,
         clock: Callable[[], float] = time.time,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._store = store
-        self._channels = channels
+        self._senders = senders
         self._routing = routing or Routing()
+        self._links = links
         self._clock = clock
         self._chance = chance
+        self._dispatcher = Dispatcher(senders, self._routing)
         self._owner = uuid.uuid4()
         self._changed = asyncio.Event()
-        self._due = {channel.name: asyncio.Event() for channel in channels}
-        self._may_be_failed = {channel.name for channel in channels}  # before the first success
+        self._due = {name: asyncio.Event() for name in senders.channels}
+        self._may_be_failed = set(senders.channels)  # before the first success
         self._pruned_s = 0.0
 
     async def run(self) -> None:
         """Deliver for ever; a database that is away is waited for."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._forever("listen", self._listen))
-            tasks.create_task(self._forever("dispatch", self._dispatch))
-            for channel in self._channels:
-                send = functools.partial(self._send_due, channel)
-                tasks.create_task(self._forever(channel.name, send))
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._forever("listen", self._listen))
+                tasks.create_task(self._forever("dispatch", self._dispatch))
+                tasks.create_task(self._forever("gaps", self._look_for_gaps))
+                for name in self._senders.channels:
+                    for _ in range(self._routing.lanes):
+                        send = functools.partial(self._send_due, name)
+                        tasks.create_task(self._forever(name, send))
+        finally:
+            await self._senders.close()
 
     async def _forever(self, name: str, step: Callable[[], Awaitable[None]]) -> None:
         is_failing = False
@@ -81,7 +106,7 @@ class Notifier:
             _end_if_cancelled()
 
     async def _listen(self) -> None:
-        async for has_changed in outbox.alert_changes(self._store, self._routing.poll_s):
+        async for has_changed in outbox_sending.alert_changes(self._store, self._routing.poll_s):
             _end_if_cancelled()
             if has_changed:
                 self._changed.set()
@@ -89,138 +114,135 @@ class Notifier:
     async def _dispatch(self) -> None:
         """Turn the outbox into deliveries once, and wait until there may be more."""
         next_s = await self.dispatch()
-        await _first(self._changed, min(next_s, self._routing.poll_s))
+        await _first(self._changed, min(max(next_s, 0.02), self._routing.poll_s))
 
     async def dispatch(self) -> float:
-        """Write deliveries for each group that has waited long enough; give the seconds to wait."""
-        next_s = self._routing.poll_s
+        """Write the deliveries that are due; give the seconds until there may be more."""
         async with self._store.pool.connection() as conn, conn.transaction():
-            await outbox.serialise(conn)
-            for group in await outbox.groups(conn):
-                wait_s = self._wait_s(group) - group.age_s
-                if wait_s > 0:
-                    next_s = min(next_s, wait_s)
-                    continue
-                for channel in self._channels:
-                    if events := self._for(channel, group):
-                        await outbox.deliver(conn, channel.name, group, events)
-                await outbox.dispatched(conn, group.event_ids)
+            next_s = await self._dispatcher.dispatch(conn)
             await self._keep_house(conn)
         for due in self._due.values():
             due.set()
         return next_s
-
-    def _wait_s(self, group: outbox.Group) -> float:
-        is_busy = group.recent >= self._routing.busy_after
-        return self._routing.busy_wait_s if is_busy else self._routing.group_wait_s
-
-    def _for(self, channel: Channel, group: outbox.Group) -> list[int]:
-        """List the events of a group that a channel is told of; none about itself."""
-        if not self._routing.tells(channel, group.what, group.severity):
-            return []
-        itself = f"{outbox.CHANNEL_SUBJECT}{channel.name}"
-        pairs = zip(group.subjects, group.event_ids, strict=True)
-        return [event_id for subject, event_id in pairs if subject != itself]
 
     async def _keep_house(self, conn: Connection) -> None:
         if self._clock() - self._pruned_s < PRUNE_S:
             return
         self._pruned_s = self._clock()
         await outbox.prune(conn, self._routing.keep_days)
-        buried = await outbox.bury_strangers(conn, [channel.name for channel in self._channels])
+        buried = await outbox.bury_strangers(conn, list(self._senders.channels))
         if buried:
             _log.warning("deliveries buried", deliveries=buried, reason="channel not configured")
 
-    async def _send_due(self, channel: Channel) -> None:
+    async def _look_for_gaps(self) -> None:
+        """Say which schedules will have nobody on call, and wait."""
+        await self.look_for_gaps()
+        await asyncio.sleep(GAPS_S)
+
+    async def look_for_gaps(self) -> None:
+        """Say of each schedule whether somebody can be reached at every moment to come."""
+        async with self._store.pool.connection() as conn:
+            now = await telling.now(conn)
+            schedules = await telling.schedules(conn)
+            reachable = {way.person for way in await telling.ways(conn)}
+        findings = []
+        for schedule in schedules:
+            gap = oncall.gap(schedule, now, now + GAP_AHEAD, reachable)
+            findings.append(_gap_finding(schedule, gap, int(self._clock() * 1000)))
+        if findings:
+            await alerts.take(self._store, findings, int(self._clock() * 1000))
+
+    async def _send_due(self, name: str) -> None:
         """Send all that is due on a channel, and wait until there may be more."""
-        while await self.send_one(channel):
+        while await self.send_one(name):
             pass
         async with self._store.pool.connection() as conn:
-            next_s = await outbox.next_due_s(conn, channel.name)
+            next_s = await outbox_sending.next_due_s(conn, name)
         poll_s = self._routing.poll_s
         wait_s = poll_s if next_s is None else min(max(next_s, 0.02), poll_s)
-        await _first(self._due[channel.name], wait_s)
+        await _first(self._due[name], wait_s)
 
-    async def send_one(self, channel: Channel) -> bool:
+    async def send_one(self, name: str) -> bool:
         """Lease, send and mark the next due delivery of a channel; give whether there was one."""
         async with self._store.pool.connection() as conn:
-            lease_s = self._routing.lease_s
-            leased = await outbox.lease(conn, channel.name, self._owner, lease_s)
+            leased = await outbox_sending.lease(conn, name, self._owner, self._routing.lease_s)
             if leased is None:
                 return False
-            items = await outbox.items(conn, leased.id)
-        message = Message(
-            key=str(leased.key),
-            site=leased.site,
-            rule=leased.rule,
-            what=leased.what,
-            items=items,
-            base_url=self._routing.base_url,
-        )
+            message = await self._message(conn, leased)
         # The connection is back in the pool: a slow channel must not hold it.
         try:
-            note = await self._send(channel, message) if items else None
+            receipt = Receipt()
+            if message.items:
+                receipt = await self._senders.send(name, message, leased.recipient)
         except RefusedError as error:
             await self._give_up(leased, str(error))
         except UnavailableError as error:
             await self._try_later(leased, error)
         else:
-            await self._succeed(leased, note)
+            await self._succeed(leased, receipt)
         return True
 
-    async def _send(self, channel: Channel, message: Message) -> str | None:
-        try:
-            async with asyncio.timeout(self._routing.send_timeout_s):
-                if isinstance(channel, SmtpChannel):
-                    return await mail.send(channel, message)
-                await webhook.send(channel, message)
-                return None
-        except TimeoutError:
-            limit_s = self._routing.send_timeout_s
-            said = f"{channel.name}: no end within {limit_s:g} s; check that it runs"
-            raise UnavailableError(said) from None
-
-    async def _succeed(self, leased: outbox.Leased, note: str | None) -> None:
-        async with self._store.pool.connection() as conn:
-            await outbox.mark_sent(conn, leased.id, self._owner, note)
-        _log.info(
-            "notification sent", channel=leased.channel, rule=leased.rule, key=str(leased.key)
+    async def _message(self, conn: Connection, leased: Leased) -> Message:
+        is_machine = isinstance(self._senders.channels[leased.channel], WebhookChannel)
+        limit = webhook.MAX_LISTED if is_machine else MAX_LISTED
+        seen = await outbox_sending.overview(conn, leased.id)
+        ack_url, base_url = "", self._routing.base_url.rstrip("/")
+        if self._links and base_url and leased.person and seen.is_open:
+            ack_url = f"{base_url}{PATH}{self._links.make(leased.id)}"
+        return Message(
+            key=str(leased.key),
+            site=leased.site,
+            cause=leased.cause,
+            what=leased.what,
+            items=await outbox_sending.items(conn, leased.id, limit),
+            overview=seen,
+            base_url=base_url,
+            ack_url=ack_url,
         )
+
+    async def _succeed(self, leased: Leased, receipt: Receipt) -> None:
+        note = receipt.complaint
+        async with self._store.pool.connection() as conn:
+            await outbox_sending.mark_sent(
+                conn, leased.id, self._owner, reference=receipt.reference, note=note
+            )
+        _log.info("notification sent", channel=leased.channel, key=str(leased.key))
         if note:
             await self._report(leased, note, is_active=True)
         elif leased.channel in self._may_be_failed:
             await self._report(leased, "", is_active=False)
             self._may_be_failed.discard(leased.channel)
 
-    async def _try_later(self, leased: outbox.Leased, error: UnavailableError) -> None:
+    async def _try_later(self, leased: Leased, error: UnavailableError) -> None:
         if leased.attempts >= self._routing.max_attempts:
             await self._give_up(leased, str(error))
             return
         after_s = max(self.backoff_s(leased.attempts), error.after_s or 0.0)
         async with self._store.pool.connection() as conn:
             said = str(error)
-            await outbox.retry(conn, leased.id, self._owner, after_s=after_s, error=said)
+            await outbox_sending.retry(conn, leased.id, self._owner, after_s=after_s, error=said)
 
-    async def _give_up(self, leased: outbox.Leased, error: str) -> None:
+    async def _give_up(self, leased: Leased, error: str) -> None:
         # Say it before it is buried: a crash between the two repeats, and loses nothing.
         await self._report(leased, error, is_active=True)
         async with self._store.pool.connection() as conn:
-            await outbox.bury(conn, leased.id, self._owner, error)
+            await outbox_sending.bury(conn, leased.id, self._owner, error)
         _log.error(
             "notification given up", channel=leased.channel, key=str(leased.key), error=error
         )
 
-    async def _report(self, leased: outbox.Leased, error: str, *, is_active: bool) -> None:
+    async def _report(self, leased: Leased, error: str, *, is_active: bool) -> None:
         if is_active:
             self._may_be_failed.add(leased.channel)
         now_ms = int(self._clock() * 1000)
+        whom = f" to {leased.person}" if leased.person else ""
         finding = Finding(
             rule=FAILED_RULE,
             subject=f"{outbox.CHANNEL_SUBJECT}{leased.channel}",
             is_active=is_active,
             severity="critical",
             at_ms=now_ms,
-            title=f"channel {leased.channel} does not deliver: {leased.rule} was not told",
+            title=f"channel {leased.channel} does not deliver{whom}: {leased.cause or leased.what}",
             likely_cause=error,
             evidence={
                 "rule_version": FAILED_VERSION,
@@ -236,6 +258,27 @@ class Notifier:
         routing = self._routing
         pause_s = min(routing.first_retry_s * 2.0 ** min(attempts - 1, 30), routing.last_retry_s)
         return pause_s * (1 + self._chance() / 4)
+
+
+def _gap_finding(schedule: telling.Schedule, gap: oncall.Shift | None, now_ms: int) -> Finding:
+    title, cause = f"schedule {schedule.name}: somebody is on call", ""
+    evidence: dict[str, object] = {"rule_version": GAP_VERSION}
+    if gap is not None:
+        begin, end = gap.from_at.strftime("%a %H:%M UTC"), gap.until_at.strftime("%a %H:%M UTC")
+        who = f"{gap.person}, who has no way to be told," if gap.person else "nobody"
+        title = f"schedule {schedule.name}: {who} is on call from {begin} to {end}"
+        cause = "the layers leave a hole, or the person has no channel: mend it, or override it"
+        evidence |= {"from": gap.from_at.isoformat(), "until": gap.until_at.isoformat()}
+    return Finding(
+        rule=GAP_RULE,
+        subject=f"schedule:{schedule.name}",
+        is_active=gap is not None,
+        severity="warning",
+        at_ms=now_ms,
+        title=title,
+        likely_cause=cause,
+        evidence=evidence,
+    )
 
 
 def _end_if_cancelled() -> None:

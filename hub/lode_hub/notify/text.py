@@ -8,12 +8,12 @@ import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from lode_hub.notify.channels import SEVERITIES
-from lode_hub.store.outbox import Item
+from lode_hub.store.outbox_sending import Item, Overview
 
 MAX_LISTED = 50
 MAX_SUBJECT_CHARS = 160
 MAX_TEXT_CHARS = 500
+MAX_CAUSES = 8
 
 UNITS = {
     "c": "°C",
@@ -29,6 +29,14 @@ UNITS = {
 }
 """What a name's last part says about its value; `_ratio` is shown in percent."""
 
+WORDS = {
+    "opened": "new",
+    "flapping": "coming and going",
+    "acknowledged": "acknowledged",
+    "resolved": "over",
+}
+"""What happened to an alert, as it is counted."""
+
 UNTOLD = {"rule_version", "reason", "since_ms", "cleared"}
 
 
@@ -38,37 +46,76 @@ class Message:
 
     key: str
     site: str | None
-    rule: str
-    what: str  # opened, resolved, flapping or acknowledged
-    items: Sequence[Item]
+    cause: str  # of all its alerts; empty for several
+    what: str  # news, escalated, digest or test
+    items: Sequence[Item]  # the worst first, not all of very many
+    overview: Overview
     base_url: str
+    ack_url: str = ""  # acknowledges what is open among them, for the one it is sent to
 
 
-def subject(message: Message) -> str:
+def subject(message: Message, limit: int = MAX_SUBJECT_CHARS) -> str:
     """Say in one line where, what and how many."""
-    worst = max((item.severity for item in message.items), key=_rank, default="info")
-    mark = worst if message.what == "opened" else message.what
-    place = f"{message.site}: " if message.site else ""
-    said = message.items[0].title if len(message.items) == 1 else _how_many(message)
-    return clean(f"[{mark}] {place}{said}", MAX_SUBJECT_CHARS)
+    return clean(f"[{_mark(message)}] {headline(message)}", limit)
 
 
-def plain(message: Message) -> str:
+def headline(message: Message) -> str:
+    """Say where, what and how many, without a mark."""
+    if message.what == "test":
+        return "Lode can tell you here"
+    where = place(message)
+    if message.overview.alerts == 1:
+        said = clean(message.items[0].title)
+    else:
+        causes = ", ".join(cause.replace("-", " ") for cause in _causes(message)[:3])
+        said = f"{causes}, {counted(message)}; worst: {clean(message.items[0].title)}"
+    return f"{where}: {said}" if where else said
+
+
+def plain(message: Message, listed: int = MAX_LISTED) -> str:
     """Say everything in plain text."""
-    listed = message.items[:MAX_LISTED]
-    parts = [_intro(message), *("\n".join(_lines(message, item)) for item in listed)]
-    if len(message.items) > MAX_LISTED:
-        parts.append(f"and {len(message.items) - MAX_LISTED} more")
+    parts = [_intro(message)]
+    if message.ack_url:
+        parts.append(f"Acknowledge: {message.ack_url}")
+    parts += ["\n".join(_lines(message, item)) for item in message.items[:listed]]
+    if more := message.overview.alerts - len(message.items[:listed]):
+        parts.append(f"and {more} more")
     return "\n\n".join([*parts, _footer(message)]) + "\n"
 
 
 def rich(message: Message) -> str:
     """Say everything in HTML that needs nothing from outside."""
     rows = [_html_item(message, item) for item in message.items[:MAX_LISTED]]
-    if len(message.items) > MAX_LISTED:
-        rows.append(f"<p>and {len(message.items) - MAX_LISTED} more</p>")
+    if more := message.overview.alerts - len(message.items[:MAX_LISTED]):
+        rows.append(f"<p>and {more} more</p>")
+    link = html.escape(message.ack_url)
+    ack = f'<p><a href="{link}">Acknowledge</a></p>' if link else ""
     intro, footer = html.escape(_intro(message)), html.escape(_footer(message))
-    return f"<!doctype html><html><body><p>{intro}</p>{''.join(rows)}<p>{footer}</p></body></html>"
+    body = f"<p>{intro}</p>{ack}{''.join(rows)}<p>{footer}</p>"
+    return f"<!doctype html><html><body>{body}</body></html>"
+
+
+def place(message: Message) -> str:
+    """Name the smallest place that all alerts share: a rack, a feeder, a site."""
+    seen = message.overview
+    if len(seen.sites) != 1:
+        return clean(", ".join(seen.sites))
+    site = seen.sites[0]
+    if seen.alerts > 1 and len(seen.racks) == 1 and seen.racks[0]:
+        return clean(f"{site} rack {seen.racks[0]}")
+    if seen.alerts > 1 and len(seen.feeders) == 1 and seen.feeders[0]:
+        return clean(f"{site} feeder {seen.feeders[0]}")
+    return clean(site)
+
+
+def counted(message: Message) -> str:
+    """Say how many of what, and how many rigs share a trouble of many."""
+    seen = message.overview
+    said = [
+        f"{seen.by_what[what]} {words}" for what, words in WORDS.items() if what in seen.by_what
+    ]
+    members = f" ({seen.members} members)" if seen.members else ""
+    return ", ".join(said) + members
 
 
 def clean(words: str, limit: int = MAX_TEXT_CHARS) -> str:
@@ -98,30 +145,44 @@ def link(message: Message, item: Item) -> str:
     return f"{message.base_url.rstrip('/')}/{page}"
 
 
-def _rank(severity: str) -> int:
-    order: tuple[str, ...] = SEVERITIES
-    return order.index(severity)
+def _mark(message: Message) -> str:
+    if message.what in {"digest", "test"} or not message.items:
+        return message.what
+    worst = message.items[0]
+    if message.what == "escalated":
+        return f"{worst.severity}, not acknowledged"
+    happenings = {item.what for item in message.items}
+    if "opened" in happenings:
+        return next(item.severity for item in message.items if item.what == "opened")
+    return worst.what if len(happenings) == 1 else "update"
 
 
-def _how_many(message: Message) -> str:
-    return f"{message.rule.replace('-', ' ')}, {len(message.items)} alerts"
+def _causes(message: Message) -> list[str]:
+    by_cause = message.overview.by_cause
+    return sorted(by_cause, key=lambda cause: (-by_cause[cause], cause))
 
 
 def _intro(message: Message) -> str:
-    n = len(message.items)
-    verb = {
-        "opened": "has begun" if n == 1 else "have begun",
-        "resolved": "is over" if n == 1 else "are over",
-        "flapping": "comes and goes, and is held open" if n == 1 else "come and go, held open",
-        "acknowledged": "was acknowledged" if n == 1 else "were acknowledged",
-    }[message.what]
-    place = f" at site {clean(message.site)}" if message.site else ""
-    return f"{n} {'alert' if n == 1 else 'alerts'}{place} {verb} ({message.rule})."
+    if message.what == "test":
+        return "This is a test. Alerts will look much like it."
+    seen = message.overview
+    n = f"{seen.alerts} {'alert' if seen.alerts == 1 else 'alerts'}"
+    where = place(message)
+    at = f" at {where}" if where else ""
+    about = ", ".join(f"{cause} {seen.by_cause[cause]}" for cause in _causes(message)[:MAX_CAUSES])
+    begin = {
+        "escalated": "Nobody has acknowledged ",
+        "digest": "Together, since the digest before: ",
+    }.get(message.what, "")
+    return clean(f"{begin}{n}{at}: {counted(message)} ({about}).")
 
 
 def _facts(message: Message, item: Item) -> list[tuple[str, str]]:
     cleared = item.evidence.get("cleared")
+    now = "" if item.what == "opened" else WORDS.get(item.what, item.what)
     facts = [
+        ("now", now),
+        ("members", str(item.members) if item.members else ""),
         ("since", _time(item.since_ms)),
         ("until", _time(item.resolved_ms) if item.resolved_ms is not None else ""),
         ("by", clean(item.by or "")),

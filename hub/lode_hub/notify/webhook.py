@@ -8,8 +8,6 @@ same at every attempt.
 
 import base64
 import binascii
-import datetime
-import email.utils
 import hashlib
 import hmac
 import time
@@ -17,59 +15,67 @@ import time
 import httpx
 import msgspec
 
-from lode_hub.notify import text
-from lode_hub.notify.channels import WebhookChannel, secret_of
-from lode_hub.notify.errors import RefusedError, UnavailableError
+from lode_hub.notify import http, text
+from lode_hub.notify.channels import Receipt, WebhookChannel
+from lode_hub.notify.errors import UnavailableError
 from lode_hub.notify.text import Message
 
 VERSION = 1
-REFUSALS = {400, 410, 413, 415, 422}
-"""Answers that are about this very message; any other failure may pass or be mended."""
-
-LONGEST_WAIT_S = 3600.0
-"""What we believe of a Retry-After."""
+MAX_LISTED = 1000
 
 
-async def send(channel: WebhookChannel, message: Message) -> None:
-    """Post a message.
+async def send(
+    client: httpx.AsyncClient, channel: WebhookChannel, message: Message, to: str
+) -> Receipt:
+    """Post a message to a person's address, or else to the channel's own.
 
     Raises:
         UnavailableError: the address cannot be reached, or cannot take it now.
         RefusedError: it will never take this message.
     """
     where = f"webhook {channel.name}"
+    body = encode(message)
     try:
-        body = encode(message)
-        secret = secret_of(channel.secret, channel.secret_file)
-        headers = {**channel.headers, **_headers(message.key, body, secret, int(time.time()))}
-        async with httpx.AsyncClient(timeout=channel.timeout_s, follow_redirects=False) as client:
-            answer = await client.post(channel.url, content=body, headers=headers)
-    except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
-        said = text.clean(str(error)) or type(error).__name__
-        raise UnavailableError(f"{where}: {said}; check its url and that it runs") from error
-    if answer.is_success:
-        return
-    said = f"{where}: answered {answer.status_code} {text.clean(answer.reason_phrase)}"
-    if answer.status_code in REFUSALS:
-        raise RefusedError(f"{said}; see what it says about the message")
-    after_s = retry_after_s(answer.headers.get("Retry-After", ""), time.time())
-    raise UnavailableError(f"{said}; check its url and that it runs", after_s=after_s)
+        secret = channel.secret.read()
+        if not channel.url:
+            secret = secret_for(to, secret)
+        headers = _headers(message.key, body, secret, int(time.time()))
+    except (OSError, ValueError) as error:
+        raise UnavailableError(f"{where}: {error}; check its secret") from None
+    post = http.Post(
+        where=where,
+        method="POST",
+        url=to or channel.url,
+        headers=headers,
+        body=body,
+        timeout_s=channel.timeout_s,
+        secrets=(secret,),
+    )
+    http.judge(post, await http.ask(client, post))
+    return Receipt()
 
 
 def encode(message: Message) -> bytes:
-    """Write the message as JSON."""
+    """Write the message as JSON; of very many alerts the worst."""
     alerts = [
         {**{name: getattr(item, name) for name in item.__slots__}, "link": text.link(message, item)}
-        for item in message.items
+        for item in message.items[:MAX_LISTED]
     ]
+    seen = message.overview
     return msgspec.json.encode(
         {
             "version": VERSION,
             "id": message.key,
             "what": message.what,
-            "rule": message.rule,
+            "cause": message.cause,
             "site": message.site,
+            "place": text.place(message),
             "subject": text.subject(message),
+            "total": seen.alerts,
+            "members": seen.members,
+            "by_what": seen.by_what,
+            "by_cause": seen.by_cause,
+            "acknowledge_url": message.ack_url or None,
             "alerts": alerts,
         }
     )
@@ -91,23 +97,15 @@ def sign(key: str, body: bytes, secret: str, at_s: int) -> str:
     return "v1," + base64.b64encode(digest).decode()
 
 
-def retry_after_s(header: str, now_s: float) -> float | None:
-    """Read a Retry-After header, seconds or a date; None when it says nothing we can use."""
-    if header.strip().isdecimal():
-        return min(float(header), LONGEST_WAIT_S)
-    try:
-        moment = email.utils.parsedate_to_datetime(header)
-    except ValueError:
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=datetime.UTC)
-    return min(max(moment.timestamp() - now_s, 0.0), LONGEST_WAIT_S)
+def secret_for(address: str, master: str) -> str:
+    """Give the secret that messages to a person's own address are signed with."""
+    digest = hmac.new(master.encode(), b"webhook " + address.encode(), hashlib.sha256).digest()
+    return "whsec_" + base64.b64encode(digest).decode()
 
 
 def _headers(key: str, body: bytes, secret: str, at_s: int) -> dict[str, str]:
     headers = {
         "Content-Type": "application/json",
-        "User-Agent": "lode-hub",
         "Idempotency-Key": key,
         "webhook-id": key,
         "webhook-timestamp": str(at_s),

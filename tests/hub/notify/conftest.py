@@ -6,7 +6,15 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from lode_hub.notify import Channel, Notifier, Routing, SmtpChannel, WebhookChannel
+from lode_hub.notify import (
+    Channel,
+    Notifier,
+    Routing,
+    Secret,
+    Senders,
+    SmtpChannel,
+    WebhookChannel,
+)
 from lode_hub.store import Store
 from tests.hub.notify.sinks import HookSink, MailSink
 from tests.hub.sites.stage import store
@@ -14,8 +22,8 @@ from tests.hub.sites.stage import store
 __all__ = ["store"]
 
 QUICK = Routing(
-    base_url="http://hub.example:8420/", group_wait_s=0.2, poll_s=0.2, first_retry_s=0.02,
-    last_retry_s=0.05, max_attempts=4, lease_s=5.0, send_timeout_s=4.0,
+    base_url="http://hub.example:8420/", group_wait_s=0.2, group_wait_max_s=0.5, poll_s=0.2,
+    first_retry_s=0.02,    last_retry_s=0.05, max_attempts=4, lease_s=5.0, send_timeout_s=4.0,
 )  # fmt: skip
 
 
@@ -44,7 +52,9 @@ def smtp(mails: MailSink) -> SmtpChannel:
 
 @pytest.fixture
 def hook(hooks: HookSink) -> WebhookChannel:
-    return WebhookChannel(name="ops-hook", url=hooks.url, secret="s3cret", timeout_s=3.0)
+    return WebhookChannel(
+        name="ops-hook", url=hooks.url, secret=Secret(value="s3cret"), timeout_s=3.0
+    )
 
 
 @contextlib.asynccontextmanager
@@ -52,7 +62,7 @@ async def notifying(
     store: Store, *channels: Channel, routing: Routing = QUICK
 ) -> AsyncIterator[Notifier]:
     """A notifier at work for the time of a `with`."""
-    notifier = Notifier(store, channels, routing)
+    notifier = Notifier(store, Senders(channels, routing.send_timeout_s), routing)
     task = asyncio.create_task(notifier.run())
     try:
         yield notifier

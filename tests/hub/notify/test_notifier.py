@@ -14,7 +14,7 @@ from psycopg.rows import dict_row
 
 from lode_hub import alerts
 from lode_hub.committed import Finding
-from lode_hub.notify import Notifier, Routing, SmtpChannel
+from lode_hub.notify import Notifier, Routing, Senders, SmtpChannel
 from lode_hub.notify.webhook import sign
 from tests.hub.notify.conftest import QUICK, notifying
 from tests.hub.sites import stage
@@ -80,7 +80,7 @@ async def test_a_cancellation_that_was_swallowed_ends_it_all_the_same(store, smt
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.Event().wait()
 
-    task = asyncio.create_task(Deaf(store, [smtp], QUICK).run())
+    task = asyncio.create_task(Deaf(store, Senders([smtp]), QUICK).run())
     await until(lambda: rows(store, "select 1 from pg_stat_activity where query ~ '^listen'"))
     task.cancel()
     done, _ = await asyncio.wait({task}, timeout=5)
@@ -94,7 +94,8 @@ async def test_forty_rigs_that_overheat_together_are_one_mail(store, rigs, smtp,
         await until(lambda: mails.mails)
         await until(lambda: nothing_waits(store))
     (mail,) = mails.mails
-    assert mail["Subject"] == "[critical] north: rig over temperature, 40 alerts"
+    head = "[critical] north rack A1: rig over temperature, 40 new; worst: rig-001 is too hot: "
+    assert mail["Subject"].startswith(head)
     assert all(f"rig-{rig:03} is too hot" in body_of(mail) for rig in rigs)
 
 
@@ -140,7 +141,7 @@ async def test_a_webhook_is_signed_and_has_a_key(store, rigs, hook, hooks):
     assert headers["idempotency-key"] == key
     assert headers["webhook-signature"] == sign(key, body, "s3cret", at_s)
     sent = json.loads(body)
-    assert (sent["id"], sent["what"], sent["site"]) == (key, "opened", "north")
+    assert (sent["id"], sent["what"], sent["site"]) == (key, "news", "north")
     assert sent["alerts"][0]["subject"] == "rig-001"
     assert sent["alerts"][0]["evidence"]["temp_c"] == 101.0
     assert sent["alerts"][0]["link"] == f"http://hub.example:8420/rigs/{rigs[0]}"
@@ -191,7 +192,7 @@ async def test_what_is_never_taken_is_given_up_and_told_elsewhere(
         await alerts.take(store, [hot(rigs[1])], T0)  # and now it works again
         await until(lambda: rows(store, f"{failed} 'resolved'"))
     assert "channel ops-hook does not deliver" in mails.mails[1]["Subject"]
-    told = [json.loads(body)["rule"] for _, body in hooks.posts[4:]]
+    told = [json.loads(body)["cause"] for _, body in hooks.posts[4:]]
     assert "notify-failed" not in told
     dead = await rows(store, "select * from delivery where state = 'dead'")
     assert [row["attempts"] for row in dead] == [4]
@@ -241,10 +242,10 @@ async def test_a_server_that_says_nothing_is_not_waited_for_long(store, rigs, sm
             name="mute", host="127.0.0.1", port=port, tls="none", sender=smtp.sender,
             recipients=smtp.recipients, timeout_s=0.3,
         )  # fmt: skip
-        notifier = Notifier(store, [channel], QUICK)
+        notifier = Notifier(store, Senders([channel]), QUICK)
         await alerts.take(store, [hot(rigs[0])], T0)
         await until(lambda: dispatched(notifier, store))
-        assert await notifier.send_one(channel)
+        assert await notifier.send_one(channel.name)
         await asyncio.wait_for(done.wait(), 10)
         (delivery,) = await rows(store, "select * from delivery")
     assert (delivery["state"], delivery["attempts"]) == ("waiting", 1)
@@ -266,7 +267,7 @@ async def test_two_notifiers_send_each_message_once(store, rigs, hook, hooks):
 
 
 async def test_many_messages_about_the_same_are_slowed_down(store, rigs, hook, hooks):
-    routing = Routing(group_wait_s=0.05, poll_s=0.05, busy_after=2, busy_wait_s=60.0)
+    routing = Routing(group_wait_s=0.05, poll_s=0.05, updates_at_once=2)
     async with notifying(store, hook, routing=routing):
         for n, rig in enumerate(rigs[:2]):
             await alerts.take(store, [hot(rig)], T0)
@@ -297,7 +298,7 @@ async def taken_at_last(store, finding):
 
 KILLED = """
     import asyncio, sys
-    from lode_hub.notify import Notifier, Routing, SmtpChannel
+    from lode_hub.notify import Notifier, Routing, Senders, SmtpChannel
     from lode_hub.store import Store
 
     async def main(url, port):
@@ -306,7 +307,7 @@ KILLED = """
             name="ops-mail", host="127.0.0.1", port=int(port), tls="none",
             sender="lode@mine.example", recipients=("ann@mine.example",),
         )
-        await Notifier(store, [channel], Routing(group_wait_s=0.05, lease_s=1.0)).run()
+        await Notifier(store, Senders([channel]), Routing(group_wait_s=0.05, lease_s=1.0)).run()
 
     asyncio.run(main(*sys.argv[1:]))
 """

@@ -6,9 +6,9 @@ import email.policy
 
 import pytest
 
-from lode_hub.notify import SmtpChannel, mail, text, webhook
+from lode_hub.notify import SmtpChannel, http, mail, text, webhook
 from lode_hub.notify.text import Message
-from lode_hub.store.outbox import Item
+from lode_hub.store.outbox_sending import Item, Overview
 
 CHANNEL = SmtpChannel(
     name="ops", host="h", port=25, tls="none", sender="lode@mine.example",
@@ -16,13 +16,19 @@ CHANNEL = SmtpChannel(
 )  # fmt: skip
 ITEM = Item(
     alert_id=1, device_id=17, agent_id=3, subject="rig-017", rule="rig-over-temperature",
+    site="north", cause="heat", members=0, what="opened",
     severity="critical", state="open", title="rig-017 is too hot", likely_cause="dust",
     evidence={"temp_c": 101.0}, since_ms=0, opened_ms=0, at_ms=0, by=None, resolved_ms=None,
 )  # fmt: skip
+SEEN = Overview(
+    alerts=1, members=0, by_what={"opened": 1}, by_cause={"heat": 1}, racks=["A1"], feeders=[""],
+    sites=["north"], is_open=True,
+)  # fmt: skip
 MESSAGE = Message(
-    key="k-1", site="north", rule="rig-over-temperature", what="opened", items=[ITEM],
+    key="abcdef01-2345", site="north", cause="heat", what="news", items=[ITEM], overview=SEEN,
     base_url="http://hub.example",
 )  # fmt: skip
+PEOPLE = ["ann@mine.example"]
 
 EVIL = [
     "rig\r\nBcc: thief@evil.example\r\n\r\nhello",
@@ -43,12 +49,13 @@ def named(name, **more):
     item = dataclasses.replace(
         ITEM, title=f"{name} is too hot", likely_cause=name, evidence={"sensor": name, name: 1.0}
     )
-    return dataclasses.replace(MESSAGE, items=[item], site=name, **more)
+    seen = dataclasses.replace(SEEN, sites=[name], by_cause={name: 1})
+    return dataclasses.replace(MESSAGE, items=[item], site=name, overview=seen, **more)
 
 
 @pytest.mark.parametrize("name", EVIL, ids=range(len(EVIL)))
 def test_a_name_cannot_become_a_header_or_a_tag(name):
-    sent = mail.render(CHANNEL, named(name)).as_bytes(policy=email.policy.SMTP)
+    sent = mail.render(CHANNEL, named(name), PEOPLE).as_bytes(policy=email.policy.SMTP)
     got = email.message_from_bytes(sent, policy=email.policy.default)
     assert got["Bcc"] is None
     assert got["To"] == "ann@mine.example"
@@ -70,14 +77,16 @@ def test_a_name_is_one_line_of_the_body(name):
 
 
 def test_letters_of_all_peoples_arrive():
-    sent = mail.render(CHANNEL, named("Zeche Größe 北京 🔥")).as_bytes()
+    sent = mail.render(CHANNEL, named("Zeche Größe 北京 🔥"), PEOPLE).as_bytes()
     got = email.message_from_bytes(sent, policy=email.policy.default)
     assert "Zeche Größe 北京 🔥 is too hot" in got["Subject"]
 
 
 def test_many_alerts_are_counted_and_the_first_listed():
-    many = dataclasses.replace(MESSAGE, items=[ITEM] * 60)
-    assert text.subject(many) == "[critical] north: rig over temperature, 60 alerts"
+    seen = dataclasses.replace(SEEN, alerts=60, by_what={"opened": 57, "resolved": 3})
+    many = dataclasses.replace(MESSAGE, items=[ITEM] * 50, overview=seen)
+    said = "[critical] north rack A1: heat, 57 new, 3 over; worst: rig-017 is too hot"
+    assert text.subject(many) == said
     assert text.plain(many).count("rig-017 is too hot") == 50
     assert "and 10 more" in text.plain(many)
     assert "and 10 more" in text.rich(many)
@@ -139,4 +148,32 @@ def test_the_signature_is_that_of_standard_webhooks():
     ],
 )
 def test_retry_after_is_read_as_seconds_or_a_date(header, seconds):
-    assert webhook.retry_after_s(header, 0.0) == seconds
+    assert http.retry_after_s(header, 0.0) == seconds
+
+
+@pytest.mark.parametrize(
+    ("seen", "place"),
+    [
+        ({"racks": ["A1"]}, "north rack A1"),
+        ({"racks": ["A1", "A2"], "feeders": ["meter-A"]}, "north feeder meter-A"),
+        ({"racks": ["", "A1"], "feeders": ["", "meter-A"]}, "north"),
+        ({"racks": [""], "feeders": [""]}, "north"),
+        ({"sites": ["north", "south"]}, "north, south"),
+        ({"sites": []}, ""),
+    ],
+)
+def test_the_smallest_place_that_all_share_is_named(seen, place):
+    many = dataclasses.replace(SEEN, alerts=2, **seen)
+    assert text.place(dataclasses.replace(MESSAGE, overview=many)) == place
+
+
+def test_an_event_of_many_says_how_many():
+    seen = dataclasses.replace(SEEN, alerts=2, members=250)
+    told = dataclasses.replace(MESSAGE, items=[ITEM, ITEM], overview=seen)
+    assert "(250 members)" in text.subject(told)
+
+
+def test_a_message_to_a_person_has_its_link_in_both_bodies():
+    linked = dataclasses.replace(MESSAGE, ack_url="http://hub.example/ack/x")
+    assert "Acknowledge: http://hub.example/ack/x" in text.plain(linked)
+    assert '<a href="http://hub.example/ack/x">' in text.rich(linked)
