@@ -17,6 +17,7 @@ from lode_hub.app import Hub, opened, run_worker
 from lode_hub.commands import shell
 from lode_hub.console import Config, DataDir
 from lode_hub.detect.cli import detect
+from lode_hub.energy.plan.cli import plan
 from lode_hub.energy.tariff.shell import tariff
 from lode_hub.errors import HubError, SettingsError
 from lode_hub.settings import HubSettings, shown
@@ -28,6 +29,7 @@ app.add_typer(admin, name="admin")
 app.add_typer(trust.agent, name="agent")
 app.add_typer(trust.broker, name="broker")
 app.add_typer(shell.commands, name="commands")
+app.command()(plan)
 app.add_typer(tariff, name="tariff")
 app.command()(detect)
 

@@ -9,7 +9,7 @@ import gzip
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -69,6 +69,7 @@ def window(name: str, price: Floats, published: Floats, first: int, hashprice: f
     seen = slice(first - past, first + hours)
     known = Known(
         begins_s=np.arange(past + hours) * 3600.0,
+        local_s=np.arange(past + hours) * 3600.0,
         price_usd_mwh=price[seen],
         forecast=published[seen],
         past=past,
@@ -94,7 +95,7 @@ def earned(of: Window) -> dict[str, float]:
         name: roll.walk(of.known, of.site, of.market, standings, policy).earned.profit_usd
         for name, policy in POLICIES.items()
     }
-    day_ahead = replace_known(of.known)
+    day_ahead = known_ahead(of.known)
     found["plan"] = roll.walk(of.known, of.site, of.market, standings, roll.best).earned.profit_usd
     found["plan, day-ahead known"] = roll.walk(
         day_ahead, of.site, of.market, standings, roll.best
@@ -103,12 +104,9 @@ def earned(of: Window) -> dict[str, float]:
     return found
 
 
-def replace_known(known: Known) -> Known:
+def known_ahead(known: Known) -> Known:
     """Give the same series on a market whose prices for tomorrow are known from noon."""
-    return Known(
-        begins_s=known.begins_s, price_usd_mwh=known.price_usd_mwh, forecast=known.forecast,
-        knowledge="day-ahead", past=known.past,
-    )  # fmt: skip
+    return replace(known, knowledge="day-ahead")
 
 
 def lines(chosen: Iterator[Window]) -> Iterator[str]:
