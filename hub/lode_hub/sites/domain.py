@@ -1,6 +1,6 @@
 """The domain of mining sites: committed readings in, findings out.
 
-Committed ─► slots ─► rounds in order of time ─► late ones out ─► Watch ─► findings
+Committed ─► Quality ─► slots ─► rounds in order of time ─► late ones out ─► Watch ─► findings
 tick ─► agents from the database ─► who is stale, who is silent, what goes on ─► findings
 """
 
@@ -14,6 +14,7 @@ import structlog
 from lode_hub.committed import Committed, Finding
 from lode_hub.sites import agents
 from lode_hub.sites.fleet import Fleet
+from lode_hub.sites.quality import Quality
 from lode_hub.sites.tables import Mask, readings
 from lode_hub.sites.watch import RENEW_MS, TROUBLES, Counters, Watch
 from lode_hub.store import Store, alerts, inventory
@@ -49,12 +50,14 @@ class Sites:
         self._partitions = partitions
         self._clock = clock
         self._lock = asyncio.Lock()
+        self._quality = Quality(store, self._is_ours)
         self._clear()
 
     def _clear(self) -> None:
         self._fleet = Fleet()
         self._watch = Watch(self._fleet, self.counters)
         self._agents = agents.Agents()
+        self._quality.clear(int(self._clock() * 1000))
         self._facts_version = (-1, -1)
         self._refreshed_ms = 0
         self._ticked_ms = 0
@@ -72,7 +75,9 @@ class Sites:
         self._agents.start(int(self._clock() * 1000))
         async with self._store.pool.connection() as conn:
             await self._load(conn)
-            self._fleet.restore(await inventory.last_readings(conn))
+            last = await inventory.last_readings(conn)
+            self._fleet.restore(last)
+            await self._quality.restore(conn, last, int(self._clock() * 1000))
             for rule, subject, since_ms in await alerts.unresolved(conn, NAMES):
                 self._resume(rule, subject, since_ms)
         self._is_restored = True
@@ -85,7 +90,12 @@ class Sites:
                 await self._restore()
             for group in committed:
                 self._agents.hear(group.agent_id, group.received_ms)
-            groups = [group for group in committed if group.kind == "rig" and len(group.at_ms)]
+            if not self._quality.knows(committed):
+                await self._refresh()
+            taken = self._quality.take(committed)
+            for device_ids, received_ms in taken.held:
+                self._fleet.hear(device_ids, received_ms)
+            groups = [group for group in taken.trusted if group.kind == "rig" and len(group.at_ms)]
             if not groups:
                 return []
             device_ids = np.concatenate([group.device_id for group in groups])
@@ -111,6 +121,7 @@ class Sites:
             findings = self._agents.judge(now_ms, self._is_ours, self._fleet.rigs_of)
             is_ours = self._ours()
             findings += self._watch.drop_unconfigured(now_ms, is_ours=is_ours)
+            findings += await self._quality.tick(now_ms)
             findings += self._judge_silence(now_ms, is_ours)
             if now_ms - self._renewed_ms >= RENEW_MS:
                 await self._adopt()
@@ -178,6 +189,7 @@ class Sites:
             return
         names = {agent_id: agent.row.name for agent_id, agent in self._agents.by_id.items()}
         self._fleet.load(await inventory.rigs(conn), names)
+        await self._quality.load(conn, int(self._clock() * 1000))
         self._watch.fit()
         self._facts_version = version
         lacks_limit, lacks_rating = self._fleet.lacking()

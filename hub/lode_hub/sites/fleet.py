@@ -62,6 +62,11 @@ class Fleet:
             table[name] = [np.nan if value is None else value for value in values]
         self.last[slots[slots >= 0]] = table[slots >= 0]
 
+    def hear(self, device_ids: npt.NDArray[np.int32], received_ms: npt.NDArray[np.int64]) -> None:
+        """Take note of rigs that were read, though what was read is not used."""
+        slots = self.slots(device_ids)
+        self.last["received_ms"][slots[slots >= 0]] = received_ms[slots >= 0]
+
     def slots(self, device_ids: npt.NDArray[np.integer]) -> Slots:
         """Give each device's slot, -1 for one that is unknown or no rig."""
         inside = (device_ids >= 0) & (device_ids < len(self._slot_of))

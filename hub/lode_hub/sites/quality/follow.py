@@ -1,0 +1,207 @@
+"""Follow each device from reading to reading: repeats, late ones, units, flat lines, counters.
+
+slots, columns of a group ─► turns (one reading a device) ─► state moved on ─► verdict a row
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lode_hub.sites.quality import counters, units
+from lode_hub.sites.quality.counters import Move
+from lode_hub.sites.quality.sheet import METER, RIG, RING, Sheet
+from lode_hub.sites.tables import Mask, Slots, Times
+from lode_wire.records import State
+
+MAX_TURNS = 64
+"""How many readings of one device are followed in one group; of a longer backlog, the newest."""
+
+SET_BACK_MS = 60_000
+"""When only older readings came for so long, the clock was set back, and time begins anew."""
+
+FAR = 5.0
+"""No unit is nearer to another than this."""
+
+FORGET = 0.98
+MOST_RUN = 60_000
+SHARES_A_S = 1_000.0
+"""No rig finds more shares a second."""
+
+UNKNOWN_W = 10e6
+"""What may flow through a meter that does not say its power."""
+
+PEAK_TIMES = 4.0
+LEAST_PEAK_W = 1_000.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verdict:
+    """What each row of a group is; arrays by row."""
+
+    late: Mask
+    duplicate: Mask
+    reset: Mask
+    rolled_over: Mask
+    codes: npt.NDArray[np.uint8]  # (rows, metrics): the unit each value seems to be in
+
+
+def follow(
+    sheet: Sheet,
+    slots: Slots,
+    at_ms: Times,
+    received_ms: Times,
+    columns: Mapping[str, npt.NDArray[Any]],
+) -> Verdict:
+    """Move the devices' state on, and say what each reading is; every slot is a known one."""
+    n, kind = len(slots), sheet.kind
+    verdict = Verdict(
+        late=np.zeros(n, bool),
+        duplicate=np.zeros(n, bool),
+        reset=np.zeros(n, bool),
+        rolled_over=np.zeros(n, bool),
+        codes=np.zeros((n, len(kind.metrics)), np.uint8),
+    )
+    works = columns["state"] == State.MINING if kind is RIG else np.ones(n, bool)
+    counts = [_whole(columns[name]) for name in kind.counters]
+    for rows in _turns(slots, at_ms):
+        fresh = _take_times(sheet, verdict, rows, slots[rows], at_ms[rows], received_ms[rows])
+        here, at_work = slots[fresh], works[fresh]
+        for place, name in enumerate(kind.metrics):
+            values = columns[name][fresh]
+            verdict.codes[fresh, place] = _judge_unit(sheet, place, here, values, at_work)
+            _judge_run(sheet, place, here, values, at_work)
+        _note_power(sheet, here)
+        for place, counted in enumerate(counts):
+            move = _judge_counter(sheet, place, here, counted[fresh], at_ms[fresh])
+            verdict.reset[fresh] |= move == Move.RESET
+            verdict.rolled_over[fresh] |= move == Move.ROLLED_OVER
+    return verdict
+
+
+def _turns(slots: Slots, at_ms: Times) -> Iterator[Slots]:
+    if not len(slots):
+        return
+    if int(np.bincount(slots).max()) == 1:
+        yield np.arange(len(slots))
+        return
+    order = np.lexsort((at_ms, slots))
+    first = np.flatnonzero(np.diff(slots[order], prepend=-1))
+    count = np.diff(first, append=len(slots))
+    skipped = np.maximum(count - MAX_TURNS, 0)
+    first, count = first + skipped, count - skipped
+    for turn in range(int(count.max())):
+        yield order[first[count > turn] + turn]
+
+
+def _take_times(
+    sheet: Sheet, verdict: Verdict, rows: Slots, slots: Slots, at_ms: Times, received_ms: Times
+) -> Slots:
+    """Tell new readings from late and repeated ones; give the rows of the new."""
+    state = sheet.state
+    short = at_ms.astype(np.uint32)
+    is_new = at_ms > state["at_ms"][slots]
+    if not is_new.all():
+        old = np.flatnonzero(~is_new)
+        again = (state["ring"][slots[old]] == short[old, None]).any(axis=1)
+        verdict.duplicate[rows[old[again]]] = True
+        was_set_back = received_ms[old] - state["fresh_ms"][slots[old]] > SET_BACK_MS
+        is_new[old[was_set_back & ~again]] = True
+        verdict.late[rows[~is_new]] = True
+        rows, slots, at_ms = rows[is_new], slots[is_new], at_ms[is_new]
+        received_ms, short = received_ms[is_new], short[is_new]
+    state["at_ms"][slots], state["fresh_ms"][slots] = at_ms, received_ms
+    turn = state["seen"][slots]
+    state["ring"][slots, turn % RING] = short
+    state["seen"][slots] = turn + 1
+    return rows
+
+
+def _judge_unit(
+    sheet: Sheet, place: int, slots: Slots, values: npt.NDArray[np.float32], works: Mask
+) -> npt.NDArray[np.uint8] | int:
+    """Say in which unit each value of one metric seems to be; 0: in its own, all of them."""
+    metric, code_of = sheet.kind.metrics[place], sheet.state["code"][:, place]
+    is_heat = metric in units.HEAT
+    expected = sheet.state["expected"][:, place].take(slots)
+    odd = (values > FAR * expected) | ((FAR * values < expected) & (values > 0))
+    odd &= works | is_heat
+    warm = values > expected + 20 if is_heat else odd
+    if not (odd.any() or warm.any() or code_of.any()):
+        return 0
+    codes = units.verdict(metric, values, expected) * odd
+    if is_heat:
+        before, was = sheet.state["last"][:, place].take(slots), code_of.take(slots)
+        is_f = units.fahrenheit(values, before, was == units.FAHRENHEIT, expected)
+        codes[is_f & (codes == 0)] = units.FAHRENHEIT
+    known = ~np.isnan(values)
+    strikes_of = sheet.state["strikes"][:, place]
+    strikes = strikes_of.take(slots)
+    more = np.where(codes == code_of.take(slots), np.minimum(strikes, 200) + 1, 1) * (codes != 0)
+    strikes_of[slots] = np.where(known, more, strikes)
+    code_of[slots[known]] = codes[known]
+    return codes
+
+
+def _judge_run(
+    sheet: Sheet, place: int, slots: Slots, values: npt.NDArray[np.float32], works: Mask
+) -> None:
+    """Count equal values of one metric in a row; a missing value changes nothing."""
+    state = sheet.state
+    last_of, run_of, longest_of = (state[n][:, place] for n in ("last", "run", "longest"))
+    last, run = last_of.take(slots), run_of.take(slots)
+    known = ~np.isnan(values)
+    ends = known & (values != last)
+    if ends.any():
+        longest = longest_of.take(slots)
+        longest_of[slots] = np.where(ends, np.fmax(run, longest * FORGET), longest)
+    goes_on = np.minimum(run, MOST_RUN) + known
+    run_of[slots] = np.where(ends, 1, goes_on) * works
+    last_of[slots] = np.where(known, values, last)
+
+
+def _note_power(sheet: Sheet, slots: Slots) -> None:
+    if sheet.kind is METER:
+        power = np.abs(sheet.state["last"][:, METER.metrics.index("power_w")].take(slots))
+        peak = sheet.state["peak_w"]
+        peak[slots] = np.fmax(peak[slots] * FORGET, np.nan_to_num(power))
+
+
+def _judge_counter(
+    sheet: Sheet, place: int, slots: Slots, after: npt.NDArray[np.float64], at_ms: Times
+) -> npt.NDArray[np.uint8]:
+    """Say how one counter came to what it shows, and remember where that was not by counting."""
+    state = sheet.state
+    count_of, ms_of = state["count"][:, place], state["count_ms"][:, place]
+    before = count_of.take(slots)
+    passed_s = np.maximum(at_ms - ms_of.take(slots), 0) / 1000
+    move = np.zeros(len(slots), np.uint8)
+    odd = np.flatnonzero((after < before) | (after > before + _most(sheet, slots, passed_s)))
+    if len(odd):
+        most = _most(sheet, slots[odd], passed_s[odd])
+        move[odd] = counters.moved(before[odd], after[odd], most, sheet.kind.wraps).move
+        state["event_ms"][slots[odd]] = at_ms[odd]
+        which = np.full(len(odd), place)
+        state["event"][slots[odd]] = np.stack([which, move[odd], before[odd], after[odd]], axis=1)
+    known = ~np.isnan(after)
+    count_of[slots[known]] = after[known]
+    ms_of[slots[known]] = at_ms[known]
+    return move
+
+
+def _most(sheet: Sheet, slots: Slots, passed_s: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Give the most that a counter can have counted in so many seconds."""
+    if sheet.kind is not METER:
+        return SHARES_A_S * passed_s + SHARES_A_S
+    peak = sheet.state["peak_w"][slots]
+    most_w = np.where(peak > 0, PEAK_TIMES * np.maximum(peak, LEAST_PEAK_W), UNKNOWN_W)
+    most_kwh = most_w * (passed_s + 60) / 3.6e6 + 1.0  # a register may step by a whole kWh
+    return np.asarray(most_kwh, np.float64)
+
+
+def _whole(column: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    if column.dtype.kind == "f":
+        return column.astype(np.float64)
+    return np.where(column == np.iinfo(column.dtype).min, np.nan, column).astype(np.float64)
