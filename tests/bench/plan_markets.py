@@ -1,9 +1,13 @@
 """What the planner earns on real prices: `python -m tests.bench.plan_markets`, a table in Markdown.
 
+Options: --market NP or PJM, --begin DATE, --hashprice 40 (each may be repeated), --forecast COLUMN
+(empty for none), --known day-ahead.
+
 Windows of 28 days begin on the first of March, June, September and December 2017, chosen before any
 was run. Prices in €/MWh and $/MWh are both taken for dollars.
 """
 
+import argparse
 import csv
 import gzip
 import sys
@@ -27,7 +31,12 @@ MARKETS = ["NP", "PJM"]
 HASHPRICES = [50.0, 40.0]
 FORECAST = "LEAR Ensemble"
 DAYS, PAST_DAYS = 28, 28
-POLICIES = {"always on": roll.always_on, "threshold": roll.threshold, "greedy": roll.greedy}
+POLICIES = {
+    "always on": roll.always_on,
+    "threshold": roll.threshold,
+    "greedy": roll.greedy,
+    "plan": roll.best,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,20 +49,20 @@ class Window:
     known: Known
 
 
-def windows(markets=MARKETS, begins=BEGINS, hashprices=HASHPRICES, forecast=FORECAST):
-    """Give all windows."""
-    for market in markets:
-        begin_ms, price, published = prices(PRICES / f"Forecasts_{market}.csv.gz", forecast)
-        for hashprice in hashprices:
-            for begin in begins:
+def windows(options: argparse.Namespace) -> Iterator[Window]:
+    """Give all windows asked for."""
+    for market in options.market or MARKETS:
+        path = PRICES / f"Forecasts_{market}.csv.gz"
+        begin_ms, price, published = prices(path, options.forecast)
+        for hashprice in options.hashprice or HASHPRICES:
+            for begin in options.begin or BEGINS:
                 at_ms = datetime.fromisoformat(begin).replace(tzinfo=UTC).timestamp() * 1000
-                yield window(
-                    f"{market} {begin} at {hashprice:g}",
-                    price, published, round((at_ms - begin_ms) / 3.6e6), hashprice,
-                )  # fmt: skip
+                one = window(price, published, round((at_ms - begin_ms) / 3.6e6), hashprice)
+                known = replace(one.known, knowledge=options.known)
+                yield replace(one, name=f"{market} {begin}, {hashprice:g}", known=known)
 
 
-def prices(path: Path, forecast: str = FORECAST) -> tuple[int, Floats, Floats]:
+def prices(path: Path, forecast: str) -> tuple[int, Floats, Floats]:
     """Read when a market's series begins, its prices and published forecasts, by hour."""
     with gzip.open(path, "rt") as file:
         rows = list(csv.DictReader(file))
@@ -63,7 +72,7 @@ def prices(path: Path, forecast: str = FORECAST) -> tuple[int, Floats, Floats]:
     return round(begin.timestamp() * 1000), price, published
 
 
-def window(name: str, price: Floats, published: Floats, first: int, hashprice: float) -> Window:
+def window(price: Floats, published: Floats, first: int, hashprice: float) -> Window:
     """Cut out 28 days, with 28 before them as the past."""
     hours, past = DAYS * 24, PAST_DAYS * 24
     seen = slice(first - past, first + hours)
@@ -85,7 +94,7 @@ def window(name: str, price: Floats, published: Floats, first: int, hashprice: f
         cap_w=np.full(hours, np.inf),
         **{name: np.full(hours, value) for name, value in usual.items()},
     )
-    return Window(name=name, site=site, market=market, known=known)
+    return Window(name="", site=site, market=market, known=known)
 
 
 def earned(of: Window) -> dict[str, float]:
@@ -95,23 +104,13 @@ def earned(of: Window) -> dict[str, float]:
         name: roll.walk(of.known, of.site, of.market, standings, policy).earned.profit_usd
         for name, policy in POLICIES.items()
     }
-    day_ahead = known_ahead(of.known)
-    found["plan"] = roll.walk(of.known, of.site, of.market, standings, roll.best).earned.profit_usd
-    found["plan, day-ahead known"] = roll.walk(
-        day_ahead, of.site, of.market, standings, roll.best
-    ).earned.profit_usd
     found["perfect"] = relax(of.site, of.market, standings).bound_usd
     return found
 
 
-def known_ahead(known: Known) -> Known:
-    """Give the same series on a market whose prices for tomorrow are known from noon."""
-    return replace(known, knowledge="day-ahead")
-
-
 def lines(chosen: Iterator[Window]) -> Iterator[str]:
     """Give the table, line by line as it comes."""
-    columns = [*POLICIES, "plan", "plan, day-ahead known", "perfect"]
+    columns = [*POLICIES, "perfect"]
     yield f"| window | {' | '.join(columns)} | plan / perfect | plan / greedy |"
     yield "|---" * (len(columns) + 3) + "|"
     for one in chosen:
@@ -123,6 +122,17 @@ def lines(chosen: Iterator[Window]) -> Iterator[str]:
         print(f"{one.name}: {time.perf_counter() - began:.0f} s", file=sys.stderr)
 
 
-if __name__ == "__main__":
-    for line in lines(windows()):
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--market", action="append", choices=MARKETS)
+    parser.add_argument("--begin", action="append")
+    parser.add_argument("--hashprice", action="append", type=float)
+    parser.add_argument("--forecast", default=FORECAST)
+    parser.add_argument("--known", default="current", choices=["current", "day-ahead"])
+    for line in lines(windows(parser.parse_args())):
         print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()

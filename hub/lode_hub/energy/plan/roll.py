@@ -1,0 +1,135 @@
+"""Walk along a market period by period, deciding each with what is known then, and reckon it up."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from lode_hub.energy.nouns import Floats, Ints, Market, Reason, Site, Standing
+from lode_hub.energy.plan.ahead import ahead, horizon
+from lode_hub.energy.plan.curve import curve
+from lode_hub.energy.plan.earnings import Earnings, earnings, hash_usd, target_w, watt_usd
+from lode_hub.energy.plan.known import Known
+from lode_hub.energy.plan.relax import relax
+from lode_hub.energy.plan.repair import Repair, Wish
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Course:
+    """What the rigs did: by class an array (modes, periods), starts by (class, period)."""
+
+    rigs: tuple[Ints, ...]
+    starts: Ints
+    earned: Earnings
+    reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Moment:
+    """A period to be decided: the market from it on as believed, and how the rigs stand."""
+
+    site: Site
+    market: Market
+    standings: tuple[Standing, ...]
+
+
+Policy = Callable[[Moment], Wish]
+
+
+def best(moment: Moment) -> Wish:
+    """Wish for what the programme finds best over all the periods believed in."""
+    relaxed = relax(moment.site, moment.market, moment.standings)
+    return Wish(steps=relaxed.steps, feeder_w=relaxed.feeder_w)
+
+
+def greedy(moment: Moment) -> Wish:
+    """Wish for what earns most at this period's price, whatever comes after."""
+    ths_usd = float(hash_usd(moment.site, moment.market)[0])
+    w_usd = float(watt_usd(moment.market)[0])
+    steps = []
+    for kind in moment.site.classes:
+        worth = curve(kind).step_ths * ths_usd - curve(kind).step_w * w_usd
+        most = int(np.argmax(np.append(0.0, np.cumsum(worth))))
+        steps.append(np.where(np.arange(len(worth)) < most, float(kind.count), 0.0)[:, None])
+    return _anything(moment, steps)
+
+
+def always_on(moment: Moment) -> Wish:
+    """Wish for every rig in full."""
+    return _anything(moment, [_all(kind.count, curve(kind).mode) for kind in moment.site.classes])
+
+
+def threshold(moment: Moment) -> Wish:
+    """Wish for every rig in full while the fleet as a whole earns at this price, else for none."""
+    classes = moment.site.classes
+    ths = sum(kind.full.hashrate_ths * kind.count for kind in classes)
+    watts = sum(kind.full.power_w * kind.count for kind in classes)
+    earns = ths * hash_usd(moment.site, moment.market)[0] > watts * watt_usd(moment.market)[0]
+    return _anything(moment, [earns * _all(kind.count, curve(kind).mode) for kind in classes])
+
+
+def walk(
+    known: Known,
+    site: Site,
+    market: Market,
+    standings: tuple[Standing, ...],
+    policy: Policy,
+    told: Callable[[int], None] = lambda _: None,
+) -> Course:
+    """Let a policy decide each period of a market; it sees of prices only what `known` tells it.
+
+    `market` has what came true; `told` hears of each period done.
+
+    Raises:
+        PlanError: the solver gave no plan.
+    """
+    rigs = [np.zeros((len(kind.modes), market.periods), dtype=np.int64) for kind in site.classes]
+    starts = np.zeros((len(site.classes), market.periods), dtype=np.int64)
+    peaks_w = tuple(charge.peak_w for charge in market.demand_charges)
+    reasons: list[Reason] = []
+    for now in range(market.periods):
+        end = horizon(market, now) if policy is best else now + 1
+        seen = ahead(market, now, known.believed(now, end), peaks_w)
+        moment = Moment(site=site, market=seen, standings=standings)
+        repair = Repair(site, seen, standings)
+        modes, started = repair.run(policy(moment), 1)
+        starts[:, now] = started[:, 0]
+        for of, count in enumerate(rigs):
+            inside = modes[0][repair.rigs.first[of] : repair.rigs.first[of + 1]]
+            count[:, now] = np.bincount(inside[inside >= 0], minlength=len(count))
+        meter_w = float(repair.power_w[-1]) * market.pue[now]
+        peaks_w = _peaks(market, now, peaks_w, meter_w)
+        reasons += [replace(reason, period=now) for reason in repair.reasons]
+        standings = repair.rigs.standings(float(market.dt_s[now]))
+        if now + 1 < market.periods and market.day[now + 1] != market.day[now]:
+            standings = tuple(replace(s, starts=np.zeros_like(s.starts)) for s in standings)
+        told(now + 1)
+    return Course(
+        rigs=tuple(rigs),
+        starts=starts,
+        earned=earnings(site, market, tuple(rigs), starts),
+        reasons=tuple(reasons),
+    )
+
+
+def _all(count: int, modes: Ints) -> Floats:
+    return np.full((len(modes), 1), float(count))
+
+
+def _anything(moment: Moment, steps: list[Floats]) -> Wish:
+    """Wish for steps in one period, at any power but what commitments allow."""
+    most_w = np.inf
+    for promise in moment.market.commitments:
+        if promise.counts[0]:
+            most_w = min(most_w, target_w(moment.site, promise) / moment.market.pue[0])
+    share_w = most_w / len(moment.site.feeders)
+    return Wish(steps=tuple(steps), feeder_w=np.full((len(moment.site.feeders), 1), share_w))
+
+
+def _peaks(
+    market: Market, now: int, peaks_w: tuple[float, ...], meter_w: float
+) -> tuple[float, ...]:
+    return tuple(
+        max(peak_w, meter_w) if charge.counts[now] else peak_w
+        for charge, peak_w in zip(market.demand_charges, peaks_w, strict=True)
+    )
