@@ -77,6 +77,8 @@ async def _live(settings: Settings, spool: Spool, stop: asyncio.Event) -> None:
     poller = Poller(
         _polled(devices), ears.emit, identified=lambda d, facts: ears.learn(d.name, facts)
     )
+    if steering is not None:
+        steering.on_change.append(poller.identify_soon)
     log.info("agent started", agent=settings.agent.name, version=VERSION, epoch=spool.depth.epoch)
     _announce(spool, uplink, inventory)
     spool.on_new_epoch.append(lambda: _announce(spool, uplink, inventory))

@@ -80,6 +80,12 @@ class Poller:
         self._stopping = asyncio.Event()
         self._identify_free_s = 0.0
 
+    def identify_soon(self, name: str) -> None:
+        """Ask a device anew what it is when it is read next, for it has become another."""
+        for slot in self._slots:
+            if slot.device.name == name:
+                slot.identify_due_s = 0.0
+
     def stop(self) -> None:
         """Begin no further cycle; `run` ends when the running ones have."""
         self._stopping.set()

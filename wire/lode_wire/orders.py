@@ -248,6 +248,13 @@ AnyIntent = (
 WISHES: tuple[type[Intent], ...] = (
     *(Sleep, Wake, PowerLimit, PowerMode, Preset, FanSpeed, SwitchOutlet),
 )
+
+
+def mode_offer(mode: str) -> str:
+    """Name one power mode among what `Controls` offers, beside the action itself."""
+    return f"{PowerMode.action}:{mode}"
+
+
 DEEDS: tuple[type[Intent], ...] = (
     *(RestartMining, Reboot, FaultLight, ChangePools, UpdateFirmware),
 )

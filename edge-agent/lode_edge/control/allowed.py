@@ -1,9 +1,12 @@
 """Whether a wish may be asked of a device at all: what it offers, what the envelope allows."""
 
+from typing import Literal
+
 from lode_edge.control.site import Device, Site
 from lode_edge.drivers.acting import Abilities
 from lode_wire.orders import (
     DryRun,
+    FaultLight,
     Intent,
     PowerLimit,
     PowerMode,
@@ -12,6 +15,8 @@ from lode_wire.orders import (
     Reason,
     Sleep,
 )
+
+_MODES: tuple[Literal["low", "normal", "high"], ...] = ("low", "normal", "high")
 
 
 def offer_refusal(device: Device, intent: Intent) -> str:
@@ -47,16 +52,22 @@ def _choice_refusal(device: Device, offered: Abilities, intent: Intent) -> str:
     return ""
 
 
+HARMLESS = (Sleep, FaultLight, ReadRegisters)
+"""What may be asked of a device whatever the envelope says, or does not say, of its model."""
+
+
 def wish_refusal(site: Site, device: Device, wish: Intent) -> str:
     """Say why a wish may not be asked of a device; empty when it may."""
     refused = offer_refusal(device, wish)
-    if refused or isinstance(wish, Sleep):
+    if refused or isinstance(wish, HARMLESS):
         return refused
     model = site.model(device)
     if model is None:
         if device.facts is None:
             return ""  # not identified yet; it is before anything is sent
         return f"{Reason.ENVELOPE}: it says nothing of model {device.facts.model!r}"
+    if isinstance(wish, PowerMode) and wish.mode not in modes(site, device):
+        return f"{Reason.ENVELOPE}: mode {wish.mode} of {device.name} may draw more than it allows"
     if isinstance(wish, PowerLimit):
         least_w, most_w = limits_w(site, device)
         if not least_w <= wish.power_w <= most_w:
@@ -76,3 +87,23 @@ def limits_w(site: Site, device: Device) -> tuple[float, float]:
     if offered is not None and offered.power_max_w is not None:
         most_w = min(most_w, offered.power_max_w)
     return least_w, most_w
+
+
+def modes(site: Site, device: Device) -> tuple[str, ...]:
+    """List the power modes that may be asked for: those it has that draw no more than allowed."""
+    model, offered = site.model(device), device.abilities
+    had = _MODES if offered is None or not offered.modes else offered.modes
+    most_w = 0.0 if model is None else max(model.power_max_w, site.awake_w(device))
+    wishes = [PowerMode(mode=mode) for mode in _MODES if mode in had]
+    return tuple(wish.mode for wish in wishes if site.expected_w(device.name, wish) <= most_w)
+
+
+def offered_actions(site: Site, device: Device) -> frozenset[str]:
+    """List the actions that a device offers and the envelope does not forbid altogether."""
+    offered = frozenset(() if device.abilities is None else device.abilities.actions)
+    if site.model(device) is None:
+        return offered & {harmless.action for harmless in HARMLESS}
+    least_w, most_w = limits_w(site, device)
+    if least_w > most_w:
+        offered -= {PowerLimit.action}
+    return offered

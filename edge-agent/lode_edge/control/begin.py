@@ -1,20 +1,18 @@
 """Control as the settings ask for it: one that acts, or one that only reads and says why."""
 
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Iterable
+from dataclasses import replace
 
 import structlog
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from lode_edge.control import envelope
 from lode_edge.control.control import Control, Place
-from lode_edge.control.envelope import Envelope, EnvelopeError
+from lode_edge.control.envelope import Envelope, EnvelopeError, EnvelopeFile
 from lode_edge.control.keys import KeyFileError, TrustedKeys
 from lode_edge.control.now import Heard
 from lode_edge.control.site import Device
 from lode_edge.drivers.driver import DeviceEntry, Driver, Stream
 from lode_edge.errors import EdgeError
-from lode_edge.settings import ControlSettings, Settings
+from lode_edge.settings import Settings
 from lode_edge.spool import Spool
 from lode_edge.trust import hub_keys_file
 from lode_edge.uplink import Uplink
@@ -33,17 +31,7 @@ def begun(
     Raises:
         StoreError: what control keeps cannot be opened.
     """
-    told = settings.control
-    agent = settings.agent.name
-    limits, keys, blocked = _trusted(told, agent, hub_keys_file(settings))
-    place = Place(
-        agent=agent,
-        directory=settings.agent.data_dir,
-        envelope=limits,
-        keys=keys,
-        blocked=blocked,
-        interval_s=told.interval_s,
-    )
+    place = _place(settings)
 
     def heard() -> Heard:
         status = uplink.status
@@ -56,22 +44,30 @@ def begun(
     return control
 
 
-def _trusted(
-    told: ControlSettings, agent: str, hub_keys: Path | None
-) -> tuple[Envelope, Mapping[str, Ed25519PublicKey], str]:
-    """Give the envelope and the hub's keys, and why the agent only reads; empty: it acts."""
-    nothing = Envelope(agent=agent, models={})
-    keys: Mapping[str, Ed25519PublicKey]
+def _place(settings: Settings) -> Place:
+    """Give what the agent may act by; without keys or an envelope it only reads, and says why."""
+    told, agent = settings.control, settings.agent.name
+    nothing = Place(
+        agent=agent,
+        directory=settings.agent.data_dir,
+        envelope=Envelope(agent=agent, models={}),
+        keys={},
+        interval_s=told.interval_s,
+    )
+    hub_keys = hub_keys_file(settings)
     try:
         keys = {} if hub_keys is None else TrustedKeys(hub_keys)
     except KeyFileError as error:
-        return nothing, {}, _said(error)
+        return replace(nothing, blocked=_said(error))
     if told.envelope_file is None or told.owner_key_file is None:
-        return nothing, keys, _said(EnvelopeError("control.owner_key_file is missing; set it"))
+        missing = EnvelopeError("control.owner_key_file is missing; set it")
+        return replace(nothing, keys=keys, blocked=_said(missing))
+    file = EnvelopeFile(told.envelope_file, told.owner_key_file, agent)
+    known = replace(nothing, keys=keys, envelope_file=file)
     try:
-        return envelope.load(told.envelope_file, told.owner_key_file, agent), keys, ""
+        return replace(known, envelope=file.load())
     except EdgeError as error:
-        return nothing, keys, _said(error)
+        return replace(known, blocked=_said(error))
 
 
 def _said(error: EdgeError) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Collection
 import msgspec
 
 from lode_edge.control.book import Book, Charge
-from lode_edge.control.envelope import Line
+from lode_edge.control.envelope import Envelope, Line
 from lode_edge.control.now import Now
 from lode_edge.control.ramp import Ramp
 from lode_edge.control.site import Site
@@ -24,6 +24,11 @@ class _Ramps:
         self.up = Ramp(line.ramp_up_kw_per_min, now_s)
         self.down = Ramp(line.ramp_down_kw_per_min, now_s)
         self.started_s: float | None = None  # when a rig behind it last began to hash
+
+    def follow(self, line: Line, now_s: float) -> None:
+        self.line = line
+        self.up.follow(line.ramp_up_kw_per_min, now_s)
+        self.down.follow(line.ramp_down_kw_per_min, now_s)
 
     def way(self, change_w: float) -> Ramp:
         return self.up if change_w > 0 else self.down
@@ -43,6 +48,12 @@ class Charges:
         for name, turned in book.turned.all.items():
             if name in site.devices and turned.woken_ms is not None:
                 self._started(site.devices[name].entry.feeder, self._at_s(turned.woken_ms))
+
+    def follow(self, envelope: Envelope) -> None:
+        """Keep to the lines of another envelope."""
+        for name, ramps in self._lines.items():
+            line = envelope.site if name == SITE else envelope.line(name)
+            ramps.follow(line, self._now.s)
 
     def holds_up(self, feeder: str, change_w: float, now_s: float, is_start: bool) -> bool:
         """Tell whether a change has to wait."""
@@ -113,9 +124,9 @@ class Charges:
     def _at_s(self, at_ms: int) -> float:
         return self._now.s - max(0, self._now.ms - at_ms) / 1000
 
-    def under_way_w(self, feeder: str, now_s: float) -> float:
-        """Give how much less a feeder may draw soon than its meter shows, in W."""
-        return self._lines[feeder].down.under_way_w(now_s) if feeder in self._lines else 0.0
+    def leaving_w(self, line: str, at_s: float) -> float:
+        """Give how much less a line may draw soon than was measured at a moment, in W."""
+        return self._lines[line].down.later_w(at_s) if line in self._lines else 0.0
 
     def _bears(self, name: str, change_w: float, now_s: float) -> bool:
         ramps = self._lines[name]

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from lode_edge.clock import SYSTEM, Clock
 from lode_edge.control import errands
 from lode_edge.control.book import Book, Named, own_id
-from lode_edge.control.envelope import Envelope
+from lode_edge.control.envelope import Envelope, EnvelopeFile
 from lode_edge.control.errands import Answer, Errand
 from lode_edge.control.gate import Gate, Refused
 from lode_edge.control.now import Heard, Now
@@ -36,7 +36,7 @@ from lode_edge.control.telling import Spooled, Telling
 from lode_edge.control.wholes import Wholes
 from lode_edge.control.wishes import ruling
 from lode_edge.drivers.driver import Facts
-from lode_wire.orders import Sleep
+from lode_wire.orders import Reason, Sleep
 from lode_wire.records import Record, Stage
 
 AT_ONCE, AT_ONCE_STOPPED = 160, 256  # devices that something is under way with
@@ -56,6 +56,7 @@ class Place:
     envelope: Envelope
     keys: Mapping[str, Ed25519PublicKey]
     blocked: str = ""  # why the agent only reads
+    envelope_file: EnvelopeFile | None = None  # where another envelope may be laid
     interval_s: float = 2.0
 
 
@@ -73,14 +74,15 @@ class Control:
     ) -> None:
         self._place, self._spool = place, spool
         self._now = Now(clock, heard)
-        self.site = Site(devices, place.envelope)
+        self.site = Site(devices, place.envelope, place.blocked)
         self._stop_file = StopFile(place.directory)
         self._inbox: deque[bytes] = deque()
         self._answers: deque[Answer] = deque()
         self._running: set[asyncio.Task[None]] = set()
         self._stirred = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self.offers = Offers(self.site, place.blocked)
+        self.offers = Offers(self.site)
+        self.on_change: list[Callable[[str], None]] = []  # called with a device that is another now
         self._strangers: deque[float] = deque(maxlen=_UNKNOWN_PER_MIN)
         self._store: Store | None = None
         self._trouble = ""
@@ -147,13 +149,11 @@ class Control:
         store = Store(place.directory, place.agent, self._now.ms)
         self._book = Book(store, self._now)
         self._gate = Gate(place.agent, place.keys, self._book, self._now)
-        self._orders = Orders(
-            self._book, self.site, self._stop_file, self._now, blocked=place.blocked
-        )
+        self._orders = Orders(self._book, self.site, self._stop_file, self._now)
         self._reconciler = Reconciler(self._book, self.site, self._now)
         self._rules = Rules(self._book, self.site, self._reconciler.stages.charges, self._now)
         self._wholes = Wholes(self._book, self.site, self._now)
-        self._tasks = Tasks(self._book, self.site, self._now)
+        self._tasks = Tasks(self._book, self.site, self._now, self._changed)
         self._telling = Telling(self._book, self._spool, self._now)
         if store.was_broken:
             store.begin()
@@ -189,7 +189,7 @@ class Control:
 
     def _stop_without_store(self) -> None:
         """Put rigs to sleep although it cannot be written down: a stop waits for no disk."""
-        if self._place.blocked or self._stop_file.read() is None:
+        if self.site.blocked or self._stop_file.read() is None:
             return
         places = AT_ONCE_STOPPED - len(self._running)
         awake = [
@@ -201,9 +201,10 @@ class Control:
 
     def _decide(self) -> Sequence[Errand]:
         """Give what is to be sent; an agent that only reads asks questions and no more."""
+        self._take_envelope()
         stop = self._stop_file.read()
         places = (AT_ONCE if stop is None else AT_ONCE_STOPPED) - len(self._running)
-        due = [] if self._place.blocked else self._wished(stop, places)
+        due = [] if self.site.blocked else self._wished(stop, places)
         taken = {errand.device.name for errand in due if errand.device is not None}
         due += self._tasks.step(taken, places - len(due))
         taken |= {errand.device.name for errand in due if errand.device is not None}
@@ -226,6 +227,23 @@ class Control:
         rules = ruling(book.leases.all.values(), book.plan, now.ms, self.site.expected_w)
         self._reconciler.follow(rules)
         self._wholes.tell()
+
+    def _take_envelope(self) -> None:
+        """Take another envelope that was laid in the place of the one that holds."""
+        file = self._place.envelope_file
+        found = None if file is None else file.changed(self._now.s)
+        if found is None:
+            return
+        about = Named(own_id("envelope"))
+        if isinstance(found, Envelope):
+            self.site.follow(found)
+            self._reconciler.stages.charges.follow(found)
+            self._book.note(about, Stage.EFFECTIVE, "another envelope holds")
+            log.info("another envelope holds", models=len(found.models))
+        else:
+            words = f"{Reason.ENVELOPE}: not taken, the one before holds: {found}"
+            self._book.note(about, Stage.REFUSED, words)
+            log.error("envelope not taken; the one before holds", reason=str(found))
 
     def _send(self, due: Sequence[Errand]) -> None:
         for errand in due:
@@ -276,6 +294,10 @@ class Control:
         self._strangers.append(self._now.s)
         self._book.note(refused.about or Named(""), Stage.REFUSED, str(refused))
         log.warning("command refused", reason=str(refused))
+
+    def _changed(self, name: str) -> None:
+        for told in self.on_change:
+            told(name)
 
     def _stir(self) -> None:
         if self._loop is not None:

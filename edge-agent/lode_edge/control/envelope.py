@@ -21,6 +21,7 @@ from lode_edge.errors import EdgeError
 MAX_BYTES = 1 << 20
 _DOMAIN = b"lode envelope 1\n"  # keeps these signatures from meaning anything elsewhere
 _ANY_MODEL = "*"
+_WRITTEN_S = 5.0  # for which the files must stay as they are, to be taken for whole
 
 Kilowatts = Annotated[float, msgspec.Meta(gt=0, le=1e6)]
 Watts = Annotated[float, msgspec.Meta(ge=0, le=1e6)]
@@ -91,6 +92,43 @@ class Envelope(_Form, frozen=True, kw_only=True):
         return self.feeders.get(feeder, Line())
 
 
+class EnvelopeFile:
+    """The envelope's file, and whether another one has been laid in its place.
+
+    A change is looked at once nothing has been written for a moment: the envelope and its
+    signature are two files.
+    """
+
+    def __init__(self, path: Path, owner_key: Path, agent: str) -> None:
+        self._path, self._owner_key, self._agent = path, owner_key, agent
+        self._seen = self._known = self._stamp()
+        self._seen_s = 0.0
+
+    def load(self) -> Envelope:
+        """Read the envelope.
+
+        Raises:
+            EdgeError: it, or the owner's key, cannot be relied on.
+        """
+        return load(self._path, self._owner_key, self._agent)
+
+    def changed(self, now_s: float) -> Envelope | EdgeError | None:
+        """Give another envelope, or what is wrong with it, once; None while there is none."""
+        stamp = self._stamp()
+        if stamp != self._seen:
+            self._seen, self._seen_s = stamp, now_s
+        if stamp == self._known or now_s - self._seen_s < _WRITTEN_S:
+            return None
+        self._known = stamp
+        try:
+            return self.load()
+        except EdgeError as error:
+            return error
+
+    def _stamp(self) -> tuple[object, ...]:
+        return tuple(map(_written, (self._path, signature_path(self._path))))
+
+
 def signature_path(path: Path) -> Path:
     """Say where an envelope's signature lies."""
     return path.with_name(f"{path.name}.sig")
@@ -154,3 +192,12 @@ def _fits(key: Ed25519PublicKey, signature: bytes, data: bytes) -> bool:
 
 def _bytes(path: Path) -> bytes:
     return bounded(path, MAX_BYTES, "envelope", EnvelopeError)
+
+
+def _written(path: Path) -> tuple[int, int, int] | None:
+    """Tell one writing of a file from another; None while there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino

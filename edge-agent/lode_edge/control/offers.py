@@ -2,11 +2,12 @@
 
 from collections.abc import Collection, Sequence
 
-from lode_edge.control.allowed import limits_w
+from lode_edge.control.allowed import limits_w, modes, offered_actions
 from lode_edge.control.book import Book
 from lode_edge.control.site import Device, Site
 from lode_edge.drivers.acting import Abilities
 from lode_edge.errors import DriverError, Unsupported
+from lode_wire.orders import PowerLimit, PowerMode, mode_offer
 from lode_wire.records import Controls
 
 EVERY_S = 3600.0
@@ -17,8 +18,8 @@ _NEWS_S = 5.0  # between two looks at what has changed
 class Offers:
     """What each device offers, as it was last told."""
 
-    def __init__(self, site: Site, blocked: str) -> None:
-        self._site, self._blocked = site, blocked
+    def __init__(self, site: Site) -> None:
+        self._site = site
         self._due_s: dict[str, float] = {}
         self._told: dict[str, tuple[object, ...]] = {}  # what was told of each rests on
         self._news_s = 0.0
@@ -59,8 +60,10 @@ class Offers:
         self._news_s = now_s + _NEWS_S
         for device in self._site.devices.values():
             model = self._site.model(device)
-            left = None if model is None else book.starts_left(device.name, model.starts_per_day)
-            rests_on = (device.abilities, model, left)
+            left = None
+            if device.is_rig and model is not None:
+                left = book.starts_left(device.name, model.starts_per_day)
+            rests_on = (device.abilities, device.facts, model, left, self._site.blocked)
             if self._told.get(device.name) == rests_on:
                 continue
             controls = self._controls(device, left, at_ms)
@@ -77,22 +80,25 @@ class Offers:
     def _controls(self, device: Device, left: int | None, at_ms: int) -> Controls | None:
         offered = device.abilities
         if offered is None:
-            if not self._blocked or device.hands is None:
+            if not self._site.blocked or device.hands is None:
                 return None
             offered = Abilities()
-        model = self._site.model(device)
+        blocked, model = self._site.blocked, self._site.model(device)
         least_w, most_w = limits_w(self._site, device)
         unknown = "" if model is not None else "the envelope says nothing of its model"
-        is_limited = "power_limit" in offered.actions and model is not None
+        offers = frozenset() if blocked else offered_actions(self._site, device)
+        if PowerMode.action in offers:
+            offers |= {mode_offer(mode) for mode in modes(self._site, device)}
+        is_limited = PowerLimit.action in offers
         return Controls(
             at_ms=at_ms,
             device=device.number,
-            offers=() if self._blocked else tuple(sorted(offered.actions)),
+            offers=tuple(sorted(offers)),
             presets=offered.presets,
             power_min_w=least_w if is_limited else None,
             power_max_w=most_w if is_limited else None,
             starts_left=left,
             feeder=device.entry.feeder,
             outlet=device.entry.outlet,
-            blocked=self._blocked or offered.blocked or unknown,
+            blocked=blocked or offered.blocked or unknown,
         )

@@ -47,23 +47,19 @@ _PEOPLE = 2
 class Orders:
     """Takes orders into the book, within a transaction."""
 
-    def __init__(
-        self, book: Book, site: Site, stop: StopFile, now: Now, *, blocked: str = ""
-    ) -> None:
-        """Take orders; when `blocked` says why the agent only reads, only questions."""
+    def __init__(self, book: Book, site: Site, stop: StopFile, now: Now) -> None:
         self._book, self._site, self._stop, self._now = book, site, stop, now
-        self._blocked = blocked
 
     def take(self, command: Command, order: Order) -> None:
-        """Check what an order wants, and have it done.
+        """Check what an order wants, and have it done; while the agent only reads, only questions.
 
         Raises:
             Refused: its target, the device, the envelope or a stop stands against it.
         """
         intent = order.intent
         device = self._target(command, intent)
-        if self._blocked and not isinstance(intent, Probe | ReadRegisters):
-            raise Refused(Reason.ENVELOPE, self._blocked)
+        if self._site.blocked and not isinstance(intent, Probe | ReadRegisters):
+            raise Refused(Reason.ENVELOPE, self._site.blocked)
         if device is not None:
             self._check(offer_refusal(device, intent))
             self._check_precondition(device, order.precondition or Precondition())

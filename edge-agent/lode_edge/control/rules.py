@@ -3,19 +3,31 @@
 Both are leases of the agent's own, one for each rig, which end by themselves.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from lode_edge.control.book import Book, Named, own_id
-from lode_edge.control.charges import Charges
+from lode_edge.control.charges import SITE, Charges
 from lode_edge.control.now import Now
-from lode_edge.control.site import Device, Site
+from lode_edge.control.site import Device, Sample, Site
 from lode_edge.control.wishes import Key, Lease, ended
 from lode_wire.orders import Sleep, Step
 from lode_wire.records import RigReading, Stage
 
-_HOT, _LOADED = "over-temperature", "overload"
+_HOT, _LOADED, _SITE_LOADED = "over-temperature", "overload", "site-overload"
 _SHED_TO, _RESTORE_TO = 0.97, 0.92  # of the limit
 _SHED_FOR_S = 300.0  # at least
+
+
+class _Load(NamedTuple):
+    """What a line draws and may draw, and whom it feeds."""
+
+    rule: str
+    line: str
+    words: str  # name it to a person
+    rigs: Sequence[Device]
+    drawn: Sample
+    limit_w: float
 
 
 class Rules:
@@ -32,8 +44,13 @@ class Rules:
             if device.is_rig and self._looked_s.get(device.name) != device.heard_s:
                 self._looked_s[device.name] = device.heard_s
                 self._look_at_heat(device)
-        for feeder in self._site.on_feeder:
-            self._look_at_load(feeder)
+        for load in self._loads():
+            if self._is_second(
+                load.words, load.drawn.at_s, is_so=load.drawn.power_w > load.limit_w
+            ):
+                self._shed(load)
+            elif load.drawn.power_w <= load.limit_w:
+                self._take_back(load)
 
     def _look_at_heat(self, device: Device) -> None:
         reading, lease = device.fresh(self._now.s), self._own(_HOT, device)
@@ -65,49 +82,51 @@ class Rules:
         is_early = self._now.ms - lease.begun_ms < model.cool_for_s * 1000
         return not is_early and not self._too_hot(device, reading, model.cool_by_c)
 
-    def _look_at_load(self, feeder: str) -> None:
-        limit_kw = self._site.envelope.line(feeder).limit_kw
-        meter = self._site.devices.get(feeder)
-        if limit_kw is None or meter is None or not meter.samples:
-            return
-        sample, limit_w = meter.samples[-1], limit_kw * 1000
-        if self._now.s - sample.at_s > meter.stale_s:
-            return
-        is_over = sample.power_w > limit_w
-        if self._is_second(feeder, sample.at_s, is_so=is_over):
-            self._shed(feeder, sample.power_w, limit_w)
-        elif not is_over:
-            self._take_back(feeder, sample.power_w, limit_w)
+    def _loads(self) -> Iterator[_Load]:
+        """List the lines that have a limit and whose power is known: feeders, then the site."""
+        site, now_s = self._site, self._now.s
+        for feeder, rigs in site.on_feeder.items():
+            limit_kw, drawn = site.envelope.line(feeder).limit_kw, site.metered_w(feeder, now_s)
+            if limit_kw is not None and drawn is not None:
+                yield _Load(_LOADED, feeder, f"feeder {feeder}", rigs, drawn, limit_kw * 1000)
+        if (limit_kw := site.envelope.site.limit_kw) is not None:
+            drawn = site.measured_w(now_s)
+            if drawn is not None:
+                rigs = [device for device in site.devices.values() if device.is_rig]
+                yield _Load(_SITE_LOADED, SITE, "the site", rigs, drawn, limit_kw * 1000)
 
-    def _shed(self, feeder: str, drawn_w: float, limit_w: float) -> None:
+    def _shed(self, load: _Load) -> None:
         """Put to sleep the least efficient, until what is left is below the limit."""
-        left_w = drawn_w - self._charges.under_way_w(feeder, self._now.s)
-        rigs = [d for d in self._site.on_feeder[feeder] if self._is_drawing(d)]
+        drawn_w, limit_w = load.drawn.power_w, load.limit_w
+        left_w = drawn_w - self._charges.leaving_w(load.line, load.drawn.at_s)
+        rigs = [d for d in load.rigs if self._is_drawing(d)]
         rigs.sort(key=self._site.efficiency_j_th, reverse=True)
         for device in rigs:
             if left_w <= limit_w * _SHED_TO:
                 return
             left_w -= self._site.draws_w(device, self._now.s)
-            words = f"feeder {feeder} at {drawn_w / 1000:.1f} of {limit_w / 1000:.1f} kW"
-            self._begin(_LOADED, device, words)
+            words = f"{load.words} at {drawn_w / 1000:.1f} of {limit_w / 1000:.1f} kW"
+            self._begin(load.rule, device, words)
 
     def _is_drawing(self, device: Device) -> bool:
         course = self._book.course(Key(device.name, "sleep"))
         is_going = course is not None and isinstance(course.wish, Sleep) and not course.is_over
         can_act = device.hands is not None and device.is_asleep(self._now.s) is not True
-        return can_act and not is_going and self._own(_LOADED, device) is None
+        is_shed = self._own(_LOADED, device) or self._own(_SITE_LOADED, device)
+        return can_act and not is_going and is_shed is None
 
-    def _take_back(self, feeder: str, drawn_w: float, limit_w: float) -> None:
+    def _take_back(self, load: _Load) -> None:
         """End the shedding of one rig at a time, the most efficient first."""
         shed = [
             (device, lease)
-            for device in self._site.on_feeder[feeder]
-            if (lease := self._own(_LOADED, device)) is not None
+            for device in load.rigs
+            if (lease := self._own(load.rule, device)) is not None
         ]
         for device, lease in sorted(shed, key=lambda found: self._site.efficiency_j_th(found[0])):
             is_due = self._now.ms - lease.begun_ms >= _SHED_FOR_S * 1000
-            if is_due and drawn_w + self._site.awake_w(device) <= limit_w * _RESTORE_TO:
-                self._end(lease, "the feeder has room again")
+            then_w = load.drawn.power_w + self._site.awake_w(device)
+            if is_due and then_w <= load.limit_w * _RESTORE_TO:
+                self._end(lease, f"{load.words} has room again")
                 return
 
     def _is_second(self, what: str, at_s: float, *, is_so: bool) -> bool:

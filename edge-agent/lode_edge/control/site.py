@@ -83,9 +83,10 @@ class Device:
 class Site:
     """All devices by name, and who draws through which feeder."""
 
-    def __init__(self, devices: Iterable[Device], envelope: Envelope) -> None:
+    def __init__(self, devices: Iterable[Device], envelope: Envelope, blocked: str = "") -> None:
+        """Know devices and their limits; `blocked` says why the agent only reads."""
         self.devices: Mapping[str, Device] = {device.name: device for device in devices}
-        self.envelope = envelope
+        self.envelope, self.blocked = envelope, blocked
         self._models: dict[str, Model | None] = {}
         self._by_number = {device.number: device for device in self.devices.values()}
         self._on_outlet = {d.entry.outlet: d for d in self.devices.values() if d.entry.outlet}
@@ -93,6 +94,11 @@ class Site:
         for device in self.devices.values():
             if device.is_rig:
                 self.on_feeder[device.entry.feeder].append(device)
+
+    def follow(self, envelope: Envelope) -> None:
+        """Keep to other limits from now on."""
+        self.envelope, self.blocked = envelope, ""
+        self._models.clear()
 
     def observe(self, records: Sequence[Record], now_ms: int, now_s: float) -> None:
         """Take in what devices have said; records bear the wall's time `now_ms` goes by."""
@@ -177,12 +183,35 @@ class Site:
 
     def feeder_w(self, feeder: str, now_s: float) -> float:
         """Give what goes through a feeder: by its meter, else the sum of its rigs."""
-        meter = self.devices.get(feeder)
-        if meter is not None and meter.samples:
-            sample = meter.samples[-1]
-            if now_s - sample.at_s <= meter.stale_s:
-                return sample.power_w
+        metered = self.metered_w(feeder, now_s)
+        if metered is not None:
+            return metered.power_w
         return sum(self.draws_w(device, now_s) for device in self.on_feeder[feeder])
+
+    def metered_w(self, feeder: str, now_s: float) -> Sample | None:
+        """Give what a feeder's meter showed last, unless that is too old."""
+        meter = self.devices.get(feeder)
+        if meter is None or not meter.samples or now_s - meter.samples[-1].at_s > meter.stale_s:
+            return None
+        return meter.samples[-1]
+
+    def measured_w(self, now_s: float) -> Sample | None:
+        """Give what the whole site draws, as of its oldest part; None while a part is not known.
+
+        A feeder is measured by its meter, else each of its rigs at its outlet or by itself.
+        """
+        parts: list[Sample] = []
+        for feeder, rigs in self.on_feeder.items():
+            metered = self.metered_w(feeder, now_s)
+            parts += [metered] if metered is not None else []
+            for rig in rigs if metered is None else ():
+                found = self.outlet_w(rig) or self.own_w(rig)
+                if found is None or now_s - found.at_s > rig.stale_s:
+                    return None
+                parts.append(found)
+        if not parts:
+            return None
+        return Sample(min(part.at_s for part in parts), sum(part.power_w for part in parts))
 
     def efficiency_j_th(self, device: Device) -> float:
         """Give what a rig spends per terahash; infinite where that is not known."""

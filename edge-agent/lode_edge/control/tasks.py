@@ -4,7 +4,7 @@ accepted ─► sent (on disk first) ─► acknowledged ─► effective, relea
               └► the agent was killed meanwhile: failed, for nobody knows what was done
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import msgspec
 
@@ -40,8 +40,9 @@ _BOOT_S = 60  # by which an uptime may differ
 class Tasks:
     """The orders that are carried out once."""
 
-    def __init__(self, book: Book, site: Site, now: Now) -> None:
-        self._book, self._site, self._now = book, site, now
+    def __init__(self, book: Book, site: Site, now: Now, changed: Callable[[str], None]) -> None:
+        """Carry orders out; `changed` is told of a device that has become another."""
+        self._book, self._site, self._now, self._changed = book, site, now, changed
         self._looked_s: dict[str, float] = {}
         # What was sent when the agent was killed is not sent again.
         self._orphans = {t.id for t in book.tasks.all.values() if t.stage is Stage.SENT}
@@ -102,7 +103,7 @@ class Tasks:
     def _send(self, task: Task, device: Device | None, intent: Intent) -> Sequence[Errand]:
         """Note that a task is sent; a restart is a start, and counts as one."""
         uptime_s = None
-        if isinstance(intent, Reboot | RestartMining) and device is not None:
+        if isinstance(intent, Reboot | RestartMining | UpdateFirmware) and device is not None:
             model = self._site.model(device)
             left = self._book.starts_left(device.name, model.starts_per_day if model else 0)
             if left == 0:
@@ -141,6 +142,7 @@ class Tasks:
         if isinstance(intent, UpdateFirmware):
             runs = _firmware(answer.deed)
             if runs and task.firmware and runs != task.firmware:
+                self._changed(task.target)
                 self._end(task, Stage.EFFECTIVE, evidence=Evidence(read_back=f"firmware {runs}"))
         elif not answer.deed.changes:
             self._end(task, Stage.EFFECTIVE, evidence=Evidence(read_back="as ordered"))

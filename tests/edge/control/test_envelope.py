@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from lode_edge.control import envelope, keys
-from lode_edge.control.envelope import EnvelopeError, Model
+from lode_edge.control.envelope import EnvelopeError, EnvelopeFile, Model
 from lode_edge.errors import EdgeError
+from lode_wire.orders import PowerLimit, Sleep
+from lode_wire.records import Controls, Stage
 
 TEXT = """
 agent = "north-1"
@@ -166,3 +168,60 @@ def replaced(file, content):
     changed_ns = file.stat().st_mtime_ns
     file.write_bytes(content)
     os.utime(file, ns=(changed_ns + 10**9, changed_ns + 10**9))
+
+
+def relaid(file: Path, key: Path, text: str, *, is_signed: bool = True) -> None:
+    """Lay another envelope in the place of one."""
+    replaced(file, text.encode())
+    if is_signed:
+        envelope.sign(file, keys.private_key(key))
+
+
+def test_an_envelope_that_is_changed_holds_from_then_on(world, signed, tmp_path):
+    file, key = signed[0], tmp_path / "owner.key"
+    text = 'agent = "a"\n[models."*"]\npower_max_w = 3600\n[site]\nramp_down_kw_per_min = 6\n'
+    relaid(file, key, text)
+    laid = EnvelopeFile(*signed, "a")
+    site = world(4, envelope=laid.load(), envelope_file=laid)
+    site.pass_s(10)
+
+    def at(power_w: float) -> str:
+        order = site.send(PowerLimit(power_w=power_w), "r1")
+        site.pass_s(3)
+        return site.hub.said(order)[-1].reason
+
+    assert not at(3500)
+    relaid(file, key, text.replace("3600", "3000"), is_signed=False)
+    site.pass_s(20)
+    refused = site.hub.said("local:envelope")
+    assert [entry.stage for entry in refused] == [Stage.REFUSED]  # said once
+    assert "signature is not the owner's" in refused[0].reason
+    assert not at(3400)  # the old one holds
+    relaid(file, key, text.replace("3600", "3000").replace("= 6", "= 600"))
+    site.pass_s(3)
+    assert not at(3300)  # somebody may be writing still
+    site.pass_s(10)
+    assert site.hub.stages("local:envelope")[-1] is Stage.EFFECTIVE
+    assert at(3400).startswith("envelope: 3400 W")
+    site.pass_s(60)
+    site.curtail()
+    site.until(lambda: all(rig.is_asleep for rig in site.rigs.values()), 30)  # by the new ramp
+    file.unlink()
+    site.pass_s(20)
+    assert site.hub.said("local:envelope")[-1].reason.endswith("correct its path or rights")
+    assert at(3400).startswith("envelope: 3400 W")
+
+
+def test_an_agent_that_only_read_acts_once_there_is_an_envelope(world, signed, tmp_path):
+    file = signed[0]
+    laid = EnvelopeFile(*signed, "a")  # which is another agent's
+    empty = envelope.Envelope(agent="a", models={})
+    site = world(envelope=empty, blocked="the agent only reads: x", envelope_file=laid)
+    site.pass_s(20)
+    refused = site.send(Sleep(), "r1")
+    site.until(lambda: site.hub.is_at(refused, Stage.REFUSED))
+    relaid(file, tmp_path / "owner.key", TEXT.replace("north-1", "a"))
+    site.pass_s(20)
+    order = site.send(Sleep(), "r1")
+    site.until(lambda: site.hub.is_at(order, Stage.EFFECTIVE), 60)
+    assert [r for r in site.hub.records if isinstance(r, Controls)][-1].blocked == ""

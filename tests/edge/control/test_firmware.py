@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import pytest
-from tests.edge.control.world import Rig
+from tests.edge.control.world import Rig, limits
 
 from lode_edge.drivers.acting import Deed
 from lode_edge.errors import TimedOut
@@ -45,6 +45,8 @@ def ordered(site) -> str:
 
 
 def test_it_is_effective_once_another_version_runs(site):
+    changed: list[str] = []
+    site.control.on_change.append(changed.append)
     order, rig = ordered(site), site.rigs["r1"]
     site.until(lambda: site.hub.is_at(order, Stage.ACKNOWLEDGED))
     rig.is_away = True
@@ -52,8 +54,10 @@ def test_it_is_effective_once_another_version_runs(site):
     rig.is_away = False
     site.pass_s(60)
     assert site.hub.is_at(order, Stage.ACKNOWLEDGED)
+    assert not changed
     rig.firmware = "2.0"
     site.until(lambda: Stage.EFFECTIVE in site.hub.stages(order))
+    assert changed == ["r1"]  # and is asked who it is
     proof = next(one for one in site.hub.said(order) if one.stage is Stage.EFFECTIVE)
     assert orders.decode_evidence(proof.evidence).read_back == "firmware 2.0"
     assert len(rig.orders) == 1
@@ -83,4 +87,12 @@ def test_one_person_is_not_enough(site):
     site.pass_s(3)
     order = site.send(UPDATE, "r1")
     site.until(lambda: Stage.REFUSED in site.hub.stages(order))
+    assert not site.rigs["r1"].orders
+
+
+def test_an_update_counts_as_a_start(world):
+    site = world([Flashed("r1")], envelope=limits(starts_per_day=0))
+    order = ordered(site)
+    site.until(lambda: Stage.REFUSED in site.hub.stages(order))
+    assert site.hub.said(order)[-1].reason.startswith("envelope: no start is left")
     assert not site.rigs["r1"].orders

@@ -1,14 +1,19 @@
 """Leases and plans without the hub, kills, a lost store, and what is told of devices."""
 
+from dataclasses import replace
+
 import pytest
 from tests.edge.control.rig import Rig
 from tests.edge.control.world import limits
 
+from lode_edge.control.envelope import Envelope, Model
 from lode_edge.control.wishes import Lease, ruling
 from lode_wire import orders
 from lode_wire.orders import (
     Curtail,
+    FaultLight,
     Period,
+    PowerLimit,
     Sleep,
     StandingPlan,
     Step,
@@ -150,6 +155,46 @@ def test_what_can_be_asked_is_told_with_the_tighter_limits(world):
     site.until(lambda: site.hub.is_at(order, Stage.RELEASED))
     site.pass_s(10)
     assert [r.starts_left for r in site.hub.records if isinstance(r, Controls)] == [4, 3]
+
+
+def told_of(site, number: int) -> Controls:
+    return [r for r in site.hub.records if isinstance(r, Controls) and r.device == number][-1]
+
+
+def test_only_what_the_envelope_allows_is_offered(world):
+    rig = Rig("r1", offers=("sleep", "wake", "power_mode", "power_limit", "fault_light"))
+    site = world([rig], envelope=limits(power_max_w=3300))
+    site.pass_s(10)
+    # Its high mode would draw more than 3,300 W.
+    modes = ("power_mode", "power_mode:low", "power_mode:normal")
+    assert told_of(site, 1).offers == ("fault_light", "power_limit", *modes, "sleep", "wake")
+    order = site.send(orders.PowerMode(mode="high"), "r1")
+    site.until(lambda: site.hub.is_at(order, Stage.REFUSED))
+    assert site.hub.said(order)[-1].reason.startswith("envelope: mode high")
+    empty = world([rig], envelope=limits(power_min_w=3600, power_max_w=3700))
+    empty.pass_s(10)
+    assert "power_limit" in told_of(empty, 1).offers
+    empty = world([rig], envelope=limits(power_min_w=3601, power_max_w=3700))
+    empty.pass_s(10)
+    assert "power_limit" not in told_of(empty, 1).offers
+
+
+def test_a_model_that_the_envelope_does_not_know_may_only_sleep(world):
+    site = world([Rig("r1")], envelope=Envelope(agent="a", models={"S21": Model(power_max_w=1)}))
+    site.pass_s(10)
+    assert told_of(site, 1).offers == ("fault_light", "sleep")
+    assert "says nothing of its model" in told_of(site, 1).blocked
+    light, limit = site.send(FaultLight(is_on=True), "r1"), site.send(PowerLimit(power_w=1), "r1")
+    site.until(lambda: site.hub.is_at(light, Stage.RELEASED))
+    site.until(lambda: site.hub.is_at(limit, Stage.REFUSED))
+
+
+def test_only_rigs_have_starts(world):
+    site = world([Rig("r1")], envelope=limits(starts_per_day=4))
+    device = site.control.site.devices["r1"]
+    device.entry = replace(device.entry, kind="pdu")
+    site.pass_s(10)
+    assert told_of(site, 1).starts_left is None
 
 
 @pytest.mark.parametrize("is_reversed", [False, True])

@@ -128,3 +128,40 @@ def test_an_overloaded_feeder_sheds_the_least_efficient(world):
     assert asleep(site) == {"r0", "r1"}  # there is no room for them
     site.base_w = 0.0
     site.until(lambda: not asleep(site), 120)
+
+
+def test_what_has_just_been_saved_does_not_put_shedding_off(world):
+    rigs = [Rig(f"r{n}", ths=100.0 + n) for n in range(10)]
+    site = world(rigs, feeder="m", envelope=limits(feeder={"m": {"limit_kw": 34.0}}))
+    site.pass_s(20)
+    for base_w, down in ((5500.0, {"r0"}), (8500.0, {"r0", "r1"})):
+        site.base_w = base_w
+        site.until(lambda: site.power_w < 34_000, 10)
+        assert asleep(site) == down
+        site.pass_s(3)
+
+
+def test_an_overloaded_site_sheds_the_least_efficient_and_holds_back(world):
+    rigs = [Rig(f"r{n}", ths=100.0 + n) for n in range(10)]
+    site = world(rigs, feeder="m", envelope=limits(limit=34.0))
+    site.pass_s(20)
+    assert not asleep(site)
+    lease = site.curtail("r9")
+    site.until(lambda: asleep(site) == {"r9"})
+    site.base_w = 8000.0  # before anything can show that r9 has saved what it should
+    site.until(lambda: site.power_w < 34_000, 30)
+    assert asleep(site) == {"r0", "r9"}
+    site.send(orders.Release(lease=lease))
+    site.pass_s(400)
+    assert asleep(site) == {"r0", "r9"}  # there is no room: neither is woken
+    begun = site.hub.said("local:site-overload:r0")[0]
+    assert "the site at 35.1 of 34.0 kW" in begun.reason
+    site.base_w = 0.0
+    site.until(lambda: not asleep(site), 120)
+
+
+def test_a_site_of_which_a_part_is_not_measured_sheds_nothing(world):
+    """What rigs are rated at is no measurement; it only holds others back."""
+    site = world([Rig("r1"), Rig("r2", measures=False)], envelope=limits(limit=5.0))
+    site.pass_s(60)
+    assert not asleep(site)

@@ -16,7 +16,7 @@ from tests.edge.control.rig import Rig
 
 from lode_edge.clock import Clock
 from lode_edge.control.control import Control, Place
-from lode_edge.control.envelope import Envelope, Line, Model
+from lode_edge.control.envelope import Envelope, EnvelopeFile, Line, Model
 from lode_edge.control.now import Heard
 from lode_edge.control.site import Device
 from lode_edge.drivers.driver import DeviceEntry, Facts
@@ -78,8 +78,9 @@ class World:
         poll_s: float = 5.0,
         interval_s: float = 2.0,
         blocked: str = "",
+        envelope_file: EnvelopeFile | None = None,
     ) -> None:
-        self.blocked = blocked
+        self.blocked, self.envelope_file = blocked, envelope_file
         self.home, self.envelope, self.feeder = home, envelope, feeder
         self.rigs = {rig.name: rig for rig in rigs}
         self.poll_s, self.interval_s = poll_s, interval_s
@@ -120,6 +121,7 @@ class World:
             keys={seal.key_id(self.hub.key.public_key()): self.hub.key.public_key()},
             interval_s=self.interval_s,
             blocked=self.blocked,
+            envelope_file=self.envelope_file,
         )
         devices = [
             Device(_entry(rig.name, "rig", self.feeder, self.poll_s), number, rig)

@@ -87,8 +87,9 @@ class Device(Record, frozen=True, kw_only=True):
 class Controls(Record, frozen=True, kw_only=True):
     """What can be asked of a device: sent when it is known, and when it changes.
 
-    `offers` are action names; a device that offers nothing cannot be steered, and `blocked` says
-    why. Limits are the tighter of the device's own and the site envelope's.
+    `offers` are action names, and each power mode that there is by `orders.mode_offer`; a device
+    that offers nothing cannot be steered, and `blocked` says why. Limits are the tighter of the
+    device's own and the site envelope's.
     """
 
     tag: ClassVar[str] = "controls"
