@@ -23,15 +23,27 @@ class MailSink:
         self.before_answer: Callable[[], None] = lambda: None
         self.hold: asyncio.Event | None = None
         self.port = 0
+        self.connections = 0
         self._server: asyncio.Server | None = None
+        self._talks: list[SMTP] = []
 
     async def start(self) -> "MailSink":
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(
-            lambda: SMTP(self, hostname="sink", enable_SMTPUTF8=True), "127.0.0.1", 0
-        )
+        self._server = await loop.create_server(self._talk, "127.0.0.1", 0)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
+
+    def _talk(self) -> SMTP:
+        self.connections += 1
+        self._talks.append(SMTP(self, hostname="sink", enable_SMTPUTF8=True))
+        return self._talks[-1]
+
+    def hang_up(self) -> None:
+        """End every conversation, as a server does after a while."""
+        for talk in self._talks:
+            if talk.transport:
+                talk.transport.close()
+        self._talks.clear()
 
     async def stop(self) -> None:
         if self._server:
