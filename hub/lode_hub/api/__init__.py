@@ -21,6 +21,7 @@ from lode_hub.api import (
     feed,
     fleet,
     problems,
+    quality,
     session,
     telling,
     watch,
@@ -87,6 +88,7 @@ def _for_people(queries: Queries, actions: Actions, trust: Trust) -> Iterator[AP
     yield alarms.routes(queries, actions)
     yield telling.routes(queries, actions)
     yield commands.routes(queries, actions)
+    yield quality.routes(queries)
     yield enrol.routes(trust, actions)
 
 

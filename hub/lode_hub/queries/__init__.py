@@ -27,6 +27,7 @@ from lode_hub.queries.nouns import (
     SiteTotals,
     Span,
 )
+from lode_hub.queries.quality import QualityQueries
 from lode_hub.queries.telling import TellingQueries
 from lode_hub.store import Store, queries_agents, queries_alerts, queries_fleet, queries_series
 from lode_hub.store.asking import asking
@@ -56,6 +57,7 @@ class Queries:
         self._store = store
         self.telling = TellingQueries(store, senders or Senders(()))
         self.commands = CommandQueries(store)
+        self.quality = QualityQueries(store)
         self.alarms = AlertQueries(store)
 
     async def sites(self) -> list[SiteTotals]:

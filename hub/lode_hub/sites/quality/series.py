@@ -48,8 +48,8 @@ def wrong_units(sheet: Sheet) -> Iterator[Trouble]:
                 value, expected = _usual(sheet, slots, place)
                 lines.append((len(slots), f"report {word} in {unit}"))
                 facts.append(
-                    f"{_names(sheet, slots)}: {word} {_shown(value)}, expected about {_shown(expected)} "
-                    f"{units.WANTED.get(metric, '°C')}: set {unit} as its unit"
+                    f"{_names(sheet, slots)}: {word} {_shown(value)}, expected about "
+                    f"{_shown(expected)} {units.WANTED.get(metric, '°C')}: set {unit} as its unit"
                 )
         slots = np.flatnonzero(mine & wrong.any(axis=1))
         total = int((mine & sheet.is_configured).sum())
