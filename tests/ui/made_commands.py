@@ -204,6 +204,7 @@ def controls(rig: RigRow) -> ControlsRow | None:
         site=rig.site,
         agent=rig.agent,
         offers={7: (), 11: ("reboot", "fault_light")}.get(number, OFFERS),
+        modes=(),
         presets=(),
         power_min_w=1800.0,
         power_max_w=3250.0,

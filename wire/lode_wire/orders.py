@@ -4,6 +4,7 @@ A `Command` carries an `Order` as its `body`; `lode_wire.seal` signs and checks 
 """
 
 import enum
+from collections.abc import Iterable
 from typing import Annotated, ClassVar, Literal
 
 import msgspec
@@ -253,6 +254,13 @@ WISHES: tuple[type[Intent], ...] = (
 def mode_offer(mode: str) -> str:
     """Name one power mode among what `Controls` offers, beside the action itself."""
     return f"{PowerMode.action}:{mode}"
+
+
+def offered(offers: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Divide what `Controls` offers into actions and power modes."""
+    split = [offer.partition(":") for offer in offers]
+    actions = tuple(action for action, _, mode in split if not mode)
+    return actions, tuple(m for action, _, m in split if m and action == PowerMode.action)
 
 
 DEEDS: tuple[type[Intent], ...] = (

@@ -62,6 +62,9 @@ class Courses:
         if before.lease != held.lease and (lease is None or lease.ended):
             reason = f"{Reason.SUPERSEDED}: {held.lease} holds it on"
             self._book.note_course(before, Stage.RELEASED, reason)
+            if lease is not None and lease.is_single:  # which is told of as a whole by that
+                told = msgspec.structs.replace(lease, told=Stage.RELEASED)
+                self._book.leases.put(lease.id, told)
 
     def _give_back(self, course: Course) -> None:
         lease = self._book.leases.get(course.lease)

@@ -100,7 +100,8 @@ class Wholes:
     def _forget(self, lease: Lease, courses: Sequence[Course]) -> None:
         if any(not course.is_over for course in courses):
             return
-        is_told = lease.is_single and any(course.is_over for course in courses)
+        is_over = lease.is_single and any(course.is_over for course in courses)
+        is_told = is_over or lease.told is Stage.RELEASED
         if not is_told:
             self._book.note(Named(lease.id, lease.sequence), Stage.RELEASED, lease.ended)
         self._book.leases.drop(lease.id)

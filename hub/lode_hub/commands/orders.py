@@ -114,10 +114,13 @@ def check_device(intent: Intent, target: Target) -> None:
     wish: Intent = intent.wish if isinstance(intent, orders.DryRun) else intent
     if target.offers is None:
         raise ConflictError(f"{name}: its agent has not said what can be asked of it; wait for it")
-    if wish.action not in target.offers:
-        offered = ", ".join(target.offers) or "nothing"
+    actions, modes = orders.offered(target.offers)
+    if wish.action not in actions:
+        offered = ", ".join(actions) or "nothing"
         why = f"; {target.blocked}" if target.blocked else ""
         raise ConflictError(f"{name}: does not offer {wish.action}, but {offered}{why}")
+    if isinstance(wish, orders.PowerMode) and modes and wish.mode not in modes:
+        raise InvalidError(f"{name}: has no mode {wish.mode}; it has {', '.join(modes)}")
     if isinstance(wish, orders.PowerLimit):
         _check_power(wish.power_w, target)
     if isinstance(wish, orders.Preset) and wish.name not in (target.presets or ()):

@@ -151,6 +151,7 @@ class ControlsRow:
     site: str
     agent: str
     offers: tuple[str, ...]  # action names
+    modes: tuple[str, ...]  # power modes
     presets: tuple[str, ...]
     power_min_w: float | None
     power_max_w: float | None

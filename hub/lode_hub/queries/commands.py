@@ -21,6 +21,7 @@ from lode_hub.queries.command_nouns import (
 )
 from lode_hub.store import Store, commands_curtail, queries_commands
 from lode_hub.store.asking import asking
+from lode_wire.orders import offered
 
 Row = dict[str, Any]
 
@@ -142,7 +143,9 @@ def _command(row: Row) -> CommandRow:
 
 
 def _controls(row: Row) -> ControlsRow:
-    return ControlsRow(**{**row, "offers": tuple(row["offers"]), "presets": tuple(row["presets"])})
+    actions, modes = offered(row["offers"])
+    lists: Row = {"offers": actions, "modes": modes, "presets": tuple(row["presets"])}
+    return ControlsRow(**{**row, **lists})
 
 
 def _curtailment(row: Row) -> CurtailmentRow:

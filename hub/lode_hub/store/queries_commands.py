@@ -94,13 +94,14 @@ async def devices(conn: Connection, command_id: str) -> list[Row]:
 
 
 async def steps(conn: Connection, command_id: str) -> list[Row]:
-    """List the newest steps of a command, newest first."""
+    """List the newest steps of a command, newest first, in whatever order they came."""
     return await _rows(
         conn,
         f"""
         select id as step_id, {_ms("at")} as at_ms, {_ms("received_at")} as received_ms, target,
             stage, reason, sequence, entry, evidence
-        from command_step where command_id = %(id)s order by id desc limit %(limit)s
+        from command_step where command_id = %(id)s order by entry desc, id desc
+            limit %(limit)s
         """,  # noqa: S608 -- of constants
         {"id": command_id, "limit": MAX_STEPS},
     )

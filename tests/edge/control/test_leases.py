@@ -157,6 +157,20 @@ def test_what_can_be_asked_is_told_with_the_tighter_limits(world):
     assert [r.starts_left for r in site.hub.records if isinstance(r, Controls)] == [4, 3]
 
 
+def test_what_another_order_takes_over_is_told_released_once(world):
+    site = world()
+    site.pass_s(6)
+    sleep = site.send(Sleep(), "r1")
+    site.until(lambda: site.hub.is_at(sleep, Stage.EFFECTIVE))
+    again = site.send(Sleep(), "r1")
+    site.until(lambda: site.hub.is_at(again, Stage.EFFECTIVE))
+    wake = site.send(Wake(), "r1")
+    site.until(lambda: site.hub.is_at(wake, Stage.RELEASED))
+    site.pass_s(60)
+    for order in (sleep, again, wake):
+        assert site.hub.stages(order).count(Stage.RELEASED) == 1
+
+
 def told_of(site, number: int) -> Controls:
     return [r for r in site.hub.records if isinstance(r, Controls) and r.device == number][-1]
 

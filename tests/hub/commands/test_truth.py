@@ -58,15 +58,16 @@ async def findings(site: Site) -> list[tuple[str, str, bool]]:
 
 async def test_what_a_device_offers_is_known(site: Site, agent: Answering) -> None:
     await agent.say(
-        controls(2, "power_limit", presets=("eco",), power_min_w=1500.0, starts_left=3,
-                 feeder="meter-1", blocked="")
+        controls(2, "power_limit", "power_mode", "power_mode:low", presets=("eco",),
+                 power_min_w=1500.0, starts_left=3, feeder="meter-1", blocked="")
     )  # fmt: skip
     listed = await site.queries.commands.all_controls("north")
     assert [(row.name, row.offers) for row in listed] == [
-        ("rig-001", ("sleep", "wake")), ("rig-002", ("power_limit",)),
+        ("rig-001", ("sleep", "wake")), ("rig-002", ("power_limit", "power_mode")),
         ("rig-003", ("sleep", "wake")),
     ]  # fmt: skip
     row = listed[1]
+    assert row.modes == ("low",)
     assert (row.power_min_w, row.power_max_w, row.starts_left, row.feeder) == (
         1500,
         None,
@@ -120,6 +121,14 @@ async def test_repeats_change_nothing_and_what_is_late_does_not_win(
     found = await detail(site, made)
     assert found.command.stage == "effective"
     assert len(found.steps) == 2
+
+
+async def test_steps_are_shown_in_the_order_of_the_journal(site: Site, agent: Answering) -> None:
+    """After an outage the newest comes first."""
+    made = await lease(site, "rig-001")
+    for entry, stage in ((3, Stage.EFFECTIVE), (1, Stage.ACCEPTED), (2, Stage.SENT)):
+        await agent.say(state(made, stage, entry=entry, target="rig-001"))
+    assert [step.entry for step in (await detail(site, made)).steps] == [3, 2, 1]
 
 
 async def test_one_of_a_single_device_is_the_device(site: Site, agent: Answering) -> None:

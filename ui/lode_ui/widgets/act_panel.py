@@ -59,7 +59,12 @@ class ActPanel:
         self._why.set_visibility(bool(self._why.text))
         self._held.show(controls.lease if controls else None)
         self._maintenance.show(controls)
-        offered = controls and (controls.offers, controls.presets, controls.blocked)
+        offered = controls and (
+            controls.offers,
+            controls.modes,
+            controls.presets,
+            controls.blocked,
+        )
         if offered != self._offered:
             self._offered = offered
             self._offer(controls)

@@ -66,9 +66,12 @@ class _Power:
 
 
 class _Mode:
-    def __init__(self, _: ControlsRow) -> None:
+    def __init__(self, controls: ControlsRow) -> None:
+        # An agent that lists no modes has not said which there are.
+        had = {mode: name for mode, name in MODES.items() if mode in controls.modes} or MODES
+        first = "normal" if "normal" in had else next(iter(had))
         with columns("fields"):
-            self._field = SelectField[Mode]("Mode", MODES, "normal")
+            self._field = SelectField[Mode]("Mode", had, first)
 
     def intent(self) -> AnyIntent:
         return orders.PowerMode(mode=self._field.value)
