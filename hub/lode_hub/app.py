@@ -19,7 +19,7 @@ import structlog
 import uvicorn
 from fastapi import FastAPI
 
-from lode_hub import api, notify
+from lode_hub import api, notify, rules
 from lode_hub.access import Access
 from lode_hub.access.guard import Guard
 from lode_hub.actions import Actions
@@ -95,6 +95,7 @@ class Hub:
             store = await ends.enter_async_context(opened(url, settings.database.pool_max))
             await store.migrate()
             await retention.keep(store, settings.retention)
+            await rules.install(store, settings.alerts.rules_file)
             self._prepare_telling()
             access = Access(store, settings.access)
             await access.greet(self._show)

@@ -20,6 +20,7 @@ from lode_hub.detect.cli import detect
 from lode_hub.energy.plan.cli import plan
 from lode_hub.energy.tariff.shell import tariff
 from lode_hub.errors import HubError, SettingsError
+from lode_hub.rules.commands import rules
 from lode_hub.settings import HubSettings, shown
 from lode_hub.trust import commands as trust
 
@@ -29,6 +30,7 @@ app.add_typer(admin, name="admin")
 app.add_typer(trust.agent, name="agent")
 app.add_typer(trust.broker, name="broker")
 app.add_typer(shell.commands, name="commands")
+app.add_typer(rules, name="rules")
 app.command()(plan)
 app.add_typer(tariff, name="tariff")
 app.command()(detect)

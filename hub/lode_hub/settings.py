@@ -115,6 +115,12 @@ class AccessSettings(_Section):
     metrics_token_file: Path | None = None  # lets Prometheus read /metrics without a person
 
 
+class AlertsSettings(_Section):
+    """By which rules there are alerts."""
+
+    rules_file: Path | None = None  # [[rule]] tables over the shipped ones, see docs/alerts.md
+
+
 class HubSettings(BaseSettings):
     """Everything the hub is told."""
 
@@ -134,6 +140,7 @@ class HubSettings(BaseSettings):
     trust: TrustSettings = TrustSettings()
     retention: RetentionSettings = RetentionSettings()
     access: AccessSettings = AccessSettings()
+    alerts: AlertsSettings = AlertsSettings()
     notify: NotifySettings = NotifySettings()
 
     @property

@@ -15,6 +15,7 @@ from lode_hub.ingest.gmqtt_link import GmqttLink
 from lode_hub.ingest.ingress import Address, MakeLink
 from lode_hub.ingest.paho_link import PahoLink
 from lode_hub.ingest.worker import Worker, WorkerSettings
+from lode_hub.rules.own import OwnRules
 from lode_hub.settings import BrokerSettings, HubSettings, IngestSettings, secret
 from lode_hub.sites import Sites
 from lode_hub.store import Store
@@ -37,7 +38,7 @@ class Ingesting:
     ) -> None:
         self._owned: frozenset[int] = frozenset()
         sites = Sites(store, partitions=lambda: self._owned)
-        self._domains = Domains([sites], partial(alerts.take, store))
+        self._domains = Domains([sites, OwnRules(store)], partial(alerts.take, store))
         self._worker = Worker(
             WorkerSettings(
                 database_url=url, name=name, brokers=brokers, make_link=LINKS[settings.client]

@@ -10,18 +10,15 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from lode_hub.alerts.journal import Journal
 from lode_hub.errors import InvalidError
 from lode_hub.rules.schema import Rule, check_together, hint, made, merged
 from lode_hub.store import Store, alerts_rules
 from lode_hub.store import alerts as rows
-from lode_hub.store.alerts_rules import Layer
+from lode_hub.store.alerts_rules import Key, Layer
 from lode_hub.store.connection import Connection
-
-Key: TypeAlias = tuple[str, str | None]
-"""A rule's name and the site it is for; None is everywhere."""
 
 MAX_RULES = 500
 MAX_BYTES = 1 << 20

@@ -10,6 +10,9 @@ from psycopg.rows import class_row, dict_row, scalar_row
 from lode_hub.errors import InvalidError
 from lode_hub.store.connection import Connection
 
+Key = tuple[str, str | None]
+"""A rule's name and the site it is for; None is everywhere."""
+
 Origin = Literal["shipped", "file", "person"]
 Row = dict[str, Any]
 

@@ -1,0 +1,155 @@
+"""A rule over stored history, chunk by chunk: what it would have done.
+
+    devices meant ─► spans of an hour ─► arrays ─► judge (state kept from span to span) ─► turns
+
+A threshold reads the minutes' lowest and highest where they are kept, and readings elsewhere; a
+rule of the hub's own detectors reads readings. Memory is that of one span.
+"""
+
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+
+import numpy as np
+
+from lode_hub.errors import InvalidError
+from lode_hub.rules import replay, threshold
+from lode_hub.rules.own import is_meant
+from lode_hub.rules.replay import Replayed, Turn
+from lode_hub.rules.schema import Rule
+from lode_hub.sites.fleet import Fleet
+from lode_hub.sites.tables import MEASURED, READING, Table, rounds
+from lode_hub.sites.watch import RULES, Counters, Watch
+from lode_hub.store import Store, alerts_history, alerts_scope, inventory
+from lode_hub.store.alerts_history import Columns
+from lode_hub.store.alerts_scope import Device
+
+MAX_DAYS = 90
+CHUNK_MS = 600_000
+"""How much is read at once: ten minutes of readings of ten thousand rigs are 60 MB."""
+
+Turns = dict[int, list[Turn]]
+Progress = Callable[[float], None]
+"""Hears which part is done, 0 to 1."""
+
+
+async def over_history(
+    store: Store, rule: Rule, site: str | None, span_ms: tuple[int, int], progress: Progress
+) -> tuple[Replayed, dict[str, str]]:
+    """Replay a rule over a stretch of history; give what it did, and the devices' names.
+
+    Raises:
+        InvalidError: the rule judges no readings, or no device is meant.
+    """
+    async with store.pool.connection() as conn:
+        devices = await alerts_scope.devices(conn)
+    meant = [d for d in devices if is_meant(rule, site, set(), d)]
+    if not meant:
+        raise InvalidError(f"rule {rule.name}: no device is meant; check its scope and --site")
+    judge = _own if rule.metric is not None else _shipped
+    turns: Turns = {}
+    values = 0
+    async for part, found, count in judge(store, rule, meant, span_ms):
+        for number, turn in found:
+            turns.setdefault(number, []).append(turn)
+        values += count
+        progress(part)
+    return _replayed(rule, meant, turns, span_ms, values), {
+        f"device:{device.id}": device.name for device in meant
+    }
+
+
+def _replayed(
+    rule: Rule, meant: Sequence[Device], turns: Turns, span_ms: tuple[int, int], values: int
+) -> Replayed:
+    sites = {f"device:{device.id}": device.site for device in meant}
+    alarms = [
+        alarm
+        for number, listed in turns.items()
+        for alarm in replay.alarms(rule, f"device:{number}", listed)
+        if alarm.begins_ms < span_ms[1]
+    ]
+    alarms.sort(key=lambda alarm: alarm.begins_ms)
+    return Replayed(
+        from_ms=span_ms[0],
+        to_ms=span_ms[1],
+        alarms=tuple(alarms),
+        devices=len(meant),
+        values=values,
+        messages=replay.messages(alarms, sites),
+    )
+
+
+Found = tuple[float, list[tuple[int, Turn]], int]
+
+
+async def _own(
+    store: Store, rule: Rule, meant: Sequence[Device], span_ms: tuple[int, int]
+) -> AsyncIterator[Found]:
+    ids = [device.id for device in meant]
+    state = np.zeros(max(ids) + 1, threshold.STATE)
+    interval_s = np.full(len(state), np.nan)
+    interval_s[ids] = [np.nan if d.interval_s is None else d.interval_s for d in meant]
+    is_kept = alerts_history.has_rollup(rule.of, rule.metric or "")
+    read = alerts_history.minutes if is_kept else alerts_history.readings
+    # A minute follows the one before, and one may be missing.
+    gap_ms = np.maximum(threshold.gaps_ms(interval_s), 180_000 if is_kept else 0)
+    for part, chunk in _chunks(span_ms):
+        async with store.pool.connection() as conn:
+            columns = await read(conn, rule.of, rule.metric or "", ids, chunk)
+        found: list[tuple[int, Turn]] = []
+        for here, rows in rounds(columns["device_id"], _values(columns)):
+            now = state.take(here)
+            fires, clears = threshold.judge(rule, now, rows, gap_ms[here])
+            state[here] = now
+            found += _said(here, rows["at_ms"], fires, clears)
+        yield part, found, len(columns["at_ms"])
+
+
+async def _shipped(
+    store: Store, rule: Rule, meant: Sequence[Device], span_ms: tuple[int, int]
+) -> AsyncIterator[Found]:
+    if rule.name not in {one.trouble.name for one in RULES}:
+        raise InvalidError(
+            f"rule {rule.name}: it judges no stored readings, so it cannot be tried on them; "
+            f"try one of {', '.join(one.trouble.name for one in RULES)}, or one with a metric"
+        )
+    fleet = Fleet()
+    ids = {device.id for device in meant}
+    async with store.pool.connection() as conn:
+        fleet.load([rig for rig in await inventory.rigs(conn) if rig.device_id in ids], {})
+    watch = Watch(fleet, Counters())
+    watch.fit()
+    columns = (*MEASURED, "state", "quality")
+    for part, chunk in _chunks(span_ms):
+        async with store.pool.connection() as conn:
+            read = await alerts_history.rig_readings(conn, columns, sorted(ids), chunk)
+        rows = np.zeros(len(read["at_ms"]), READING)
+        rows["received_ms"] = read["at_ms"]
+        for name in ("at_ms", *columns):
+            rows[name] = read[name]
+        found = [
+            (int(one.subject.partition(":")[2]), (one.at_ms, one.is_active))
+            for one in watch.judge_group(fleet.slots(read["device_id"]), rows)
+            if one.rule == rule.name
+        ]
+        yield part, found, len(rows)
+
+
+def _chunks(span_ms: tuple[int, int]) -> Iterator[tuple[float, tuple[int, int]]]:
+    for from_ms in range(span_ms[0], span_ms[1], CHUNK_MS):
+        to_ms = min(from_ms + CHUNK_MS, span_ms[1])
+        yield (to_ms - span_ms[0]) / (span_ms[1] - span_ms[0]), (from_ms, to_ms)
+
+
+def _values(columns: Columns) -> Table:
+    table = np.zeros(len(columns["at_ms"]), threshold.VALUES)
+    table["at_ms"] = table["received_ms"] = columns["at_ms"]
+    table["low"], table["high"] = columns["low"], columns["high"]
+    return table
+
+
+def _said(
+    ids: np.ndarray, at_ms: np.ndarray, fires: np.ndarray, clears: np.ndarray
+) -> list[tuple[int, Turn]]:
+    rows = np.flatnonzero(fires | clears)
+    listed = zip(ids[rows].tolist(), at_ms[rows].tolist(), fires[rows].tolist(), strict=True)
+    return [(number, (at, fire)) for number, at, fire in listed]
