@@ -1,0 +1,75 @@
+"""The book of troubles: by kind and slot, what is suspected, found, or explained by another.
+
+idle ─on─► pending ─2 samples─► found ─off for a while─► idle
+                          └────► covered (by another trouble of the rig, or of its group)
+"""
+
+import numpy as np
+
+from lode_models.peers.conditions import Shown
+from lode_models.peers.kinds import EXPLAINS, KINDS, MATURE_SAMPLES
+from lode_models.peers.memory import Memory
+from lode_models.peers.sample import Mask, Slots, Times
+
+IDLE, PENDING, FOUND, COVERED = range(4)
+
+_HOLD_MS = np.array([[1000 * kind.hold_s] for kind in KINDS])
+_OFF_MS = np.array([[1000 * kind.off_s] for kind in KINDS])
+
+
+def note(m: Memory, at: Slots, at_ms: Times, shown: Shown) -> Mask:
+    """Enter what one sample of each rig shows.
+
+    Neither on nor off holds what there is. Gives (kind, row) of findings that are over.
+    """
+    on, off, since = shown.on, shown.off, shown.since_ms
+    phase, seen = m.phase[:, at], m.seen[:, at]
+    begins = on & (phase == IDLE)
+    goes_on = on & (phase == PENDING)
+    drops = ~on & (phase == PENDING)
+    seen = np.where(begins, 1, np.where(goes_on, np.minimum(seen + 1, 250), seen))
+    m.pending_ms[:, at] = np.where(begins, at_ms, m.pending_ms[:, at])
+    m.since_ms[:, at] = np.where(begins, since, m.since_ms[:, at])
+    lasts = (phase >= FOUND) & ~off
+    m.on_ms[:, at] = on_ms = np.where(begins | goes_on | lasts, at_ms, m.on_ms[:, at])
+    over: Mask = (phase >= FOUND) & off & (at_ms - on_ms >= _OFF_MS)
+    was_found = phase == FOUND
+    phase = np.where(begins, PENDING, np.where(drops | over, IDLE, phase))
+    m.phase[:, at], m.seen[:, at] = phase, seen
+    found: Mask = over & was_found
+    return found
+
+
+def drop_pending(m: Memory, at: Slots, rows: Mask) -> None:
+    """Forget what is only suspected of some rows' rigs."""
+    phase = m.phase[:, at]
+    m.phase[:, at] = np.where(rows & (phase == PENDING), IDLE, phase)
+
+
+def mature(m: Memory, at_once: Mask) -> Mask:
+    """Tell by (kind, slot) which suspicions have lasted; some need one sample only."""
+    pending: Mask = m.phase == PENDING
+    if not pending.any():
+        return pending
+    enough = (m.seen >= MATURE_SAMPLES) | at_once
+    mask: Mask = pending & enough & (m.on_ms - m.pending_ms >= np.where(at_once, 0, _HOLD_MS))
+    return mask
+
+
+def settle(m: Memory, ripe: Mask, covered: Mask) -> Mask:
+    """Turn ripe suspicions into findings, but those that another explains; give the findings."""
+    slots = np.flatnonzero(ripe.any(axis=0))
+    if not len(slots):
+        return ripe
+    here, phase = ripe[:, slots], m.phase[:, slots]
+    held = (phase == FOUND) | (phase == COVERED)
+    explained = np.zeros_like(here)
+    for kind in range(len(KINDS)):
+        # The first kinds are settled first, so that each sees those that may explain it.
+        explained[kind] = (EXPLAINS[:, kind, None] & held).any(axis=0)
+        held[kind] |= here[kind]
+    fresh = here & ~explained & ~covered[:, slots]
+    m.phase[:, slots] = np.where(fresh, FOUND, np.where(here, COVERED, phase))
+    found = np.zeros_like(ripe)
+    found[:, slots] = fresh
+    return found

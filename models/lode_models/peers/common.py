@@ -1,0 +1,171 @@
+"""What hits a whole group is one event: a pool, a feeder, the cooling, a link.
+
+suspects of one kind, begun within a short time ─► more than a quarter of a group ─► Event
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lode_models.peers import book
+from lode_models.peers.conditions import OWN_HASH, OWN_HEAT
+from lode_models.peers.hearing import GRACE_MS
+from lode_models.peers.kinds import EXPLAINS, KINDS, NUMBER
+from lode_models.peers.memory import Memory
+from lode_models.peers.rigs import LEVELS, Group, Rigs
+from lode_models.peers.sample import RESTING, Mask, Slots, Times
+
+SHARE, LEAST_MEMBERS, LEAST_RIPE = 0.25, 5, 3
+HOLDS = 0.85
+"""The smallest group that has so much of all suspects is the one that is named."""
+
+WINDOW_MS, LONG_WINDOW_MS = 180_000, 900_000
+SLOW = frozenset({"overheating", "hash_decay", "rejected_shares", "flatline", "power_up"})
+OVER_SHARE, OVER_MS = 0.10, 60_000
+RIPE_MS = 12_000
+
+OFFLINE, HASH_LOSS, OVERHEATING, HASH_DECAY = (
+    NUMBER[name] for name in ("offline", "hash_loss", "overheating", "hash_decay")
+)
+
+
+@dataclass(kw_only=True, slots=True, eq=False)
+class Event:
+    """One trouble of a group, while it lasts."""
+
+    kind: int
+    level: int
+    number: int  # of the group within its level
+    since_ms: int
+    members: Slots
+    share: float  # of the group's rigs, when it was found
+    hit_ms: int  # when enough members last had it
+
+    def group(self, rigs: Rigs) -> Group:
+        """Name the group."""
+        return rigs.groups[self.level][self.number]
+
+    def holds(self, rigs: Rigs) -> Mask:
+        """Tell by slot who belongs to the group."""
+        mask: Mask = rigs.group_of[self.level] == self.number
+        return mask
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Suspects:
+    """By (kind, slot): who may have a trouble now, who surely has, and since when."""
+
+    may: Mask
+    ripe: Mask
+    begun_ms: Times
+
+
+def suspects(m: Memory, ripe: Mask, late: Mask, due_ms: Times) -> Suspects:
+    """Gather who has or may have which trouble, by the book and by the rigs' own measure."""
+    may = m.phase > book.IDLE
+    begun = m.pending_ms.copy()
+    sure = ripe | (m.phase >= book.FOUND)
+    may[OFFLINE], begun[OFFLINE] = late, due_ms
+    for kind, own in ((HASH_LOSS, OWN_HASH), (OVERHEATING, OWN_HEAT)):
+        has = (m.own_ms[own] > 0) & ~late
+        lasts = has & (m.own_n[own] >= 2) & (m.heard_ms - m.own_ms[own] >= RIPE_MS)  # noqa: PLR2004
+        begun[kind] = np.where(has, m.own_ms[own], begun[kind])
+        sure[kind] |= lasts
+        # What an event covers would keep the event: its slow charts forget slowly.
+        may[kind] = has | ((m.phase[kind] > book.IDLE) & (m.phase[kind] != book.COVERED))
+    # Who lost its hashrate at once does not lose it by and by.
+    may[HASH_DECAY] &= m.own_ms[OWN_HASH] == 0
+    return Suspects(may=may, ripe=sure, begun_ms=begun)
+
+
+def begin(m: Memory, rigs: Rigs, found: Suspects, events: list[Event], now_ms: int) -> list[Event]:
+    """Find new events, the smallest group that holds each."""
+    new: list[Event] = []
+    if found.may.sum() < LEAST_MEMBERS:
+        return new
+    counted = rigs.is_watched & (m.heard_ms > 0) & ~np.isin(m.state, RESTING)
+    for kind in np.flatnonzero(found.may.sum(axis=1) >= LEAST_MEMBERS).tolist():
+        window = LONG_WINDOW_MS if KINDS[kind].name in SLOW else WINDOW_MS
+        if kind == OFFLINE:
+            window += int(2000 * np.nan_to_num(m.interval_s).max())
+        fresh = found.may[kind] & counted & (found.begun_ms[kind] >= now_ms - window)
+        fresh &= ~_covered(rigs, [*events, *new], kind)
+        while fresh.sum() >= LEAST_MEMBERS:
+            event = _largest(rigs, kind, fresh, found.ripe[kind], counted)
+            if event is None:
+                break
+            event.since_ms = int(np.median(found.begun_ms[kind][event.members]))
+            event.hit_ms = now_ms
+            new.append(event)
+            fresh = fresh & ~event.holds(rigs)
+    return new
+
+
+def _largest(rigs: Rigs, kind: int, fresh: Mask, ripe: Mask, counted: Mask) -> Event | None:
+    best: tuple[tuple[bool, float], int, int, float] | None = None
+    for level in range(len(LEVELS)):
+        if LEVELS[level] == "fleet" and len(rigs.groups[LEVELS.index("site")]) < 2:  # noqa: PLR2004
+            continue
+        of = rigs.group_of[level]
+        n = len(rigs.groups[level]) + 1  # the last is for rigs without such a group
+        size, hit, sure = (np.bincount(of, weights=w, minlength=n)[: n - 1] if (of >= 0).all()
+                           else np.bincount(of + 1, weights=w, minlength=n)[1:]
+                           for w in (counted, fresh, fresh & ripe))  # fmt: skip
+        enough = (hit >= LEAST_MEMBERS) & (hit > SHARE * size) & (sure >= LEAST_RIPE)
+        for number in np.flatnonzero(enough).tolist():
+            holds_all = hit[number] >= HOLDS * fresh.sum()
+            order = (bool(holds_all), -size[number] if holds_all else hit[number])
+            if best is None or order > best[0]:
+                best = (order, level, number, float(hit[number] / size[number]))
+    if best is None:
+        return None
+    _, level, number, share = best
+    members = np.flatnonzero(fresh & (rigs.group_of[level] == number))
+    return Event(kind=kind, level=level, number=number, since_ms=0, members=members,
+                 share=share, hit_ms=0)  # fmt: skip
+
+
+def _covered(rigs: Rigs, events: list[Event], kind: int) -> Mask:
+    mask = np.zeros(len(rigs), bool)
+    for event in events:
+        if event.kind == kind or EXPLAINS[event.kind, kind]:
+            mask |= event.holds(rigs)
+    return mask
+
+
+def covered(rigs: Rigs, events: list[Event]) -> Mask:
+    """Tell by (kind, slot) which troubles an event of their group explains."""
+    mask = np.zeros((len(KINDS), len(rigs)), bool)
+    for event in events:
+        kinds = EXPLAINS[event.kind].copy()
+        kinds[event.kind] = True
+        mask |= kinds[:, None] & event.holds(rigs)
+    return mask
+
+
+def go_on(m: Memory, rigs: Rigs, found: Suspects, events: list[Event], now_ms: int) -> list[Event]:
+    """Follow events: take in further members, and give those that are over now."""
+    over: list[Event] = []
+    for event in events:
+        hit = found.may[event.kind] & event.holds(rigs)
+        event.members = np.union1d(event.members, np.flatnonzero(hit & found.ripe[event.kind]))
+        if hit[event.members].sum() >= max(1.0, OVER_SHARE * len(event.members)):
+            event.hit_ms = now_ms
+        wait_ms = OVER_MS + int(2000 * np.nan_to_num(m.interval_s[event.members]).max(initial=0))
+        if now_ms - event.hit_ms >= wait_ms:
+            over.append(event)
+    for event in over:
+        _release(m, rigs, event, now_ms)
+    return over
+
+
+def _release(m: Memory, rigs: Rigs, event: Event, now_ms: int) -> None:
+    """Give the group's rigs time to come back, then judge those that did not by themselves."""
+    slots = np.flatnonzero(event.holds(rigs))
+    m.grace_ms[slots] = np.maximum(m.grace_ms[slots], now_ms + GRACE_MS)
+    if event.kind != OFFLINE:
+        m.rest_ms[slots] = now_ms
+        m.chart[:, :, slots] = 0
+    for kind in [event.kind, *np.flatnonzero(EXPLAINS[event.kind]).tolist()]:
+        phase = m.phase[kind][slots]
+        m.phase[kind, slots] = np.where(phase == book.FOUND, phase, book.IDLE)

@@ -1,0 +1,117 @@
+"""Which kinds of trouble one round of samples shows, and which it denies."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lode_models.peers import parts
+from lode_models.peers.charts import LEAST
+from lode_models.peers.kinds import KINDS, NUMBER
+from lode_models.peers.memory import Memory
+from lode_models.peers.sample import BOARD, CHIP, EFFICIENCY, FAN, HASH, POWER, Mask, Slots, Turn
+
+OFF, BACK_SPREADS = 0.6, 2.0 / 7.5  # of limits: nearer to zero is over
+STEP_LOG = -0.10  # a fall of the hashrate at once, rather than by and by
+GONE_LOG = -2.3  # a tenth: nothing worth the name
+FAN_SLOW_LOG = -0.35
+OWN_HASH_LOG, OWN_HEAT_C = -0.18, 8.0
+OWN_READY_S = np.array([600.0, 600.0, 600.0, 1800.0, 1800.0, 600.0])[:, None]  # heat is slow
+OWN_HASH, OWN_HEAT = range(2)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shown:
+    """What samples show, by (kind, row); `since_ms` is when each seems to have begun."""
+
+    on: Mask
+    off: Mask
+    strong: Mask  # two witnesses at once
+    since_ms: np.ndarray
+
+
+def shown(m: Memory, turn: Turn, e: np.ndarray, parts_seen: parts.Seen) -> Shown:
+    """Judge samples; of rigs that are not judged, nothing is on and nothing off."""
+    at, rows, judged = turn.at, turn.rows, turn.judged
+    n = len(rows)
+    on, off = np.zeros((len(KINDS), n), bool), np.zeros((len(KINDS), n), bool)
+    strong = np.zeros((len(KINDS), n), bool)
+    since = np.broadcast_to(rows["at_ms"], (len(KINDS), n)).copy()
+    _charted(m, at, e, on, off, since)
+    own_hash = m.latest[HASH][at] - m.own[HASH][at]
+    hashes = ~(m.latest[HASH][at] - m.own[HASH][at] < GONE_LOG)
+    boards, chips, fans = parts.lost(m, turn, parts_seen, hashes)
+    for name, is_lost, part in (
+        ("board_loss", boards, parts.BOARDS),
+        ("chip_loss", chips, parts.CHIPS),
+        ("fan_failure", fans, parts.FANS),
+    ):
+        number = NUMBER[name]
+        known = ~np.isnan(parts_seen.lacking[part])
+        off[number] = np.where(known, ~is_lost & hashes, off[number])
+        on[number] |= is_lost
+    off[NUMBER["fan_failure"]] &= ~on[NUMBER["fan_failure"]]
+    with np.errstate(invalid="ignore"):
+        strong[NUMBER["board_loss"]] = boards & (own_hash < STEP_LOG)
+        strong[NUMBER["fan_failure"]] = fans & (rows["fan_rpm"] < 500)  # noqa: PLR2004
+    rejects = NUMBER["rejected_shares"]
+    on[rejects], off[rejects] = parts_seen.rejects, parts_seen.rejects_few
+    flat = NUMBER["flatline"]
+    on[flat], off[flat] = parts_seen.stuck, (m.run[:, at] < 2).all(axis=0)  # noqa: PLR2004
+    since[flat] = m.run_ms[:, at].max(axis=0)
+    return Shown(on=on & judged, off=off & judged, strong=strong & judged, since_ms=since)
+
+
+def _charted(
+    m: Memory, at: Slots | slice, e: np.ndarray, on: Mask, off: Mask, since: np.ndarray
+) -> None:
+    chart, limit = m.chart[:, :, at], m.limit[:, :, at]
+    half = LEAST[2][:, None] / 2
+    with np.errstate(invalid="ignore"):
+        high = ((chart > limit) & (e > half)).any(axis=0)
+        low = ((chart < -limit) & (e < -half)).any(axis=0)
+        step = (chart[:2, HASH] < -limit[:2, HASH]).any(axis=0) & (e[HASH] < -half[HASH])
+    # The slow chart would take an hour to forget; the middle one within its limit tells as much.
+    near = np.maximum(OFF * limit[2], BACK_SPREADS * limit[1])
+    over_high = (chart[1] < near) & (chart[0] < limit[0])
+    over_low = (chart[1] > -near) & (chart[0] > -limit[0])
+    fast = chart[0]
+    # Fans rightly slow down of a rig that does not hash.
+    slow_fan = low[FAN] & (fast[FAN] < FAN_SLOW_LOG) & (m.own_ms[OWN_HASH][at] == 0)
+    falls = step & (fast[HASH] < STEP_LOG)
+    dearer = (fast[EFFICIENCY] > 0.3 * fast[POWER]) & (fast[HASH] > -0.5 * fast[POWER])
+    power = (high[POWER] | (high[EFFICIENCY] & (fast[POWER] > 0.6 * fast[EFFICIENCY]))) & dearer
+    table = (
+        ("hash_loss", falls, over_low[HASH], (HASH,)),
+        ("hash_decay", low[HASH], over_low[HASH], (HASH,)),
+        ("power_up", power, over_high[POWER] & over_high[EFFICIENCY], (POWER,)),
+        (
+            "overheating",
+            high[CHIP] | high[BOARD],
+            over_high[CHIP] & over_high[BOARD],
+            (CHIP, BOARD),
+        ),
+        ("fan_failure", slow_fan, over_low[FAN], (FAN,)),
+    )
+    for name, is_on, is_off, metrics in table:
+        number = NUMBER[name]
+        on[number], off[number] = is_on, is_off
+        calm = m.calm_ms[:, at][list(metrics)].max(axis=0)
+        since[number] = np.where(calm > 0, np.minimum(calm, since[number]), since[number])
+
+
+def follow_own(m: Memory, turn: Turn) -> None:
+    """Note who lost its hashrate or became hot by its own measure, whatever its peers do."""
+    at, x, at_ms, judged = turn.at, turn.x, turn.rows["at_ms"], turn.judged
+    own = x - m.own[:, at]
+    with np.errstate(invalid="ignore"):
+        noise = 1.2 * np.where(np.isinf(m.limit[0, HASH][at]), 0, m.limit[0, HASH][at])
+        falls = own[HASH] < np.minimum(OWN_HASH_LOG, -noise)
+        heats = np.fmax(own[CHIP], own[BOARD]) > OWN_HEAT_C
+    ready = m.learned_s[:, at] >= OWN_READY_S
+    has = np.stack([falls & ready[HASH], heats & (ready[CHIP] | ready[BOARD])]) & judged
+    said = np.stack([~np.isnan(own[HASH]), ~(np.isnan(own[CHIP]) & np.isnan(own[BOARD]))])
+    begun = m.own_ms[:, at]
+    now = np.where(has & (begun == 0), at_ms, begun)
+    m.own_ms[:, at] = np.where(said & ~has, 0, now)
+    count = np.minimum(m.own_n[:, at] + has, 250)
+    m.own_n[:, at] = np.where(said & ~has, 0, count)

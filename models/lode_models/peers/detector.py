@@ -1,0 +1,286 @@
+"""The detector: readings of any rigs in, one step after another, findings out.
+
+A step takes readings at most one a rig and the time that it is; nothing later is ever looked at.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+
+import numpy as np
+
+from lode_models.features import Floats
+from lode_models.peers import book, charts, common, conditions, evidence, hearing, offset, parts
+from lode_models.peers.found import Found
+from lode_models.peers.kinds import KINDS, MATURE_SAMPLES, NUMBER, VERSION
+from lode_models.peers.memory import Array, Memory
+from lode_models.peers.rigs import Rigs
+from lode_models.peers.sample import (
+    METRICS,
+    Mask,
+    Slots,
+    Table,
+    Times,
+    Turn,
+    measures,
+    says_something,
+)
+
+REFRESH_MS = 60_000
+"""How often limits are set anew from what was learned."""
+
+OFFSET_MS = 300_000
+LEARN_MS = 29_000
+"""How often levels and spreads are learned: readings nearer to each other say the same."""
+
+SLOW_S = 45.0  # where polls are rarer, two witnesses in one sample are enough
+LEAST_PEERS_NOW = 4
+HELD_MS = 2 * 3_600_000
+"""So long is a rig that became hot with all others held to its old level."""
+
+MOST_STEP_S = 120.0
+CHUNK = 2_048
+"""How many rigs are judged at a time: what is worked on stays in the processor's cache."""
+
+OFFLINE, OFFSET = NUMBER["offline"], NUMBER["offset"]
+CHARTED = [NUMBER[n] for n in ("hash_loss", "hash_decay", "power_up", "overheating", "board_loss",
+                               "chip_loss", "fan_failure", "flatline")]  # fmt: skip
+
+
+class Peers:
+    """Judges rigs against their peers, step by step.
+
+    `step` for readings and the passing of time, `renew` for what goes on, `fit` when rigs change,
+    `snapshot` and `restore` to go on elsewhere exactly as here.
+    """
+
+    def __init__(self, rigs: Rigs) -> None:
+        self.rigs = rigs
+        self.late = 0  # readings that were not newer than their rig's last
+        self._m = Memory(len(rigs))
+        self._m.interval_s[:] = rigs.interval_s
+        self._at_once = np.zeros((len(KINDS), len(rigs)), bool)
+        self._median = np.full((len(METRICS), len(rigs)), np.nan, np.float32)
+        self._usual = np.zeros(len(rigs), np.float32)  # share of rejected shares, by slot
+        self._gaps = hearing.Gaps()
+        self._events: list[common.Event] = []
+        self._refreshed_ms = 0
+        self._offset_ms = 0
+
+    @property
+    def bytes_per_rig(self) -> int:
+        """Give the size of what is remembered of a rig."""
+        return self._m.bytes_per_rig
+
+    def fit(self, rigs: Rigs) -> None:
+        """Take the rigs as they are now; a slot whose rig is another is emptied."""
+        old = self.rigs.rows
+        self._m.grow(len(rigs))
+        key = [(rig.name, rig.model, rig.rated_hashrate_ths) for rig in rigs.rows]
+        was = [(rig.name, rig.model, rig.rated_hashrate_ths) for rig in old]
+        changed = [i for i in range(len(was)) if i >= len(key) or repr(was[i]) != repr(key[i])]
+        self._m.forget(np.array(changed, np.intp))
+        given = ~np.isnan(rigs.interval_s)
+        self._m.interval_s[: len(rigs)][given] = rigs.interval_s[given]
+        self._at_once = np.zeros((len(KINDS), len(self._m)), bool)
+        self._median = np.full((len(METRICS), len(self._m)), np.nan, np.float32)
+        self._follow_groups(rigs)
+        self.rigs = rigs
+        rigs.sort(self._m.mode)
+
+    def _follow_groups(self, rigs: Rigs) -> None:
+        kept = []
+        for event in self._events:
+            group = event.group(self.rigs)
+            if group in rigs.groups[event.level]:
+                event.number = rigs.groups[event.level].index(group)
+                kept.append(event)
+        self._events = kept
+
+    def step(self, now_ms: int, slots: Slots, rows: Table) -> list[Found]:
+        """Take readings (at most one a rig, all of `now_ms` or before) and say what they show.
+
+        Raises:
+            ValueError: two readings are of one rig.
+        """
+        order = np.argsort(slots, kind="stable")
+        if len(slots) and (np.diff(slots[order]) == 0).any():
+            raise ValueError("step: two readings of one rig; give them in two steps")
+        order = order[(rows["at_ms"] > self._m.heard_ms[slots])[order]]
+        self.late += len(slots) - len(order)
+        said = says_something(rows)
+        order = order[said[order]]
+        slots, rows = slots[order], rows.take(order)
+        over = np.zeros((len(KINDS), len(self._m)), bool)
+        self._at_once[:] = False
+        if len(order):
+            self._judge(slots, rows, over)
+        if now_ms - self._refreshed_ms >= REFRESH_MS:
+            self._refresh(now_ms, over)
+        return self._find(now_ms, over)
+
+    def _judge(self, slots: Slots, rows: Table, over: Mask) -> None:
+        m, rigs = self._m, self.rigs
+        at = slice(None) if len(slots) == len(m) else slots
+        is_new = (rows["mode"] != m.mode[at]).any()
+        step_s = np.nan_to_num(hearing.hear(m, at, rows, self._gaps))
+        if is_new:
+            rigs.sort(m.mode)
+        x = measures(rows)
+        judged = hearing.may_judge(m, at, rows, x) & rigs.is_watched[at]
+        m.latest[:, at] = x = np.where(judged, x, np.float32(np.nan))
+        charts.medians(m.latest, rigs, LEAST_PEERS_NOW, self._median)
+        parts.follow_shares(m, at, rows, step_s)
+        self._usual = parts.usual_rejects(m, rigs)
+        for begin in range(0, len(slots), CHUNK):
+            part = slice(begin, begin + CHUNK)
+            here = part if isinstance(at, slice) else slots[part]
+            turn = Turn(
+                at=here, rows=rows[part], x=x[:, part], median=self._median[:, here],
+                step_s=np.minimum(step_s[part], MOST_STEP_S), judged=judged[part],
+            )  # fmt: skip
+            self._judge_some(turn, slots[part], over)
+
+    def _judge_some(self, turn: Turn, slots: Slots, over: Mask) -> None:
+        m, at, rows = self._m, turn.at, turn.rows
+        e = charts.residuals(m, at, turn.x, turn.median)
+        charts.update(m, at, e, turn.step_s, rows["at_ms"])
+        conditions.follow_own(m, turn)
+        seen = parts.see(m, turn, self._usual)
+        # Most rigs show nothing and are in no trouble: their page of the book stays as it is.
+        busy = charts.beyond(m, at) | seen.suspicious() | (m.phase[:, at] > book.IDLE).any(axis=0)
+        if busy.any():
+            here = np.flatnonzero(busy)
+            self._note(turn.some(here, slots[here]), slots[here], e[:, here], seen.some(here), over)
+        due = (rows["at_ms"] - m.learned_ms[at] >= LEARN_MS) & turn.judged
+        here = np.flatnonzero(due)
+        if len(here):
+            self._learn(turn.some(here, slots[here]), e[:, here])
+
+    def _note(self, turn: Turn, at: Slots, e: Floats, seen: parts.Seen, over: Mask) -> None:
+        m = self._m
+        shown = conditions.shown(m, turn, e, seen)
+        over[:, at] = book.note(m, at, turn.rows["at_ms"], shown)
+        book.drop_pending(m, at, ~turn.judged)
+        charts.forget(m, at[over[CHARTED][:, at].any(axis=0)])
+        self._at_once[:, at] = shown.strong & (m.interval_s[at] > SLOW_S)
+
+    def _learn(self, turn: Turn, e: Floats) -> None:
+        m, at, at_ms = self._m, turn.at, turn.rows["at_ms"]
+        in_trouble = (m.phase[CHARTED][:, at] > book.IDLE).any(axis=0)
+        in_trouble |= (m.own_ms[:, at] > at_ms - HELD_MS).any(axis=0)
+        since_s = np.where(m.learned_ms[at] > 0, (at_ms - m.learned_ms[at]) / 1000, turn.step_s)
+        step_s = np.minimum(since_s, MOST_STEP_S).astype(np.float32)
+        charts.learn(m, turn, e, step_s, turn.judged & ~in_trouble)
+        m.learned_ms[at] = at_ms
+
+    def _refresh(self, now_ms: int, over: Mask) -> None:
+        m = self._m
+        self._refreshed_ms = now_ms
+        charts.set_limits(m, self.rigs)
+        parts.set_run_limits(m, self.rigs)
+        if now_ms - self._offset_ms >= OFFSET_MS:
+            self._offset_ms = now_ms
+            parts.raise_references(m, self.rigs)
+            self._judge_offset(now_ms, over)
+
+    def _judge_offset(self, now_ms: int, over: Mask) -> None:
+        """Suspect who is offset twice in a row; a suspicion is settled in the same step."""
+        m = self._m
+        on, off = offset.judge(m, self.rigs)
+        phase = m.phase[OFFSET]
+        m.seen[OFFSET] = np.where(on & (phase == book.IDLE), m.seen[OFFSET] + 1, 0)
+        begins = m.seen[OFFSET] >= 2  # noqa: PLR2004
+        learned_ms = (1000 * np.nanmax(m.learned_s, axis=0)).astype(np.int64)
+        m.since_ms[OFFSET] = np.where(begins, m.heard_ms - learned_ms, m.since_ms[OFFSET])
+        m.pending_ms[OFFSET] = np.where(begins, now_ms, m.pending_ms[OFFSET])
+        m.on_ms[OFFSET] = np.where(begins, now_ms, m.on_ms[OFFSET])
+        back = off & (phase >= book.FOUND)
+        over[OFFSET] |= back & (phase == book.FOUND)
+        m.phase[OFFSET] = np.where(begins, book.PENDING, np.where(back, book.IDLE, phase))
+
+    def _silence(self, now_ms: int) -> tuple[Mask, Times, Mask]:
+        """Enter who fell silent; give who is late, since when, and who is back."""
+        m = self._m
+        late, offline, due_ms = hearing.silence(m, now_ms, self._gaps, self.rigs.is_watched)
+        phase = m.phase[OFFLINE]
+        back = (phase >= book.FOUND) & ~late
+        begins = (phase == book.IDLE) & offline
+        for array, value in ((m.since_ms, due_ms), (m.pending_ms, due_ms), (m.on_ms, now_ms)):
+            array[OFFLINE] = np.where(begins, value, array[OFFLINE])
+        m.seen[OFFLINE] = MATURE_SAMPLES
+        ended: Mask = back & (phase == book.FOUND)
+        m.phase[OFFLINE] = np.where(begins, book.PENDING, np.where(back, book.IDLE, phase))
+        m.latest[:, offline] = np.nan
+        return late, due_ms, ended
+
+    def _find(self, now_ms: int, over: Mask) -> list[Found]:
+        """Settle what is suspected; `over` is (kind, slot) of findings whose trouble is gone."""
+        m, rigs = self._m, self.rigs
+        late, due_ms, back = self._silence(now_ms)
+        over[OFFLINE] |= back
+        ripe = book.mature(m, self._at_once)
+        suspects = common.suspects(m, ripe, late, due_ms)
+        ended = common.go_on(m, rigs, suspects, self._events, now_ms)
+        # What is over now still explains what was suspected until now.
+        begun = common.begin(m, rigs, suspects, self._events, now_ms)
+        covered = common.covered(rigs, [*self._events, *begun])
+        self._events = [e for e in [*self._events, *begun] if e not in ended]
+        fresh = book.settle(m, ripe & (m.phase == book.PENDING), covered)
+        taken = covered & (m.phase == book.FOUND)
+        m.phase[taken] = book.COVERED
+        over |= taken
+        out = [evidence.of_event(m, rigs, e, now_ms, is_active=False) for e in ended]
+        out += [evidence.of_event(m, rigs, e, now_ms, is_active=True) for e in begun]
+        for mask, is_active in ((over, False), (fresh, True)):
+            out += [
+                evidence.of_rig(m, rigs, kind, slot, now_ms, is_active=is_active)
+                for kind, slot in np.argwhere(mask).tolist()
+            ]
+        return out
+
+    def renew(self, now_ms: int) -> list[Found]:
+        """Say again what goes on, with fresh figures; call it every minute or so."""
+        m, rigs = self._m, self.rigs
+        return [
+            evidence.of_event(m, rigs, event, now_ms, is_active=True) for event in self._events
+        ] + [
+            evidence.of_rig(m, rigs, kind, slot, now_ms, is_active=True)
+            for kind, slot in np.argwhere(m.phase == book.FOUND).tolist()
+        ]
+
+    def snapshot(self) -> dict[str, Array]:
+        """Give all state as arrays by name, good for `numpy.savez`; `restore` takes it back."""
+        events = [{**asdict(event), "members": event.members.tolist()} for event in self._events]
+        head = {
+            "version": VERSION,
+            "late": self.late,
+            "gaps": asdict(self._gaps),
+            "refreshed_ms": self._refreshed_ms,
+            "offset_ms": self._offset_ms,
+            "events": events,
+        }
+        return {**self._m.arrays(), "head": np.frombuffer(json.dumps(head).encode(), np.uint8)}
+
+    def restore(self, arrays: Mapping[str, Array]) -> None:
+        """Take the state of a snapshot of the same rigs.
+
+        Raises:
+            ValueError: it is of another version or of other rigs.
+        """
+        head = json.loads(bytes(arrays["head"]))
+        if head["version"] != VERSION:
+            raise ValueError(
+                f"snapshot: of version {head['version']}, this is {VERSION}; start anew"
+            )
+        if len(arrays["heard_ms"]) != len(self._m):
+            raise ValueError("snapshot: of another number of rigs; restore, then fit the new ones")
+        self._m.load(arrays)
+        self.rigs.sort(self._m.mode)
+        self._gaps = hearing.Gaps(**head["gaps"])
+        self.late = head["late"]
+        self._refreshed_ms, self._offset_ms = head["refreshed_ms"], head["offset_ms"]
+        self._events = [
+            common.Event(**{**event, "members": np.array(event["members"], np.intp)})
+            for event in head["events"]
+        ]

@@ -1,0 +1,125 @@
+"""Who was heard when: intervals learned, grace after commands, and who has fallen silent."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lode_models.peers.memory import Memory
+from lode_models.peers.sample import HASH, RESTING, Mask, Slots, Table, Times
+
+GRACE_MS = 300_000
+"""After a commanded change, a rest or a long silence a rig is not judged for so long..."""
+
+WARM_UP_MS = 600_000
+"""...and while it does not hash as before, or its uptime says that it just started, so long."""
+
+WARM_LOG = -0.08
+LONG_GAP = 3.0  # intervals
+MISSED_FEW, MISSED = 2, 3
+SLOW_S = 18.0
+LEAST_SILENCE_S = 25.0
+"""Rigs that are polled every second or two may miss a few more: restarts of an interface."""
+
+MAX_FALSE_A_DAY = 0.008
+LEAST_GAPS_SEEN = 5_000
+SAME_STEP = 0.15
+
+
+@dataclass(kw_only=True, slots=True)
+class Gaps:
+    """How often one reading, and how often two in a row, did not come, of all that were due."""
+
+    due: float = 0.0
+    one: float = 0.0
+    two: float = 0.0
+
+    def take(self, ratio: np.ndarray) -> None:
+        """Count gaps, given as multiples of their rigs' intervals; old counts fade."""
+        if self.due > 1e7:  # noqa: PLR2004 -- enough to know; then follow what changes
+            self.due, self.one, self.two = self.due / 2, self.one / 2, self.two / 2
+        self.due += float(np.minimum(ratio, LONG_GAP).sum())
+        self.one += float(((ratio > 1.5) & (ratio <= LONG_GAP)).sum())  # noqa: PLR2004
+        self.two += float(((ratio > 2.5) & (ratio <= LONG_GAP + 0.5)).sum())  # noqa: PLR2004
+
+    def missed(self, interval_s: np.ndarray) -> np.ndarray:
+        """Give by rig how many readings may be missed.
+
+        Three; two of a rig that is polled so rarely that three take long, where readings are so
+        seldom lost that two in a row by chance are rarer than one in a hundred days.
+        """
+        if self.due < LEAST_GAPS_SEEN:
+            return np.full(len(interval_s), MISSED, np.float32)
+        chance = max((self.one / self.due) ** 2, self.two / self.due, 1 / self.due**2)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            is_rare = chance * 86_400 / interval_s < MAX_FALSE_A_DAY
+        return np.where(is_rare & (interval_s >= SLOW_S), MISSED_FEW, MISSED).astype(np.float32)
+
+
+def hear(m: Memory, at: Slots | slice, rows: Table, gaps: Gaps) -> np.ndarray:
+    """Note that rigs were heard; give the seconds since each one's reading before, NaN for none."""
+    before = m.heard_ms[at]
+    step = np.where(before > 0, (rows["at_ms"] - before) / 1000, np.nan).astype(np.float32)
+    interval, last = m.interval_s[at], m.step_s[at]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        known = interval > 0
+        gaps.take((step / interval)[known & (step > 0)])
+        is_steady = np.abs(step - last) <= SAME_STEP * last
+        first = np.where(known, interval, np.where(np.isnan(last), step, np.fmin(step, last)))
+        drift = first + 0.05 * np.clip(step - first, -0.2 * first, 0.2 * first)
+        m.interval_s[at] = np.where(is_steady, (step + last) / 2, np.where(known, drift, first))
+        late = np.abs(step - interval)
+        is_on_time = known & (step < 1.5 * interval)
+        m.jitter_s[at] += np.where(is_on_time, 0.1 * (late - m.jitter_s[at]), 0).astype(np.float32)
+    m.step_s[at] = step
+    m.heard_ms[at] = rows["at_ms"]
+    _give_grace(m, at, rows, step)
+    return step
+
+
+def _give_grace(m: Memory, at: Slots | slice, rows: Table, step: np.ndarray) -> None:
+    at_ms, interval = rows["at_ms"], m.interval_s[at]
+    rests = np.isin(rows["state"], RESTING)
+    is_other = (rows["mode"] != m.mode[at]) & ~np.isnan(step)
+    commanded = rests | is_other
+    # Another mode has other levels, and other peers.
+    m.own[:, at] = np.where(is_other, np.nan, m.own[:, at])
+    m.learned_s[:, at] = np.where(is_other, 0, m.learned_s[:, at])
+    uptime_ms = rows["uptime_s"] * 1000
+    with np.errstate(invalid="ignore"):
+        came_back = np.isnan(rows["uptime_s"]) & (step > LONG_GAP * interval)
+        starts = uptime_ms < WARM_UP_MS
+        warm_ms = np.where(starts, at_ms + (WARM_UP_MS - uptime_ms), 0)
+        is_reset = (rows["accepted_shares"] < m.totals[0][at]) & np.isnan(uptime_ms)
+        warm_ms = np.where(is_reset, at_ms + WARM_UP_MS, warm_ms)
+    begins = commanded | came_back
+    m.rest_ms[at] = np.where(begins, at_ms, m.rest_ms[at])
+    until = np.where(begins, at_ms + GRACE_MS, np.nan_to_num(warm_ms).astype(np.int64))
+    m.grace_ms[at] = np.maximum(m.grace_ms[at], until)
+    m.state[at], m.mode[at] = rows["state"], rows["mode"]
+
+
+def may_judge(m: Memory, at: Slots | slice, rows: Table, x: np.ndarray) -> Mask:
+    """Tell which rigs mine and are past their grace."""
+    rests = np.isin(rows["state"], RESTING)
+    with np.errstate(invalid="ignore"):
+        is_cold = x[HASH] - m.own[HASH][at] < WARM_LOG
+    warms_up = is_cold & (m.rest_ms[at] > 0) & (rows["at_ms"] < m.rest_ms[at] + WARM_UP_MS)
+    mask: Mask = ~rests & (rows["at_ms"] >= m.grace_ms[at]) & ~warms_up
+    return mask
+
+
+def silence(m: Memory, now_ms: int, gaps: Gaps, watched: Mask) -> tuple[Mask, Mask, Times]:
+    """Tell by slot who is late, who is offline, and when each should have been heard.
+
+    A rig that rests is not judged: it may have been switched off.
+    """
+    interval = m.interval_s
+    judged = watched & (m.heard_ms > 0) & ~np.isin(m.state, RESTING) & (interval > 0)
+    slack_s = np.minimum(4 * m.jitter_s, 0.5 * interval) + np.where(m.jitter_s > 0.01, 0.1, 0)  # noqa: PLR2004
+    quiet_s = (now_ms - m.heard_ms) / 1000
+    with np.errstate(invalid="ignore"):
+        late = judged & (quiet_s > 1.5 * interval + slack_s)
+        limit_s = np.maximum(gaps.missed(interval) * interval + slack_s, LEAST_SILENCE_S)
+        offline = judged & (quiet_s >= limit_s - 0.002)
+    due_ms = m.heard_ms + np.nan_to_num(interval * 1000).astype(np.int64)
+    return late, offline, due_ms

@@ -1,0 +1,119 @@
+"""The rigs that are compared: a slot each, their classes of peers, and the groups they are in."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from lode_models.peers.sample import Slots
+
+LEAST_PEERS = 8
+"""Fewer rigs than this have no median worth comparing with: then a wider class, or itself alone."""
+
+LEVELS = ("rack", "model", "site", "fleet")
+"""What may be hit as a whole, the narrow first."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rig:
+    """What is known of a rig beforehand; `interval_s` NaN is learned from its readings."""
+
+    name: str
+    model: str = ""
+    site: str = ""
+    rack: str = ""
+    rated_hashrate_ths: float = float("nan")
+    rated_power_w: float = float("nan")
+    interval_s: float = float("nan")
+    is_watched: bool = True
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Group:
+    """Rigs that share something: a rack or a model at a site, a site, or the whole fleet."""
+
+    level: str
+    site: str = ""
+    name: str = ""
+
+    def __str__(self) -> str:
+        if self.level == "fleet":
+            return "fleet"
+        return f"site:{self.site}" + (f":{self.level}:{self.name}" if self.name else "")
+
+
+class Rigs:
+    """Rigs by slot, with the number of each one's class and groups as arrays by slot.
+
+    A class is (site, model, rated hashrate), so that peers breathe the same air; where a site has
+    too few of them it is (model, rated hashrate) of all sites, and below that none (-1).
+    """
+
+    def __init__(self, rigs: Sequence[Rig]) -> None:
+        self.rows = tuple(rigs)
+        self.is_watched = np.array([rig.is_watched for rig in rigs], bool)
+        self.interval_s = np.array([rig.interval_s for rig in rigs], np.float32)
+        near = _numbers([(rig.site, rig.model, _rating(rig)) for rig in rigs])
+        wide = _numbers([("", rig.model, _rating(rig)) for rig in rigs])
+        wide = np.where(self._size(wide) >= LEAST_PEERS, wide + len(rigs), -1)
+        numbers = np.where(self._size(near) >= LEAST_PEERS, near, wide)
+        self.classes = _dense(numbers)
+        self.groups: list[list[Group]] = []
+        self.group_of = np.zeros((len(LEVELS), len(rigs)), np.intp)
+        for level, name in enumerate(LEVELS):
+            self._name(level, [_group(name, rig) for rig in rigs])
+        self.by_class: list[Slots] = []
+        self.sort(np.zeros(len(rigs), np.int16))
+
+    def sort(self, modes: Slots) -> None:
+        """Take rigs as peers only where they are commanded alike."""
+        keys = np.where(self.classes >= 0, self.classes * 65_536 + modes.astype(np.intp), -1)
+        order = np.argsort(keys, kind="stable")
+        edges = np.flatnonzero(np.diff(keys[order], prepend=-2, append=np.iinfo(np.intp).max))
+        groups = [order[begin:end] for begin, end in pairwise(edges)]
+        self.by_class = [g for g in groups if len(g) >= LEAST_PEERS and keys[g[0]] >= 0]
+        self.place = np.full(len(self.rows), -1, np.intp)
+        for number, slots in enumerate(self.by_class):
+            self.place[slots] = number
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def _name(self, level: int, groups: list[Group | None]) -> None:
+        found = list(dict.fromkeys(group for group in groups if group))
+        numbers = {group: number for number, group in enumerate(found)}
+        self.group_of[level] = [numbers[group] if group else -1 for group in groups]
+        self.groups.append(found)
+
+    def _size(self, numbers: Slots) -> Slots:
+        sizes = np.bincount(numbers, weights=self.is_watched, minlength=1).astype(np.intp)
+        return sizes[numbers]
+
+    def peers(self, slot: int) -> Slots:
+        """Give the slots of a rig's class, its own among them; none where it has no class."""
+        number = int(self.place[slot])
+        return self.by_class[number] if number >= 0 else np.zeros(0, np.intp)
+
+
+def _rating(rig: Rig) -> float:
+    rated = rig.rated_hashrate_ths
+    return rated if rated == rated else 0.0  # noqa: PLR0124 -- NaN is not itself
+
+
+def _group(level: str, rig: Rig) -> Group | None:
+    if level == "fleet":
+        return Group(level=level)
+    name = {"rack": rig.rack, "model": rig.model, "site": ""}[level]
+    return Group(level=level, site=rig.site, name=name) if name or level == "site" else None
+
+
+def _numbers(keys: Sequence[tuple[object, ...]]) -> Slots:
+    found: dict[tuple[object, ...], int] = {}
+    return np.array([found.setdefault(key, len(found)) for key in keys], np.intp)
+
+
+def _dense(numbers: Slots) -> Slots:
+    """Number classes from 0 without holes; -1 stays."""
+    found, places = np.unique(numbers, return_inverse=True)
+    return (places - int(bool(len(found)) and found[0] < 0)).astype(np.intp)

@@ -1,0 +1,116 @@
+"""One round of readings, at most one a rig, and what the charts make of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from lode_models.features import Floats, Numbers, floats
+from lode_wire.records import State
+
+Mask: TypeAlias = npt.NDArray[np.bool_]
+Slots: TypeAlias = npt.NDArray[np.intp]
+Times: TypeAlias = npt.NDArray[np.int64]
+Table: TypeAlias = npt.NDArray[np.void]
+
+FLOATS = ("hashrate_ths", "power_w", "board_temp_c", "chip_temp_c", "fan_rpm")
+COUNTED = ("boards_alive", "chips_alive", "fans_alive")
+TOTALS = ("accepted_shares", "rejected_shares", "uptime_s")
+
+SAMPLE = np.dtype(
+    [("at_ms", "i8"), ("state", "u1"), ("mode", "i2")]
+    + [(name, "f4") for name in (*FLOATS, *COUNTED)]
+    + [(name, "f8") for name in TOTALS]
+)
+"""A reading as it is judged: NaN is missing; `mode` is what was commanded, 0 where none is known.
+
+Any change of `mode` gives the rig its grace, so a preset, a power limit's watts or the number of a
+command will do.
+"""
+
+METRICS = ("hashrate", "power", "efficiency", "chip_temp", "board_temp", "fan_rpm")
+"""What is charted: temperatures in °C, all others as natural logarithms, so that a residual of
+0.1 is about 10 %."""
+
+HASH, POWER, EFFICIENCY, CHIP, BOARD, FAN = range(6)
+IS_TEMP: Mask = np.array([name.endswith("temp") for name in METRICS])
+
+RAW = ("hashrate_ths", "power_w", "chip_temp_c", "board_temp_c")
+"""What a stuck sensor or interface repeats."""
+
+RESTING = (State.SLEEPING, State.CURTAILED, State.TUNING)
+LEAST_HASH_THS, LEAST_POWER_W, LEAST_RPM = 1e-3, 1.0, 50.0  # nothing, where a logarithm is wanted
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Turn:
+    """Some rigs' samples on their way through the charts; arrays by (metric, row) or (row)."""
+
+    at: Slots | slice
+    rows: Table
+    x: Floats
+    median: Floats
+    step_s: Floats  # since the reading before
+    judged: Mask
+
+    def some(self, rows: Slots, slots: Slots) -> "Turn":
+        """Give some rows of it, whose slots these are."""
+        return Turn(
+            at=slots, rows=self.rows.take(rows), x=self.x[:, rows], median=self.median[:, rows],
+            step_s=self.step_s[rows], judged=self.judged[rows],
+        )  # fmt: skip
+
+
+def samples(at_ms: Times, columns: Mapping[str, Numbers]) -> Table:
+    """Put columns of `RigReading` into a table of samples; columns that lack are missing values."""
+    table = np.zeros(len(at_ms), SAMPLE)
+    table["at_ms"] = at_ms
+    for name in ("state", "mode"):
+        table[name] = columns.get(name, np.zeros(len(at_ms)))
+    for name in (*FLOATS, *COUNTED, *TOTALS):
+        table[name] = doubles(columns[name]) if name in columns else np.nan
+    return table
+
+
+def doubles(column: Numbers) -> npt.NDArray[np.float64]:
+    """Turn a column as it travels into float64; share counters outgrow float32 within days."""
+    if column.dtype.kind in "iu":
+        info = np.iinfo(column.dtype.str)
+        missing = info.min if column.dtype.kind == "i" else info.max
+        return np.where(column == missing, np.nan, column.astype(np.float64))
+    return column.astype(np.float64)
+
+
+def says_something(rows: Table) -> Mask:
+    """Tell which samples are of a rig that answered: any figure, or a state that says why not."""
+    has_any = np.zeros(len(rows), bool)
+    for name in (*FLOATS, *COUNTED, "uptime_s"):
+        has_any |= ~np.isnan(rows[name])
+    said = np.isin(rows["state"], (*RESTING, State.FAULTED))
+    mask: Mask = (has_any | said) & (rows["state"] != State.UNREACHABLE)
+    return mask
+
+
+def measures(rows: Table) -> Floats:
+    """Give what is charted, (metric, row)."""
+    out = np.empty((len(METRICS), len(rows)), np.float32)
+    faulted = (rows["state"] == State.FAULTED) & np.isnan(rows["hashrate_ths"])
+    out[HASH] = _log(np.where(faulted, 0, rows["hashrate_ths"]), LEAST_HASH_THS)
+    out[POWER] = _log(rows["power_w"], LEAST_POWER_W)
+    out[EFFICIENCY] = out[POWER] - out[HASH]
+    out[CHIP], out[BOARD] = _temp(rows["chip_temp_c"]), _temp(rows["board_temp_c"])
+    out[FAN] = _log(rows["fan_rpm"], LEAST_RPM)
+    return out
+
+
+def _temp(values: Numbers) -> Floats:
+    celsius = floats(values)
+    return np.where(np.abs(celsius) < 250, celsius, np.float32(np.nan))  # noqa: PLR2004 -- no °C
+
+
+def _log(values: Numbers, least: float) -> Floats:
+    plain = floats(values)
+    plain = np.where((plain >= 0) & np.isfinite(plain), plain, np.float32(np.nan))
+    return np.log(np.maximum(plain, np.float32(least)))
