@@ -32,9 +32,9 @@ def detect(
     elif file is None:
         raise InvalidError("detect: nothing to read; give FILE.csv, or --fleet with --rigs")
     else:
-        from lode_hub.detect import series  # noqa: PLC0415 -- numpy only when it is needed
+        from lode_hub.detect.series import run  # noqa: PLC0415 -- numpy only when it is needed
 
-        series.run(file, out)
+        run(file, out)
 
 
 def _fleet(readings: Path, rigs: Path | None, out: Path, file: Path | None) -> None:
@@ -42,6 +42,6 @@ def _fleet(readings: Path, rigs: Path | None, out: Path, file: Path | None) -> N
         raise InvalidError(f"detect: {file} and --fleet are two things; run them one by one")
     if rigs is None:
         raise InvalidError("detect: --fleet needs --rigs; give the CSV of its rigs")
-    from lode_hub.detect import fleet  # noqa: PLC0415
+    from lode_hub.detect.fleet import run  # noqa: PLC0415
 
-    fleet.run(readings, rigs, out)
+    run(readings, rigs, out)

@@ -41,6 +41,8 @@ def _step(
     if count == 0:
         now[at.ORIGIN] = _float32(value)
     x = _float32(value - now[at.ORIGIN])
+    if count == 0:
+        now[at.LEVEL] = now[at.FAST] = x
     rate = 1 / (count + 1)
     cell = int(second // 3600)
     hour = hours[cell]

@@ -27,8 +27,11 @@ def step(state: Floats, day: Doubles, second: Doubles, value: Doubles) -> Pair:
     """
     now = state[: at.HOUR].astype(np.float64)
     count = now[at.COUNT].copy()
-    now[at.ORIGIN] = np.where(count == 0, value, now[at.ORIGIN]).astype(np.float32)
+    first = count == 0
+    now[at.ORIGIN] = np.where(first, value, now[at.ORIGIN]).astype(np.float32)
     x = (value - now[at.ORIGIN]).astype(np.float32).astype(np.float64)
+    for mean in (at.LEVEL, at.FAST):
+        now[mean] = np.where(first, x, now[mean])
     rate = 1 / (count + 1)
 
     cell = (second // 3600).astype(np.intp) + at.HOUR, np.arange(value.size)
