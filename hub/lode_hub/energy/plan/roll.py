@@ -50,7 +50,7 @@ def greedy(moment: Moment) -> Wish:
     for kind in moment.site.classes:
         worth = curve(kind).step_ths * ths_usd - curve(kind).step_w * w_usd
         most = int(np.argmax(np.append(0.0, np.cumsum(worth))))
-        steps.append(np.where(np.arange(len(worth)) < most, float(kind.count), 0.0)[:, None])
+        steps.append(np.where(np.arange(len(worth)) < most, float(kind.count), 0.0))
     return _anything(moment, steps)
 
 
@@ -88,8 +88,7 @@ def walk(
     peaks_w = tuple(charge.peak_w for charge in market.demand_charges)
     reasons: list[Reason] = []
     for now in range(market.periods):
-        end = horizon(market, now) if policy is best else now + 1
-        seen = ahead(market, now, known.believed(now, end), peaks_w)
+        seen = ahead(market, now, known.believed(now, horizon(market, now)), peaks_w)
         moment = Moment(site=site, market=seen, standings=standings)
         repair = Repair(site, seen, standings)
         modes, started = repair.run(policy(moment), 1)
@@ -113,17 +112,20 @@ def walk(
 
 
 def _all(count: int, modes: Ints) -> Floats:
-    return np.full((len(modes), 1), float(count))
+    return np.full(len(modes), float(count))
 
 
 def _anything(moment: Moment, steps: list[Floats]) -> Wish:
-    """Wish for steps in one period, at any power but what commitments allow."""
-    most_w = np.inf
-    for promise in moment.market.commitments:
-        if promise.counts[0]:
-            most_w = min(most_w, target_w(moment.site, promise) / moment.market.pue[0])
-    share_w = most_w / len(moment.site.feeders)
-    return Wish(steps=tuple(steps), feeder_w=np.full((len(moment.site.feeders), 1), share_w))
+    """Wish for the same steps all along, at any power but what commitments allow."""
+    market, lines = moment.market, len(moment.site.feeders)
+    most_w = np.full(market.periods, np.inf)
+    for promise in market.commitments:
+        allowed_w = target_w(moment.site, promise) / market.pue
+        most_w = np.where(promise.counts, np.minimum(most_w, allowed_w), most_w)
+    return Wish(
+        steps=tuple(np.tile(taken[:, None], market.periods) for taken in steps),
+        feeder_w=np.tile(most_w / lines, (lines, 1)),
+    )
 
 
 def _peaks(
