@@ -10,6 +10,7 @@ from lode_hub.alerts.desk import AlarmDesk
 from lode_hub.commands.choose import Ask
 from lode_hub.commands.curtail import Curtailments
 from lode_hub.commands.desk import Desk
+from lode_hub.energy.account.desk import EnergyDesk
 from lode_hub.errors import ForbiddenError
 from lode_hub.notify.desk import TellingDesk
 from lode_hub.notify.link_desk import LinkDesk
@@ -55,6 +56,7 @@ class Actions:
         self.commands = Desk(store, access, clock_ms)
         self.curtailments = Curtailments(self.commands)
         self.telling = TellingDesk(store, access, senders or Senders(()))
+        self.energy = EnergyDesk(store, access, clock_ms)
         self.links = LinkDesk(store, access, links or Links.of_nobody(), clock_ms)
 
     async def acknowledge(self, alert_id: int, person: Person, note: str = "") -> None:

@@ -15,6 +15,9 @@ Right = Literal[
     "agents.enrol",
     "telling.schedule",
     "telling.manage",
+    "energy.manage",
+    "energy.call",
+    "energy.account",
 ]
 
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -29,6 +32,9 @@ RIGHTS: dict[Right, frozenset[Role]] = {
     "agents.enrol": frozenset({"admin"}),
     "telling.schedule": frozenset({"operator", "admin"}),  # on-call, escalation, trying a channel
     "telling.manage": frozenset({"admin"}),  # how other people are told
+    "energy.manage": frozenset({"trader", "admin"}),  # tariffs, sources, programmes, uploads
+    "energy.call": frozenset({"operator", "trader", "admin"}),  # take a call for demand response
+    "energy.account": frozenset({"operator", "trader", "auditor", "admin"}),
 }
 """Who may do what; what is not here nobody may. Everybody who is logged in may look."""
 

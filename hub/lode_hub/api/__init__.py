@@ -17,6 +17,7 @@ from lode_hub.api import (
     alarms,
     alerts,
     commands,
+    energy,
     enrol,
     feed,
     fleet,
@@ -88,6 +89,7 @@ def _for_people(queries: Queries, actions: Actions, trust: Trust) -> Iterator[AP
     yield alarms.routes(queries, actions)
     yield telling.routes(queries, actions)
     yield commands.routes(queries, actions)
+    yield energy.routes(queries, actions)
     yield quality.routes(queries)
     yield enrol.routes(trust, actions)
 

@@ -10,6 +10,7 @@ from lode_hub.notify.senders import Senders
 from lode_hub.queries import fleet, health
 from lode_hub.queries.alerts import AlertQueries
 from lode_hub.queries.commands import CommandQueries
+from lode_hub.queries.energy import EnergyQueries
 from lode_hub.queries.nouns import (
     AgentRow,
     AlertRow,
@@ -59,6 +60,7 @@ class Queries:
         self.commands = CommandQueries(store)
         self.quality = QualityQueries(store)
         self.alarms = AlertQueries(store)
+        self.energy = EnergyQueries(store)
 
     async def sites(self) -> list[SiteTotals]:
         """Give the totals of every site."""

@@ -16,7 +16,11 @@ Reading = tuple[int, int, float | None]
 """A bucket of a meter's rollup: its begin, the time of its last reading (Unix ms), the counter."""
 
 LATE_RATIO = 0.25
-"""The last reading of a period may be so much of it before its end; else the edge is not known."""
+LATE_MS = 60_000
+"""The last reading of a period may be so much of it, or so long, before its end.
+
+If it is earlier the counter at the edge is not known.
+"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,7 +67,7 @@ def metered(
     edges = np.full(n + 1, np.nan)
     for bucket_ms, last_ms, counter in readings:
         place = (bucket_ms - from_ms) // step_ms + 1
-        is_near = bucket_ms + step_ms - last_ms <= LATE_RATIO * step_ms
+        is_near = bucket_ms + step_ms - last_ms <= max(LATE_RATIO * step_ms, LATE_MS)
         if 0 <= place <= n and counter is not None and is_near:
             edges[place] = counter
     energy = np.diff(edges)

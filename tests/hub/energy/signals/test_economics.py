@@ -68,7 +68,7 @@ def test_without_any_price_there_is_none() -> None:
 
 
 def test_by_formula_the_coins_price_ages() -> None:
-    rates = Rates(BLOCK)
+    rates = Rates(dict(BLOCK))
     found = hashprice(told('by = "formula"'), rates, T0)
     expected = 86400e12 / (1.2e14 * 2**32) * 3.175 * 100_000
     assert found.value == pytest.approx(expected)

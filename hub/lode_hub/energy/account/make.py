@@ -1,0 +1,293 @@
+"""Make an account: gather what it rests on, reckon, and say by a digest what that was.
+
+documents, calls, counters, prices, hashrates (as received up to `as_of`) ─► Made ─► body, digest
+"""
+
+import datetime as dt
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+import msgspec
+import numpy as np
+
+from lode_hub.energy.account.baseline import expected
+from lode_hub.energy.account.bill import Bill, bill
+from lode_hub.energy.account.event import EventAccount, RigHashing, Terms, event_account, hashing
+from lode_hub.energy.account.metered import Metered, metered, part, together
+from lode_hub.energy.prices import Figures, Times, periods
+from lode_hub.energy.signals.economics import Economics, earned_usd_th_day
+from lode_hub.energy.signals.economics import described as economics_of
+from lode_hub.energy.signals.programme import Baseline, Programme
+from lode_hub.energy.signals.programme import described as programme_of
+from lode_hub.energy.sources.keep import HASHING, needed, rates
+from lode_hub.energy.tariff import Rates, Tariff, priced
+from lode_hub.energy.tariff import described as tariff_of
+from lode_hub.errors import InvalidError
+from lode_hub.store import energy_calls, energy_documents, energy_meters
+from lode_hub.store.connection import Connection
+
+VERSION = 1
+"""Of the way accounts are reckoned; in every digest."""
+
+QUARTER_S, MINUTE_S = 900, 60
+LONGEST_MS = 8 * 86_400_000
+LONGEST_BILL_MS = 370 * 86_400_000
+_DAY_MS = 86_400_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Told:
+    """A site's documents, as they were at a moment."""
+
+    site: str
+    site_id: int
+    tariffs: tuple[Tariff, ...]
+    economics: Economics
+    programmes: dict[str, Programme]
+    revisions: tuple[tuple[str, str, int], ...]  # kind, name, revision
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone of the site's days."""
+        return self.tariffs[-1].zone if self.tariffs else ZoneInfo("UTC")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Span:
+    """What an account is about."""
+
+    kind: Literal["call", "curtailment", "plan", "day", "month"]
+    subject: str
+    from_ms: int
+    until_ms: int
+    programme: str = ""
+    terms: Terms = field(default_factory=lambda: Terms(reduce=None))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BillAccount:
+    """The account of a day or month: what was used, what it cost, what was hashed for it."""
+
+    bill: Bill
+    usd: float
+    hash_usd: float | None
+    hashed_thh: float | None
+    profit_usd: float | None
+    rigs: tuple[RigHashing, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Made:
+    """An account and the digest of all it rests on."""
+
+    body: EventAccount | BillAccount
+    digest: str
+
+
+async def told(conn: Connection, site: str, site_id: int, as_of_ms: int | None = None) -> Told:
+    """Read a site's documents.
+
+    Raises:
+        InvalidError: one cannot be read.
+    """
+    rows = [
+        row
+        for kind in ("tariff", "economics", "programme")
+        for row in await energy_documents.documents(conn, kind, site_id, as_of_ms=as_of_ms)
+    ]
+    of = {kind: [row for row in rows if row["kind"] == kind] for kind in
+          ("tariff", "economics", "programme")}  # fmt: skip
+    economics = [economics_of(row["body"], row["name"]) for row in of["economics"]]
+    return Told(
+        site=site,
+        site_id=site_id,
+        tariffs=tuple(tariff_of(row["body"], f"tariff {row['name']}") for row in of["tariff"]),
+        economics=economics[-1] if economics else Economics(),
+        programmes={row["name"]: programme_of(row["body"], row["name"]) for row in of["programme"]},
+        revisions=tuple((row["kind"], row["name"], row["revision"]) for row in rows),
+    )
+
+
+async def of_event(conn: Connection, told: Told, span: Span, as_of_ms: int) -> Made:
+    """Reckon an event.
+
+    Raises:
+        InvalidError: it is too long, or the site has no meter.
+    """
+    if not 0 < span.until_ms - span.from_ms <= LONGEST_MS:
+        raise InvalidError(f"account of {span.subject}: longer than 8 days; ask for a month")
+    programme = told.programmes.get(span.programme, Programme())
+    method = programme.baseline if span.programme else Baseline(method="before-after")
+    step_s = QUARTER_S if not span.from_ms % 900_000 and not span.until_ms % 900_000 else MINUTE_S
+    begin_ms = span.from_ms // 60_000 * 60_000 if step_s == MINUTE_S else span.from_ms
+    end_ms = -(-span.until_ms // 60_000) * 60_000 if step_s == MINUTE_S else span.until_ms
+    event_ms = (begin_ms, end_ms)
+    back_ms = method.look_back_days * _DAY_MS if method.method == "10-of-10" else _DAY_MS
+    beyond_ms = method.before_min * 60_000
+    whole = await site_meter(conn, told, (begin_ms - back_ms - _DAY_MS, end_ms + beyond_ms), step_s)
+    zone = ZoneInfo(programme.time_zone) if span.programme else told.zone
+    eventful = await _eventful(conn, told, (begin_ms - back_ms, begin_ms), zone, as_of_ms)
+    holidays = [day for tariff in told.tariffs for day in tariff.holidays]
+    baseline = expected(method, whole, event_ms, zone=zone, eventful=eventful, holidays=holidays)
+    event = part(whole, *event_ms)
+    known = await _rates(conn, told, event_ms, as_of_ms)
+    prices = priced(told.tariffs, known, event.from_ms, event.until_ms)
+    fee = 1 - told.economics.pool_fee_ratio
+    earned = earned_usd_th_day(told.economics.hashprice, known, event.from_ms, event.until_ms) * fee
+    before_ms = begin_ms - beyond_ms // (step_s * 1000) * step_s * 1000
+    rows = await energy_meters.hashing(conn, told.site, (before_ms, end_ms), step_s)
+    rigs = _rigs(rows, event, begin_ms, earned)
+    usd_mwh = prices.usd_mwh("energy", "losses", "adders", "tax")
+    usd_mwh = np.where([bool(name) for name in prices.tariff], usd_mwh, np.nan)
+    terms = replace(span.terms, tolerance_ratio=programme.tolerance_ratio)
+    body = event_account(terms, event, baseline, usd_mwh, earned, rigs)
+    rests_on = [whole.from_ms, whole.energy_kwh, usd_mwh, earned]
+    return Made(body=body, digest=digest(told, span, as_of_ms, rests_on, rows))
+
+
+async def of_bill(conn: Connection, told: Told, span: Span, as_of_ms: int) -> Made:
+    """Reckon a day or a month.
+
+    Raises:
+        InvalidError: it is too long, or the site has no meter.
+    """
+    if not 0 < span.until_ms - span.from_ms <= LONGEST_BILL_MS:
+        raise InvalidError(f"account of {span.subject}: at most {LONGEST_BILL_MS // _DAY_MS} days")
+    whole = await site_meter(conn, told, (span.from_ms, span.until_ms), QUARTER_S)
+    known = await _rates(conn, told, (span.from_ms, span.until_ms), as_of_ms)
+    paid = bill(whole, told.tariffs, known)
+    hours_s = 3600
+    rows = await energy_meters.hashing(conn, told.site, (span.from_ms, span.until_ms), hours_s)
+    n = (span.until_ms - span.from_ms) // 3_600_000
+    begins, ends = periods(span.from_ms, n, hours_s)
+    fee = 1 - told.economics.pool_fee_ratio
+    earned = earned_usd_th_day(told.economics.hashprice, known, begins, ends) * fee
+    by_hour = Metered(meter="", from_ms=begins, until_ms=ends, energy_kwh=np.zeros(n))
+    rigs = _rigs(rows, by_hour, span.from_ms, earned)
+    hashed, usd = _hashed(rows, begins, earned)
+    known_usd = usd is not None and not paid.unpriced_kwh
+    body = BillAccount(
+        bill=paid,
+        usd=paid.usd,
+        hash_usd=usd,
+        hashed_thh=hashed,
+        profit_usd=(usd or 0.0) - paid.usd if known_usd else None,
+        rigs=rigs,
+        notes=tuple(_bill_notes(paid, earned)),
+    )
+    rests_on = [whole.from_ms, whole.energy_kwh, earned]
+    return Made(body=body, digest=digest(told, span, as_of_ms, rests_on, rows))
+
+
+async def site_meter(
+    conn: Connection, told: Told, span_ms: tuple[int, int], step_s: int
+) -> Metered:
+    """Give what a site drew over a span by its meters' counters.
+
+    Raises:
+        InvalidError: it has no meter that is billed.
+    """
+    listed = await energy_meters.meters(conn, told.site, told.economics.meters)
+    if not listed:
+        raise InvalidError(
+            f"account of {told.site}: no meter; name its meters in the site's economics"
+        )
+    n = (span_ms[1] - span_ms[0]) // (step_s * 1000)
+    found = []
+    for device_id, name in listed:
+        from_ms = span_ms[0] - step_s * 1000
+        readings = await energy_meters.counters(conn, device_id, (from_ms, span_ms[1]), step_s)
+        found.append(metered(name, readings, span_ms[0], n, step_s))
+    return together(found)
+
+
+def digest(
+    told: Told, span: Span, as_of_ms: int, arrays: Sequence[Any], rows: Sequence[dict[str, Any]]
+) -> str:
+    """Give the SHA-256 of all that an account rests on."""
+    made = hashlib.sha256()
+    head = [VERSION, told.site, told.revisions, span, as_of_ms]
+    made.update(msgspec.json.encode(head))
+    for array in arrays:
+        made.update(np.ascontiguousarray(array).tobytes())
+    made.update(msgspec.json.encode(list(rows)))
+    return made.hexdigest()
+
+
+async def _rates(conn: Connection, told: Told, span_ms: tuple[int, int], as_of_ms: int) -> Rates:
+    wanted = needed(told.tariffs) | {(name, "") for name in HASHING}
+    return await rates(conn, told.site_id, wanted, span_ms, known_ms=as_of_ms, clock="received")
+
+
+async def _eventful(
+    conn: Connection, told: Told, span_ms: tuple[int, int], zone: ZoneInfo, as_of_ms: int
+) -> set[dt.date]:
+    """Give the days of other calls; tests count, too: load was moved."""
+    calls = await energy_calls.calls(conn, told.site, span_ms, as_of_ms=as_of_ms)
+    days = set()
+    for call in calls:
+        if not call["is_cancelled"]:
+            for at_ms in range(call["from_ms"], call["until_ms"], 3_600_000):
+                days.add(dt.datetime.fromtimestamp(at_ms / 1000, zone).date())
+            days.add(dt.datetime.fromtimestamp((call["until_ms"] - 1) / 1000, zone).date())
+    return days
+
+
+def _rigs(
+    rows: Sequence[dict[str, Any]], event: Metered, begin_ms: int, usd_th_day: Figures
+) -> tuple[RigHashing, ...]:
+    place = {int(at_ms): n for n, at_ms in enumerate(event.from_ms)}
+    hours = (event.until_ms - event.from_ms) / 3_600_000
+    by_rig: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in rows:
+        by_rig.setdefault((row["rig"], row["model"]), []).append(row)
+    found = []
+    for rig, mine in by_rig.items():
+        during, power = np.full((2, len(hours)), np.nan)
+        before = [_number(row["hashrate_ths"]) for row in mine if row["from_ms"] < begin_ms]
+        for row in mine:
+            if row["from_ms"] in place:
+                during[place[row["from_ms"]]] = _number(row["hashrate_ths"])
+                power[place[row["from_ms"]]] = _number(row["power_w"])
+        given = np.array(before or [np.nan])
+        found.append(hashing(rig, given, during, power, hours, usd_th_day))
+    return tuple(found)
+
+
+def _hashed(
+    rows: Sequence[dict[str, Any]],
+    begins: Times,
+    usd_th_day: Figures,
+) -> tuple[float | None, float | None]:
+    total = np.zeros(len(begins))
+    seen = np.zeros(len(begins), bool)
+    for row in rows:
+        n = int((row["from_ms"] - int(begins[0])) // 3_600_000)
+        if 0 <= n < len(total) and row["hashrate_ths"] is not None:
+            total[n] += row["hashrate_ths"]
+            seen[n] = True
+    if not seen.any():
+        return None, None
+    usd = total[seen] * usd_th_day[seen] / 24
+    return float(total.sum()), float(usd.sum()) if not np.isnan(usd).any() else None
+
+
+def _bill_notes(paid: Bill, earned: Figures) -> list[str]:
+    found = list(paid.notes)
+    if paid.missing_h:
+        found.append(f"no counter for {paid.missing_h:g} h; no line has them")
+    if paid.unplaced_kwh:
+        found.append(f"{paid.unplaced_kwh:.1f} kWh ran through meanwhile; when is not known")
+    if paid.unpriced_kwh:
+        found.append(f"no price for {paid.unpriced_kwh:.1f} kWh")
+    if np.isnan(earned).any():
+        found.append(f"no hashprice for {int(np.isnan(earned).sum())} h")
+    return found
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else float(value)

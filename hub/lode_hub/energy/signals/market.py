@@ -1,0 +1,155 @@
+"""The site's data as the planner's Market: prices, hashprice, PUE, charges, calls, by period."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lode_hub.energy import nouns
+from lode_hub.energy.account.make import Told
+from lode_hub.energy.prices import Figures, Times, periods
+from lode_hub.energy.signals.economics import Belief, hashprice
+from lode_hub.energy.sources.keep import HASHING, needed, rates
+from lode_hub.energy.tariff import Rates, Tariff, priced
+from lode_hub.energy.tariff.calendar import billing_month, counts, local
+from lode_hub.energy.tariff.price import exchange, probability
+from lode_hub.store import energy_calls
+from lode_hub.store.connection import Connection
+
+TH_PER_PH = 1000.0
+_BACK_MS = 40 * 86_400_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Seen:
+    """A market as it is known now, and what about it is not sure.
+
+    `market` is None when nothing may be planned: a price is missing, or the hashprice is stale and
+    is to be held. The standing plan then runs on.
+    """
+
+    market: nouns.Market | None
+    hashprice: Belief
+    notes: tuple[str, ...]
+
+
+async def market(  # noqa: PLR0913 -- whose, which periods, as known when, on top of what
+    conn: Connection,
+    told: Told,
+    from_ms: int,
+    n: int,
+    step_s: float,
+    *,
+    now_ms: int,
+    temp_c: Figures | None = None,
+    baseline_w: float = 0.0,
+) -> Seen:
+    """Give n periods of a site's market, as known at `now_ms`.
+
+    Args:
+        conn: the database.
+        told: the site's documents.
+        from_ms: where the first period begins.
+        n: how many.
+        step_s: how long each is.
+        now_ms: nothing published later is used.
+        temp_c: outside temperature by period; None: as the economics assume.
+        baseline_w: what the site would draw without calls, for those that reduce by.
+    """
+    span = (from_ms, from_ms + round(n * step_s * 1000))
+    wanted = needed(told.tariffs) | {(name, "") for name in HASHING}
+    known = await rates(
+        conn, told.site_id, wanted, (min(from_ms, now_ms) - _BACK_MS, span[1]), known_ms=now_ms
+    )
+    calls = await energy_calls.calls(conn, told.site, span, as_of_ms=now_ms)
+    return seen(
+        told, known, calls, periods(from_ms, n, step_s), now_ms=now_ms, temp_c=temp_c,
+        baseline_w=baseline_w,
+    )  # fmt: skip
+
+
+def seen(  # noqa: PLR0913
+    told: Told,
+    known: Rates,
+    calls: Sequence[dict[str, Any]],
+    span: tuple[Times, Times],
+    *,
+    now_ms: int,
+    temp_c: Figures | None = None,
+    baseline_w: float = 0.0,
+) -> Seen:
+    """Lay what is known on periods."""
+    prices = priced(told.tariffs, known, *span)
+    belief = hashprice(told.economics.hashprice, known, now_ms)
+    energy = prices.usd_mwh("energy", "losses", "tax")
+    energy = np.where([bool(name) for name in prices.tariff], energy, np.nan)
+    notes = [belief.says] if belief.is_stale else []
+    if np.isnan(energy).any():
+        notes.append(f"no price for {int(np.isnan(energy).sum())} of {len(energy)} periods")
+    if belief.value is None or np.isnan(energy).any():
+        return Seen(market=None, hashprice=belief, notes=tuple(notes))
+    n = len(energy)
+    outside = np.full(n, told.economics.ambient_assume_c) if temp_c is None else temp_c
+    tariff = told.tariffs[-1]
+    made = nouns.Market(
+        start_ms=int(span[0][0]),
+        dt_s=(span[1] - span[0]) / 1000.0,
+        day=local(span[0], told.zone).day,
+        price_usd_mwh=energy,
+        adder_usd_mwh=prices.usd_mwh("adders"),
+        hashprice_usd_phd=np.full(n, belief.value * TH_PER_PH),
+        pue=told.economics.pue_at(outside),
+        cap_w=np.full(n, np.inf),
+        demand_charges=tuple(_charges(tariff, known, span)),
+        commitments=tuple(_commitments(calls, span, baseline_w)),
+    )
+    return Seen(market=made, hashprice=belief, notes=tuple(notes))
+
+
+def _charges(tariff: Tariff, known: Rates, span: tuple[Times, Times]) -> list[nouns.DemandCharge]:
+    shown = local(span[0], tariff.zone)
+    usd = exchange(tariff, known, *span)
+    month = billing_month(shown, tariff.billing_day)
+    found = []
+    for demand in tariff.demand:
+        is_on = counts(demand.when, shown, tariff.holidays)
+        for number in np.unique(month[is_on]):
+            here = is_on & (month == number)
+            usd_kw = demand.price_kw * float(usd[here][0])
+            found.append(nouns.DemandCharge(name=demand.name, usd_kw=usd_kw, counts=here))
+    for peak in tariff.peaks:
+        chance = probability(peak, known, shown, tariff, span)
+        share = peak.price_kw_year / len(peak.when.months)
+        for likely in np.unique(chance[chance > 0]):
+            here = chance == likely
+            found.append(
+                nouns.DemandCharge(
+                    name=peak.name,
+                    usd_kw=share * float(usd[here][0]) * min(1.0, float(likely * here.sum())),
+                    counts=here,
+                )
+            )
+    return found
+
+
+def _commitments(
+    calls: Sequence[dict[str, Any]], span: tuple[Times, Times], baseline_w: float
+) -> list[nouns.Commitment]:
+    found = []
+    for call in calls:
+        here = (span[0] < call["until_ms"]) & (span[1] > call["from_ms"])
+        if call["is_cancelled"] or not here.any():
+            continue
+        kind = {"to": "reduce_to", "by": "reduce_by", "all": "all"}[call["reduce"]]
+        found.append(
+            nouns.Commitment(
+                name=f"{call['programme']}/{call['event']}",
+                kind=kind,  # type: ignore[arg-type]
+                counts=here,
+                penalty_usd_mwh=call["penalty_usd_mwh"] or 0.0,
+                watts=(call["power_kw"] or 0.0) * 1000,
+                baseline_w=baseline_w,
+            )
+        )
+    return found
