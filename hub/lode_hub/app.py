@@ -28,6 +28,7 @@ from lode_hub.broker import EmbeddedBroker
 from lode_hub.commands import keys
 from lode_hub.commands.dispatch import Dispatcher
 from lode_hub.database import EmbeddedPostgres
+from lode_hub.energy.sources.run import EnergySources
 from lode_hub.errors import HubError
 from lode_hub.live import Live
 from lode_hub.notify import settled
@@ -177,6 +178,8 @@ class Hub:
         self._parts.start("notifier", notifier.run)
         self._parts.start("live", live.run)
         self._parts.start("sessions", access.run)
+        sources = EnergySources(store, settings.energy.secrets_dir, name=self._name)
+        self._parts.start("energy sources", sources.run)
 
     def _doors(self, store: Store, live: Live, access: Access, trust: Trust) -> "Server":
         settings = self._settings

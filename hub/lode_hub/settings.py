@@ -121,6 +121,12 @@ class AlertsSettings(_Section):
     rules_file: Path | None = None  # [[rule]] tables over the shipped ones, see docs/alerts.md
 
 
+class EnergySettings(_Section):
+    """What sources of prices and programmes need."""
+
+    secrets_dir: Path | None = None  # a file for each secret that one names
+
+
 class HubSettings(BaseSettings):
     """Everything the hub is told."""
 
@@ -140,6 +146,7 @@ class HubSettings(BaseSettings):
     trust: TrustSettings = TrustSettings()
     retention: RetentionSettings = RetentionSettings()
     access: AccessSettings = AccessSettings()
+    energy: EnergySettings = EnergySettings()
     alerts: AlertsSettings = AlertsSettings()
     notify: NotifySettings = NotifySettings()
 

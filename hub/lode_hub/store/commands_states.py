@@ -59,9 +59,11 @@ async def keep(conn: Connection, said: Said, states: Sequence[State]) -> list[St
     found = await conn.execute(
         f"""
         insert into command_step (command_id, agent_id, source_id, seq, place, at, sequence, entry,
-            stage, reason, target, evidence)
+            stage, reason, target, is_ours, evidence)
         select v.command_id, %(agent_id)s, %(source_id)s, %(seq)s, v.place,
             to_timestamp(v.at_ms / 1e3), v.sequence, v.entry, v.stage, v.reason, v.target,
+            exists (select 1 from command c
+                where c.id = v.command_id and c.agent_id = %(agent_id)s),
             v.evidence
         from {_STATES} order by v.place
         on conflict do nothing returning place

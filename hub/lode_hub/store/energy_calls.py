@@ -37,11 +37,11 @@ async def add(conn: Connection, **call: object) -> int | None:
         """
         insert into energy_call (site_id, programme, event, modification, is_cancelled, is_test,
             from_at, until_at, random_s, reduce, power_kw, notice_s, penalty_usd_mwh,
-            credit_usd_mwh, way, person)
+            credit_usd_mwh, way, person, received_at)
         select %(site)s, %(programme)s, %(event)s, %(modification)s, %(is_cancelled)s, %(is_test)s,
             to_timestamp(%(from_ms)s / 1e3), to_timestamp(%(until_ms)s / 1e3), %(random_s)s,
             %(reduce)s, %(power_kw)s, %(notice_s)s, %(penalty_usd_mwh)s, %(credit_usd_mwh)s,
-            %(way)s, %(person)s
+            %(way)s, %(person)s, to_timestamp(%(received_ms)s / 1e3)
         where not exists (
             select 1 from energy_call where site_id = %(site)s and programme = %(programme)s
                 and event = %(event)s and modification >= %(modification)s)

@@ -9,18 +9,26 @@ from lode_hub.store.connection import Connection
 Row = dict[str, Any]
 
 
-async def save(
-    conn: Connection, site: int | None, kind: str, name: str, body: str | None, person: str
-) -> int:
+async def save(  # noqa: PLR0913 -- one document
+    conn: Connection, site: int | None, kind: str, name: str, body: str | None, *,
+    person: str, saved_ms: int,
+) -> int:  # fmt: skip
     """Keep a further revision of a document, None removes it; give the revision's number."""
     async with conn.transaction():
         await conn.execute("select pg_advisory_xact_lock(hashtext(%s))", (f"energy {kind} {name}",))
         found = await conn.execute(
-            "insert into energy_document (site_id, kind, name, revision, body, person) "
+            "insert into energy_document (site_id, kind, name, revision, body, person, saved_at) "
             "select %(site)s, %(kind)s, %(name)s, coalesce(max(revision), 0) + 1, %(body)s, "
-            "%(person)s from energy_document where site_id is not distinct from %(site)s "
-            "and kind = %(kind)s and name = %(name)s returning revision",
-            {"site": site, "kind": kind, "name": name, "body": body, "person": person},
+            "%(person)s, to_timestamp(%(saved_ms)s / 1e3) from energy_document "
+            "where site_id is not distinct from %(site)s and kind = %(kind)s and name = %(name)s returning revision",
+            {
+                "site": site,
+                "kind": kind,
+                "name": name,
+                "body": body,
+                "person": person,
+                "saved_ms": saved_ms,
+            },
         )
         row = await found.fetchone()
     return int(row[0]) if row else 0

@@ -12,6 +12,7 @@ Row = dict[str, Any]
 
 MAX_DEVICES = 20_000
 MAX_STEPS = 1000
+_LOCAL = "starts_with(t.command_id, 'local:')"
 
 
 def _ms(column: str) -> str:
@@ -127,12 +128,10 @@ async def strange(conn: Connection, limit: int, *, is_local: bool) -> list[Row]:
         from command_step t
             join agent a on a.id = t.agent_id
             left join site s on s.id = a.site_id
-        where not exists (select 1 from command c where c.id = t.command_id
-            and c.agent_id = t.agent_id)
-            and starts_with(t.command_id, 'local:') = %(is_local)s
+        where not t.is_ours and {_LOCAL if is_local else f"not {_LOCAL}"}
         order by t.id desc limit %(limit)s
         """,  # noqa: S608 -- of constants
-        {"limit": limit, "is_local": is_local},
+        {"limit": limit},
     )
 
 

@@ -104,7 +104,9 @@ class EnergyDesk:
         _CHECKS[kind](body, f"{kind} {name}")
         async with asking(self._store) as conn:
             number = await _site(conn, site)
-            return await energy_documents.save(conn, number, kind, name, body, person.name)
+            return await energy_documents.save(
+                conn, number, kind, name, body, person=person.name, saved_ms=self._clock_ms()
+            )
 
     async def remove(
         self, person: Person, kind: DocumentKind, name: str, *, site: str | None
@@ -114,7 +116,9 @@ class EnergyDesk:
         async with asking(self._store) as conn:
             number = await _site(conn, site)
             await _body(conn, kind, name, number)
-            await energy_documents.save(conn, number, kind, name, None, person.name)
+            await energy_documents.save(
+                conn, number, kind, name, None, person=person.name, saved_ms=self._clock_ms()
+            )
 
     async def upload(
         self, person: Person, source: str, data: bytes, *, site: str | None
@@ -156,7 +160,9 @@ class EnergyDesk:
             said = {"event": f"{way}-{uuid.uuid4().hex[:12]}", **said}
             told_programme = programme.described(body, f"programme {programme_name}")
             call = call_of(programme_name, told_programme, said, site=site)
-            kept = await keep_call(conn, number or 0, call, way, person.name)
+            kept = await keep_call(
+                conn, number or 0, call, way, person=person.name, now_ms=self._clock_ms()
+            )
             if kept is not None:
                 return kept
             standing = await energy_calls.calls(

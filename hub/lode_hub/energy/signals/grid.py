@@ -24,13 +24,16 @@ _log = structlog.get_logger(__name__)
 Row = dict[str, Any]
 
 
-async def keep_call(conn: Connection, site: int, call: Call, way: Way, person: str) -> int | None:
+async def keep_call(
+    conn: Connection, site: int, call: Call, way: Way, *, person: str, now_ms: int
+) -> int | None:
     """Keep a call; give its number, or None when it, or a later modification, was there."""
     return await energy_calls.add(
         conn,
         site=site,
         way=way,
         person=person,
+        received_ms=now_ms,
         **{name: getattr(call, name) for name in call.__slots__},
     )
 
@@ -92,7 +95,9 @@ class Grid:
                 _log.warning("event refused", programme=document["name"], reason=str(error))
         async with self._store.pool.connection() as conn:
             for call in calls.values():
-                await keep_call(conn, document["site_id"], call, "openadr", "")
+                await keep_call(
+                    conn, document["site_id"], call, "openadr", person="", now_ms=now_ms
+                )
             await self._cancel_gone(conn, document, calls, unread)
 
     async def _cancel_gone(
@@ -109,7 +114,14 @@ class Grid:
             if row["until_ms"] > self._clock_ms():
                 values = {name: row[name] for name in Call.__slots__}
                 values |= {"modification": row["modification"] + 1, "is_cancelled": True}
-                await keep_call(conn, document["site_id"], Call(**values), "openadr", "")
+                await keep_call(
+                    conn,
+                    document["site_id"],
+                    Call(**values),
+                    "openadr",
+                    person="",
+                    now_ms=self._clock_ms(),
+                )
 
     async def _findings(self) -> list[Finding]:
         now_ms = self._clock_ms()

@@ -132,8 +132,13 @@ create table command_step (
     stage text not null,
     reason text not null,
     target text not null,
+    is_ours boolean not null,             -- of a command that this database knew then
     evidence jsonb not null
 );
+create index command_step_strange on command_step (id)
+    where not is_ours and not starts_with(command_id, 'local:');
+create index command_step_local on command_step (id)
+    where not is_ours and starts_with(command_id, 'local:');
 create unique index command_step_entry on command_step (source_id, command_id, entry, target)
     where entry > 0;
 create index command_step_command on command_step (command_id, id);

@@ -19,9 +19,7 @@ alter table alert add constraint alert_state_check
     check (state in ('pending', 'open', 'acknowledged', 'resolved'));
 
 create index alert_turns on alert (turns_at) where turns_at is not null and state <> 'resolved';
-create index alert_untold on alert (id) where untold <> '' and state = 'open';
-create index alert_living on alert (site_id, cause) where state <> 'resolved';
-create index alert_order on alert (opened_at desc, id desc);
+alter table alert set (fillfactor = 50);  -- renewed every minute: room for it beside the old row
 
 -- 'untold' and 'released' say in the history when and why telling stopped and went on.
 alter table alert_event drop constraint alert_event_what_check;
@@ -45,8 +43,8 @@ create table alert_rule (
     off_delay_s real not null,
     inhibited_by text[] not null,         -- rules or causes whose alerts make this one's go untold
     stake text not null check (stake in ('none', 'lost', 'all')),  -- what of the hashrate is lost
-    hashprice_usd_th_d real not null,
-    escalate_usd_h real,                  -- a stake that raises the severity by a step
+    hashprice_usd_th_d double precision not null,
+    escalate_usd_h double precision,                  -- a stake that raises the severity by a step
     body jsonb not null,                  -- all of it, thresholds too
     by text not null,
     at timestamptz not null default now()

@@ -31,7 +31,7 @@ create table energy_document (
     revision int not null,
     body text,                            -- null: removed
     person text not null,
-    saved_at timestamptz not null default clock_timestamp(),
+    saved_at timestamptz not null,
     unique nulls not distinct (site_id, kind, name, revision)
 );
 
@@ -68,7 +68,7 @@ create table energy_call (
     credit_usd_mwh double precision,
     way text not null,                    -- page, api, mqtt, webhook, openadr
     person text not null,
-    received_at timestamptz not null default clock_timestamp(),
+    received_at timestamptz not null,
     unique (site_id, programme, event, modification)
 );
 create index energy_call_time on energy_call (site_id, until_at);

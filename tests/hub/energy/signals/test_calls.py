@@ -68,7 +68,7 @@ def test_random_starts_spread_over_sites() -> None:
 async def kept(store: Store, **more) -> int | None:
     async with store.pool.connection() as conn:
         call = call_of("ERS", ERS, said(**more), site="north")
-        return await keep_call(conn, 1, call, "api", "ada")
+        return await keep_call(conn, 1, call, "api", person="ada", now_ms=T0)
 
 
 async def standing(store: Store) -> list[dict]:
@@ -177,7 +177,9 @@ async def test_a_vtns_event_is_a_call_an_alert_and_ends_when_it_is_gone(
         body = f'reduce = "by"\npower_kw = 400\nnotice_s = 600\n[openadr]\nurl = "{server.url}"\n'
         assert described(body).power_kw == 400
         async with store.pool.connection() as conn:
-            await energy_documents.save(conn, 1, "programme", "ERS", body, "ada")
+            await energy_documents.save(
+                conn, 1, "programme", "ERS", body, person="ada", saved_ms=T0
+            )
         server.events = [event(), event("ev2", eventName="Test of July", value=1)]
         for _ in range(3):
             await sources.look(client)

@@ -40,9 +40,8 @@ class Stage:
 
     async def save(self, body: str | None, name: str = "rtm", site: int | None = 1) -> None:
         async with self.store.pool.connection() as conn:
-            await energy_documents.save(conn, site, "source", name, body, "ada")
-            await conn.execute(
-                "update energy_document set saved_at = to_timestamp(%s)", (self.now_ms / 1000,)
+            await energy_documents.save(
+                conn, site, "source", name, body, person="ada", saved_ms=self.now_ms
             )
 
     async def state(self) -> dict:
