@@ -148,11 +148,11 @@ def phases() -> list[PointRow]:
     ]
 
 
-def series(metric: str, span: Span, base: float, *, has_gap: bool = False) -> Series:
-    """Make a wave that ends now; with `has_gap`, some buckets in the middle are missing."""
+def series(metric: str, span: Span, base: float, *, gap_share: float = 0.0) -> Series:
+    """Make a wave that ends now; such a share of its buckets, in the middle, is missing."""
     buckets, bucket_s = WINDOWS[span]
     end_s = now_ms() // 1000 // bucket_s * bucket_s
-    kept = [n for n in range(buckets) if not (has_gap and 0.5 < n / buckets < 0.6)]
+    kept = [n for n in range(buckets) if not 0.5 < n / buckets < 0.5 + gap_share]
     mean = [base * (1 + 0.02 * math.sin(n / 7)) for n in kept]
     return Series(
         device_id=0,

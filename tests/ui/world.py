@@ -21,7 +21,8 @@ from lode_hub.queries.nouns import (
     SiteTotals,
     Span,
 )
-from tests.ui import made
+from lode_hub.queries.quality import QualitySpan, SiteQuality
+from tests.ui import made, made_quality
 from tests.ui.world_commands import (
     Book,
     StandInCommandQueries,
@@ -56,8 +57,14 @@ class World:
     """Everything the pages can ask for; tests change it as they go."""
 
     def __init__(
-        self, rigs: int = 40, *, is_hostile: bool = False, has_commands: bool = False
+        self,
+        rigs: int = 40,
+        *,
+        is_hostile: bool = False,
+        has_commands: bool = False,
+        gap_share: float = 0.1,
     ) -> None:
+        self.gap_share = gap_share
         self.random = random.Random(7)
         self.is_hostile = is_hostile
         self.is_away = False
@@ -117,6 +124,7 @@ class StandInQueries:
     def __init__(self, world: World) -> None:
         self._world = world
         self.commands = StandInCommandQueries(world)
+        self.quality = StandInQuality(world)
 
     async def sites(self) -> list[SiteTotals]:
         await self._asked("sites")
@@ -153,7 +161,7 @@ class StandInQueries:
     async def series(self, device_id: int, metric: str, span: Span) -> Series:
         await self._asked("series")
         base = {"hashrate_ths": 104.0, "power_w": 3068.0, "chip_temp_c": 76.0, "fan_rpm": 5850.0}
-        return made.series(metric, span, base[metric], has_gap=True)
+        return made.series(metric, span, base[metric], gap_share=self._world.gap_share)
 
     async def site_series(self, site: str, metric: str, span: Span) -> Series:
         await self._asked("site_series")
@@ -187,6 +195,18 @@ class StandInQueries:
 
     async def _asked(self, name: str) -> None:
         await self._world.asked(name)
+
+
+class StandInQuality:
+    """Says how good a world's data is."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def of_site(self, site: str, span: QualitySpan) -> SiteQuality:
+        await self._world.asked("quality")
+        name = HOSTILE[0] if self._world.is_hostile else "north-1"
+        return made_quality.site(site, span, len(self._world.fleet), agent=name)
 
 
 class StandInActions:

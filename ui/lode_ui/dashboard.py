@@ -29,6 +29,7 @@ from lode_ui.pages.curtailment import CurtailmentPage
 from lode_ui.pages.fleet import FleetPage
 from lode_ui.pages.nowhere import NowherePage
 from lode_ui.pages.overview import OverviewPage
+from lode_ui.pages.quality import QualityPage
 from lode_ui.pages.rig import RigPage
 from lode_ui.pages.technician import TechnicianPage
 from lode_ui.rows import Fleet
@@ -100,6 +101,10 @@ def _add_pages(desks: _Desks) -> None:
     @ui.page("/agents")
     async def agents(client: Client, site: int = 0) -> None:
         await live(client, desks.of(client, site), "/agents", AgentsPage)
+
+    @ui.page("/quality")
+    async def quality(client: Client, site: int = 0) -> None:
+        await live(client, desks.of(client, site), "/quality", QualityPage)
 
     @ui.page("/alerts")
     async def alerts(client: Client, site: int = 0) -> None:

@@ -16,6 +16,7 @@ from lode_hub.queries.nouns import (
     SiteTotals,
     Span,
 )
+from lode_hub.queries.quality import QualitySpan, SiteQuality
 from lode_ui.command_answers import CommandAnswers
 from lode_ui.feed import Feed
 from lode_ui.hub import Actions, Person, Queries
@@ -28,6 +29,8 @@ FOUND_LIMIT = 20
 
 SERIES_PERIOD_S: dict[Span, float] = {"hour": 5.0, "day": 30.0, "week": 120.0}
 """A chart is asked for again this often; its buckets are 1 min and longer."""
+
+QUALITY_PERIOD_S = 5.0
 
 
 class Answers:
@@ -97,6 +100,14 @@ class Answers:
         """Give the newest payloads that could not be taken."""
         return await self._feed.ask(
             "quarantine", lambda: self._queries.quarantine(limit=QUARANTINE_LIMIT)
+        )
+
+    async def quality(self, site: str, span: QualitySpan) -> SiteQuality:
+        """Say how good a site's data was over a span."""
+        return await self._feed.ask(
+            ("quality", site, span),
+            lambda: self._queries.quality.of_site(site, span),
+            period_s=QUALITY_PERIOD_S,
         )
 
     async def active_alerts(self) -> Sequence[AlertRow]:

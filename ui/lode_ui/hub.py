@@ -11,6 +11,7 @@ from lode_hub.queries.command_nouns import (
     CommandStage,
     ControlsRow,
     CurtailmentRow,
+    UnorderedRow,
 )
 from lode_hub.queries.nouns import (
     AgentRow,
@@ -25,6 +26,7 @@ from lode_hub.queries.nouns import (
     SiteTotals,
     Span,
 )
+from lode_hub.queries.quality import QualitySpan, SiteQuality
 from lode_wire.orders import AnyIntent, Terms
 
 
@@ -67,6 +69,12 @@ class CommandQueries(Protocol):
     async def command(self, command_id: str) -> CommandDetail | None:
         """Give one command with its devices, steps and approvals."""
 
+    async def strange(self, limit: int) -> Sequence[UnorderedRow]:
+        """Give what agents tell of commands that are not this hub's, newest first."""
+
+    async def local(self, limit: int) -> Sequence[UnorderedRow]:
+        """Give what the sites began by themselves, newest first."""
+
     async def controls(self, device_id: int) -> ControlsRow | None:
         """Give what can be asked of a device; None when its agent has not said."""
 
@@ -74,8 +82,19 @@ class CommandQueries(Protocol):
         """Give one curtailment: a preview, or one that was begun."""
 
 
+class QualityQueries(Protocol):
+    """What the pages may ask about data quality."""
+
+    async def of_site(self, site: str, span: QualitySpan) -> SiteQuality:
+        """Say how good a site's data was over a span."""
+
+
 class Queries(Protocol):
     """Everything the pages may ask."""
+
+    @property
+    def quality(self) -> QualityQueries:
+        """What may be asked about data quality."""
 
     @property
     def commands(self) -> CommandQueries:

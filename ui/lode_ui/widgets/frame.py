@@ -18,6 +18,7 @@ PAGES = (
     ("/commands", "Commands"),
     ("/technician", "Technician"),
     ("/agents", "Agents"),
+    ("/quality", "Data"),
     ("/alerts", "Alerts"),
 )
 

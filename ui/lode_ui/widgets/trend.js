@@ -1,14 +1,19 @@
 // A chart over time: a line for the mean, a band from lowest to highest, a dashed line for a limit.
-// Where nothing was measured there is a gap, and the axis always ends now.
+// Where nothing was measured there is a gap; one of up to three buckets is bridged by a thin dashed
+// line, and the chart says so. The axis always ends now.
+const BRIDGED = 3;
 const HOUR = 3600e3;
 const pad = (number) => String(number).padStart(2, "0");
 
 export default {
-  template: `<div class="lode-trend" role="img" :aria-label="label"><span class="lode-trend-unit">{{ lines[0]?.unit }}</span><div ref="canvas"></div><span v-if="isEmpty" class="lode-trend-empty">{{ empty }}</span></div>`,
+  template: `<div class="lode-trend" role="img" :aria-label="label"><span class="lode-trend-unit">{{ lines[0]?.unit }}<span v-if="bridges" class="lode-trend-bridges" :data-bridges="bridges"> · dashed: nothing measured</span></span><div ref="canvas"></div><span v-if="isEmpty" class="lode-trend-empty">{{ empty }}</span></div>`,
   props: { lines: Array, limits: Array, from: Number, to: Number, zero: Boolean, group: String, label: String, empty: String },
   computed: {
     isEmpty() {
       return this.lines.every((line) => line.mean.every((value) => value === null));
+    },
+    bridges() {
+      return this.lines.reduce((sum, line) => sum + bridged(line).length, 0);
     },
   },
   async mounted() {
@@ -113,10 +118,19 @@ export default {
         z: 3,
       };
       if (index === 0 && this.limits.length) mean.markLine = this.limitLines(ink);
-      if (!line.low) return [mean];
+      const bridge = {
+        ...common,
+        name: "bridge",
+        symbol: "none",
+        data: bridged(line).flatMap(([from, to]) => [[from.at, from.mean], [to.at, to.mean], [to.at, null]]),
+        lineStyle: { color, width: 1, type: [2, 3], opacity: 0.8 },
+        z: 3,
+      };
+      if (!line.low) return [mean, bridge];
       const edge = { ...common, symbol: "none", lineStyle: { opacity: 0 }, stack: `band ${index}`, stackStrategy: "all", z: 2 };
       return [
         mean,
+        bridge,
         { ...edge, name: "low", data: points.map((point) => [point.at, point.low]) },
         { ...edge, name: "band", data: points.map((point) => [point.at, point.high === null ? null : point.high - point.low]), areaStyle: { color, opacity: 0.16 } },
       ];
@@ -164,6 +178,16 @@ export default {
     },
   },
 };
+
+// The pairs of measured points with one to three missing buckets between them.
+function bridged(line) {
+  const step = line.bucket * 1000;
+  const points = line.at.map((at, index) => ({ at, mean: line.mean[index] })).filter((point) => point.mean !== null);
+  return points.slice(1).flatMap((to, index) => {
+    const missing = Math.round((to.at - points[index].at) / step) - 1;
+    return missing >= 1 && missing <= BRIDGED ? [[points[index], to]] : [];
+  });
+}
 
 // The points of a line, with a hole wherever a bucket is missing; a point between two holes stands alone.
 function gapped(line) {

@@ -1,4 +1,7 @@
-"""Charts over time, drawn by the ECharts that NiceGUI ships; missing data is a gap in the line."""
+"""Charts over time, drawn by the ECharts that NiceGUI ships; missing data is a gap in the line.
+
+Up to three missing buckets are bridged, dashed, and the chart says so; more is an open gap.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
