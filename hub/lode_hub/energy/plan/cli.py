@@ -11,7 +11,7 @@ from lode_hub.energy.plan import roll
 from lode_hub.energy.plan.backtest import Story, story, written
 from lode_hub.energy.plan.known import Knowledge, Known
 from lode_hub.energy.plan.price_file import read_forecast, read_prices
-from lode_hub.energy.plan.site_file import all_on, read
+from lode_hub.energy.plan.site_file import PlanFileError, all_on, read
 
 Day = typer.Option(help="market: `current` (only this period's price is known) or `day-ahead`")
 
@@ -28,6 +28,8 @@ def plan(
     """Plan a site along prices, period by period with what is known then, and reckon it up."""
     if known not in ("current", "day-ahead"):
         raise typer.BadParameter(f"{known!r}: use current or day-ahead", param_hint="--known")
+    if not out.parent.is_dir():
+        raise PlanFileError(f"{out}: No such file or directory; give a folder that is there")
     file = read(site)
     series = read_prices(prices, file.zone)
     told = story(file, series)
