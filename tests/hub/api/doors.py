@@ -1,6 +1,7 @@
 """The hub's doors as they are served: every route, the dashboard, the guard, a real socket."""
 
 import asyncio
+import secrets
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,6 +20,7 @@ from lode_hub.actions import Actions
 from lode_hub.api.watch import PartState
 from lode_hub.app import dashboards, listening, server_of
 from lode_hub.live import Live
+from lode_hub.notify.links import Links
 from lode_hub.queries import Queries
 from lode_hub.settings import AccessSettings, TrustSettings
 from lode_hub.store import Store
@@ -39,6 +41,8 @@ class Doors:
     mine: Mine
     url: str
     live: Live
+    actions: Actions
+    links: Links
     parts: dict[str, PartState] = field(default_factory=dict)
 
     @asynccontextmanager
@@ -94,7 +98,8 @@ async def _serve(
     store: Store, database: str, home: Path, *, has_dashboard: bool
 ) -> AsyncIterator[Doors]:
     access = Access(store, AccessSettings(attempts=3, address_attempts=100))
-    queries, actions, live = Queries(store), Actions(store, access), Live(database)
+    links = Links(secrets.token_bytes(32), 3600)
+    queries, actions, live = Queries(store), Actions(store, access, links=links), Live(database)
     parts: dict[str, PartState] = {}
     found = dashboards() if has_dashboard else ()
     app = api.build(
@@ -116,7 +121,7 @@ async def _serve(
 
     await until(is_up, 20, "the doors to open")
     try:
-        yield Doors(app, access, Mine(store), url, live, parts)
+        yield Doors(app, access, Mine(store), url, live, actions, links, parts)
     finally:
         server.should_exit = True
         await tasks[1]

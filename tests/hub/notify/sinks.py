@@ -4,6 +4,7 @@ import asyncio
 import email
 import email.policy
 import threading
+import time
 from collections.abc import Callable
 from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -24,6 +25,7 @@ class MailSink:
         self.hold: asyncio.Event | None = None
         self.port = 0
         self.connections = 0
+        self.delay_s = 0.0
         self._server: asyncio.Server | None = None
         self._talks: list[SMTP] = []
 
@@ -67,6 +69,7 @@ class MailSink:
         self.mails.append(mail)
         self.recipients.append(list(envelope.rcpt_tos))
         self.before_answer()
+        await asyncio.sleep(self.delay_s)
         if self.hold:
             await self.hold.wait()
         return self.answers.pop(0) if self.answers else "250 taken"
@@ -78,12 +81,14 @@ class HookSink:
     def __init__(self) -> None:
         self.posts: list[tuple[dict[str, str], bytes]] = []
         self.answers: list[tuple[int, dict[str, str]]] = []
+        self.delay_s = 0.0
         sink = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 sink.posts.append(({k.lower(): v for k, v in self.headers.items()}, body))
+                time.sleep(sink.delay_s)
                 status, headers = sink.answers.pop(0) if sink.answers else (204, {})
                 self.send_response(status)
                 for name, value in headers.items():
