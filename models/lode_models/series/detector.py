@@ -64,14 +64,19 @@ class SeriesDetector:
         return detector
 
 
-def _chunk(known: Floats, value: Doubles, day: Doubles, second: Doubles) -> tuple[Doubles, Doubles]:
-    """Take a tick of a chunk's series; only those with a value are touched."""
-    there = ~np.isnan(value)
-    if there.all():
-        return step(known, day, second, value)
+def _chunk(known: Floats, value: Doubles, day: Doubles, second: Doubles) -> Doubles:
+    """Take a tick of a chunk's series; those without a value stay as they are."""
+    missing = np.isnan(value)
     found = np.full((2, value.size), np.nan)
-    columns = np.flatnonzero(there)
-    touched = known[:, columns]
-    found[:, columns] = step(touched, day[columns], second[columns], value[columns])
-    known[:, columns] = touched
-    return found[0], found[1]
+    # State is copied for whichever are fewer: those that stay, or those that move.
+    if 2 * missing.sum() <= value.size:
+        columns = np.flatnonzero(missing)
+        kept = known[:, columns]
+        found[:] = step(known, day, second, np.where(missing, 0.0, value))
+        known[:, columns], found[:, columns] = kept, np.nan
+    else:
+        columns = np.flatnonzero(~missing)
+        moved = known[:, columns]
+        found[:, columns] = step(moved, day[columns], second[columns], value[columns])
+        known[:, columns] = moved
+    return found

@@ -1,9 +1,7 @@
 """`lode-hub detect FILE.csv --out SCORES.csv`: rows, times, values, errors, all or nothing."""
 
 import csv
-import os
 import re
-import subprocess
 import sys
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lode_hub import cli
 from lode_hub.detect import series
 from lode_hub.detect.cli import detect
 from lode_hub.errors import InvalidError
@@ -161,25 +160,26 @@ def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path, out: str, tol
     assert file.read_text() == "timestamp,value\n0,1\n"
 
 
-def test_the_command_needs_nothing_but_the_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("out", "status", "lines", "told"),
+    [("-", 0, 301, ""), (".", 1, 0, "lode-hub: .: is not a file; name another file to write\n")],
+)
+def test_the_command_needs_nothing_but_the_file(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    out: str,
+    status: int,
+    lines: int,
+    told: str,
+) -> None:
     written(tmp_path / "in.csv", of(times("space")))
-    command = [sys.executable, "-m", "lode_hub", "detect", "in.csv", "--out"]
-    done, failed = (
-        subprocess.run(
-            [*command, out],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-            env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
-        )
-        for out in ("-", ".")
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    assert len(done.stdout.splitlines()) == 301
-    assert (failed.returncode, failed.stdout) == (1, "")
-    assert failed.stderr == "lode-hub: .: is not a file; name another file to write\n"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["lode-hub", "detect", "in.csv", "--out", out])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    printed = capsys.readouterr()
+    assert (ended.value.code, len(printed.out.splitlines()), printed.err) == (status, lines, told)
     assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
 
 

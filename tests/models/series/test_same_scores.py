@@ -28,7 +28,7 @@ def assert_same(one: Scores, other: Scores) -> None:
     assert np.array_equal(one.surprise, other.surprise, equal_nan=True)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(values, pauses_ms)
 def test_replay_says_the_same_as_ticks(values: npt.NDArray, pauses: npt.NDArray) -> None:
     at_ms = 1_760_000_000_000 + pauses.cumsum()
@@ -36,7 +36,7 @@ def test_replay_says_the_same_as_ticks(values: npt.NDArray, pauses: npt.NDArray)
     assert_same(replay(at_ms, values), Scores(said.score[:, 0], said.surprise[:, 0]))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(values, pauses_ms, st.integers(1, LENGTH - 1))
 def test_a_prefix_scores_as_in_the_whole(
     values: npt.NDArray, pauses: npt.NDArray, cut: int
@@ -46,7 +46,7 @@ def test_a_prefix_scores_as_in_the_whole(
     assert_same(replay(at_ms[:cut], values[:cut]), Scores(whole.score[:cut], whole.surprise[:cut]))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(tables, st.integers(0, LENGTH))
 def test_a_restart_changes_nothing(table: npt.NDArray, cut: int) -> None:
     at_ms = np.arange(LENGTH, dtype=np.int64) * 60_000
@@ -60,7 +60,7 @@ def test_a_restart_changes_nothing(table: npt.NDArray, cut: int) -> None:
     assert after.snapshot() == unbroken.snapshot()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(tables, st.permutations(range(5)), st.integers(1, 4))
 def test_series_know_nothing_of_each_other(table: npt.NDArray, order: list[int], some: int) -> None:
     at_ms = np.arange(LENGTH, dtype=np.int64) * 60_000
