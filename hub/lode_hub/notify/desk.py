@@ -81,7 +81,7 @@ class TellingDesk:
         address = proper.address(kind, address)
         async with asking(self._store) as conn:
             number = await _person(conn, person)
-            if await telling_edit.count_ways(conn, number) >= MAX_WAYS:
+            if await telling_edit.count_ways(conn, number, address) >= MAX_WAYS:
                 raise InvalidError(f"ways: {person} has {MAX_WAYS} already; remove one")
             return await telling_edit.put_way(
                 conn,
@@ -123,7 +123,7 @@ class TellingDesk:
         async with asking(self._store) as conn:
             for person in {person for layer in layers for person in layer.people}:
                 await _person(conn, person)
-            if await telling_edit.count(conn, "schedule") >= MAX_SCHEDULES:
+            if await telling_edit.count(conn, "schedule", name) >= MAX_SCHEDULES:
                 raise InvalidError(f"schedules: there are {MAX_SCHEDULES} already; remove one")
             await telling_edit.put_schedule(conn, name, time_zone, sites, layers)
 
@@ -163,7 +163,7 @@ class TellingDesk:
         await self._demand(by, "telling.schedule")
         proper.policy(name, steps)
         async with asking(self._store) as conn:
-            if await telling_edit.count(conn, "policy") >= MAX_POLICIES:
+            if await telling_edit.count(conn, "policy", name) >= MAX_POLICIES:
                 raise InvalidError(f"policies: there are {MAX_POLICIES} already; remove one")
             await telling_edit.put_policy(conn, name, sites, steps)
 

@@ -95,6 +95,10 @@ def _short(settings: NotifySettings) -> Iterator[Channel]:
         if fault := faults_of(channel):
             raise SettingsError(f"settings: notify.sms_gateway: {fault}; mend its template")
         yield channel
+    yield from _telegram(settings)
+
+
+def _telegram(settings: NotifySettings) -> Iterator[Channel]:
     if settings.telegram is not None:
         bot = settings.telegram
         yield TelegramChannel(

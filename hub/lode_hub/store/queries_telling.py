@@ -21,36 +21,30 @@ async def deliveries(  # noqa: PLR0913 -- each is one way to look at them
     offset: int,
 ) -> list[Row]:
     """List deliveries, newest first."""
-    return await _rows(
-        conn,
-        """
-        select d.id as delivery_id, d.key::text as key, d.channel, p.name as person, d.recipient,
-            s.name as site, d.cause, d.what, d.state, d.attempts, d.error, d.reference,
-            (select count(distinct e.alert_id)::int from delivery_event de
-                join alert_event e on e.id = de.event_id where de.delivery_id = d.id) as alerts,
-            (extract(epoch from d.created_at) * 1000)::bigint as created_ms,
-            (extract(epoch from d.due_at) * 1000)::bigint as due_ms,
-            (extract(epoch from d.finished_at) * 1000)::bigint as finished_ms,
-            (extract(epoch from d.link_used_at) * 1000)::bigint as link_used_ms
-        from delivery d left join person p on p.id = d.person_id
-            left join site s on s.id = d.site_id
-        where (%(states)s::text[] is null or d.state = any(%(states)s))
-            and (%(channel)s::text is null or d.channel = %(channel)s)
-            and (%(person)s::text is null or p.name = %(person)s)
-            and (%(alert_id)s::bigint is null or exists (
-                select 1 from delivery_event de join alert_event e on e.id = de.event_id
-                where de.delivery_id = d.id and e.alert_id = %(alert_id)s))
-        order by d.created_at desc, d.id desc limit %(limit)s offset %(offset)s
-        """,
-        {
-            "states": list(states) if states else None,
-            "channel": channel,
-            "person": person,
-            "alert_id": alert_id,
-            "limit": limit,
-            "offset": offset,
-        },
-    )
+    chosen = {"channel": channel, "person": person, "alert_id": alert_id}
+    chosen |= {"states": list(states) if states else None, "limit": limit, "offset": offset}
+    return await _rows(conn, _DELIVERIES, chosen)
+
+
+_DELIVERIES = """
+    select d.id as delivery_id, d.key::text as key, d.channel, p.name as person, d.recipient,
+        s.name as site, d.cause, d.what, d.state, d.attempts, d.error, d.reference,
+        (select count(distinct e.alert_id)::int from delivery_event de
+            join alert_event e on e.id = de.event_id where de.delivery_id = d.id) as alerts,
+        (extract(epoch from d.created_at) * 1000)::bigint as created_ms,
+        (extract(epoch from d.due_at) * 1000)::bigint as due_ms,
+        (extract(epoch from d.finished_at) * 1000)::bigint as finished_ms,
+        (extract(epoch from d.link_used_at) * 1000)::bigint as link_used_ms
+    from delivery d left join person p on p.id = d.person_id
+        left join site s on s.id = d.site_id
+    where (%(states)s::text[] is null or d.state = any(%(states)s))
+        and (%(channel)s::text is null or d.channel = %(channel)s)
+        and (%(person)s::text is null or p.name = %(person)s)
+        and (%(alert_id)s::bigint is null or exists (
+            select 1 from delivery_event de join alert_event e on e.id = de.event_id
+            where de.delivery_id = d.id and e.alert_id = %(alert_id)s))
+    order by d.created_at desc, d.id desc limit %(limit)s offset %(offset)s
+"""
 
 
 async def channel_counts(conn: Connection) -> list[Row]:

@@ -69,10 +69,12 @@ async def put_way(  # noqa: PLR0913 -- its columns
     return number or 0
 
 
-async def count_ways(conn: Connection, person: int) -> int:
-    """Count a person's ways."""
+async def count_ways(conn: Connection, person: int, but: str) -> int:
+    """Count a person's ways, but for those to one address."""
     cursor = conn.cursor(row_factory=scalar_row)
-    await cursor.execute("select count(*)::int from way where person_id = %s", (person,))
+    await cursor.execute(
+        "select count(*)::int from way where person_id = %s and address <> %s", (person, but)
+    )
     found: int | None = await cursor.fetchone()
     return found or 0
 
@@ -173,15 +175,15 @@ async def remove_policy(conn: Connection, name: str) -> bool:
     return (await conn.execute("delete from policy where name = %s", (name,))).rowcount == 1
 
 
-async def count(conn: Connection, what: str) -> int:
-    """Count schedules or policies."""
+async def count(conn: Connection, what: str, but: str = "") -> int:
+    """Count schedules, policies or overrides, but for the one of a name."""
     queries = {
-        "schedule": "select count(*)::int from schedule",
-        "policy": "select count(*)::int from policy",
+        "schedule": "select count(*)::int from schedule where name <> %(but)s",
+        "policy": "select count(*)::int from policy where name <> %(but)s",
         "override": "select count(*)::int from schedule_override where until_at > now()",
     }
     cursor = conn.cursor(row_factory=scalar_row)
-    await cursor.execute(queries[what].encode())
+    await cursor.execute(queries[what].encode(), {"but": but})
     found: int | None = await cursor.fetchone()
     return found or 0
 
