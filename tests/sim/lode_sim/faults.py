@@ -36,11 +36,16 @@ class Fault(enum.StrEnum):
     FAN = "fan"  # the first fan stands still; the temperature climbs
     BOARD = "board"  # the last hash board is gone
     CLOCK = "clock"  # the rig's own clock is off by the value, in seconds
+    UNIT = "unit"  # the hashrate is the value times what it should be; 0.001 unless given
+    FLAT = "flat"  # all temperatures stand still
 
 
 LINE = frozenset({Fault.HANG, Fault.REFUSE, Fault.OFFLINE, Fault.GARBAGE, Fault.DRIP})
 HARDWARE = frozenset({Fault.REBOOT, Fault.OVERHEAT, Fault.FAN, Fault.BOARD, Fault.CLOCK})
-RIG_FAULTS = LINE | HARDWARE
+LIES = frozenset({Fault.UNIT, Fault.FLAT})
+"""What makes a rig say what is not so; never by chance, for the proofs compare what was said."""
+
+RIG_FAULTS = LINE | HARDWARE | LIES
 METER_FAULTS = LINE | {Fault.LENGTH}
 
 
@@ -144,7 +149,7 @@ def schedule(
     while devices and per_hour > 0:
         at_s += source.expovariate(per_hour / 3600.0)
         device = source.choice(devices)
-        fault = source.choice(sorted(device.possible))
+        fault = source.choice(sorted(device.possible - LIES))
         yield Planned(at_s=at_s, fault=fault, device=device.name, for_s=for_s)
 
 
@@ -158,7 +163,7 @@ def _check(fault: Fault, device: Device, value: str) -> None:
         raise OrderError(f"garbage {value!r}: unknown; one of any, {', '.join(KINDS)}")
     if fault is Fault.LENGTH and value not in {"", "short", "long", "header"}:
         raise OrderError(f"wrong-length {value!r}: unknown; one of short, long, header")
-    if fault in {Fault.DRIP, Fault.CLOCK} and value:
+    if fault in {Fault.DRIP, Fault.CLOCK, Fault.UNIT} and value:
         _check_number(fault, value)
 
 

@@ -15,6 +15,7 @@ from lode_sim.writes import Writes
 API_PORT = 4028
 SHARES_PER_TH_S = 0.00075  # accepted shares per second and TH/s, at the pool's usual difficulty
 REJECTED_RATIO = 0.002
+UNIT_MISTAKE = 0.001
 _ANSWERED_S = 0.02
 
 
@@ -103,6 +104,7 @@ class Rig:
         self._inlet_offset_c = self._random.uniform(-1.5, 2.5)
         self._board_offsets_c = [self._random.uniform(-4.0, 0.0) for _ in range(model.boards)]
         self._board_offsets_c[self._random.randrange(model.boards)] = 0.0
+        self._still_c: tuple[float, float] | None = None  # boards, chips, while they stand still
         self._shares = float(self._random.randrange(1_000, 50_000))
         self._accepted = int(self._shares)
         self._shares_s = clocks.monotonic()
@@ -117,12 +119,13 @@ class Rig:
         self._look(now_s)
         self.physics.advance(now_s, self._conditions)
         self._mine(now_s)
+        lie = self._unit()
         return Snapshot(
             when=int(self._clocks.wall() + self._clock_error_s()),
             elapsed_s=int(self.physics.uptime_s(now_s)),
             mode=self._conditions.mode,
-            hashrate_ths=self.physics.hashrate_ths,
-            average_ths=self.physics.average_ths,
+            hashrate_ths=self.physics.hashrate_ths * lie,
+            average_ths=self.physics.average_ths * lie,
             power_w=self.physics.power_w,
             inlet_c=self._conditions.inlet_c,
             boards=self._boards(),
@@ -221,6 +224,9 @@ class Rig:
         self._look(now_s)
         if fault is Fault.REBOOT and not began:
             self.physics.boot(now_s)
+        if fault is Fault.FLAT:
+            now_c = (self.physics.board_temp_c, self.physics.chip_temp_c)
+            self._still_c = now_c if began else None
         self._set_ports()
 
     def _look(self, now_s: float) -> None:
@@ -241,19 +247,24 @@ class Rig:
         value = self.faults.get(Fault.CLOCK)
         return 0.0 if value is None else float(value or CLOCK_JUMP_S)
 
+    def _unit(self) -> float:
+        value = self.faults.get(Fault.UNIT)
+        return 1.0 if value is None else float(value or UNIT_MISTAKE)
+
     def _boards(self) -> tuple[Board, ...]:
-        physics, model = self.physics, self.model
+        physics, model, lie = self.physics, self.model, self._unit()
+        board_temp_c, chip_temp_c = self._still_c or (physics.board_temp_c, physics.chip_temp_c)
         alive = max(model.boards - self._conditions.boards_lost, 0)
         return tuple(
             Board(
                 is_alive=number < alive,
                 chips=model.chips_per_board if number < alive else 0,
-                hashrate_ths=physics.hashrate_ths / alive if number < alive else 0.0,
-                average_ths=physics.average_ths / alive if number < alive else 0.0,
-                board_temp_c=physics.board_temp_c + offset_c,
-                chip_max_c=physics.chip_temp_c + offset_c,
-                chip_avg_c=physics.chip_temp_c + offset_c - 5.0,
-                chip_min_c=physics.chip_temp_c + offset_c - 14.0,
+                hashrate_ths=physics.hashrate_ths * lie / alive if number < alive else 0.0,
+                average_ths=physics.average_ths * lie / alive if number < alive else 0.0,
+                board_temp_c=board_temp_c + offset_c,
+                chip_max_c=chip_temp_c + offset_c,
+                chip_avg_c=chip_temp_c + offset_c - 5.0,
+                chip_min_c=chip_temp_c + offset_c - 14.0,
             )
             for number, offset_c in enumerate(self._board_offsets_c)
         )
