@@ -20,7 +20,8 @@ async def save(  # noqa: PLR0913 -- one document
             "insert into energy_document (site_id, kind, name, revision, body, person, saved_at) "
             "select %(site)s, %(kind)s, %(name)s, coalesce(max(revision), 0) + 1, %(body)s, "
             "%(person)s, to_timestamp(%(saved_ms)s / 1e3) from energy_document "
-            "where site_id is not distinct from %(site)s and kind = %(kind)s and name = %(name)s returning revision",
+            "where site_id is not distinct from %(site)s and kind = %(kind)s "
+            "and name = %(name)s returning revision",
             {
                 "site": site,
                 "kind": kind,

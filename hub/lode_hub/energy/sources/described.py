@@ -36,7 +36,7 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A source: what it gives, in which form, and where and how often it is asked.
 
-    Without a `url` it takes uploads, or messages of the topic `lode/v1/energy/{site}/price/{name}`.
+    Without a `url` it takes uploads.
     """
 
     quantity: Quantity
