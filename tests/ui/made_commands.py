@@ -12,6 +12,7 @@ from lode_hub.queries.command_nouns import (
     CommandStepRow,
     ControlsRow,
     CurtailmentRow,
+    UnorderedRow,
 )
 from lode_hub.queries.nouns import RigRow
 from tests.ui.made import now_ms
@@ -53,6 +54,20 @@ def command(**values: object) -> CommandRow:
         "ended_ms": None,
     }
     return CommandRow(**{**shown, **values})
+
+
+def unordered(command_id: str, **values: object) -> UnorderedRow:
+    shown: dict[str, object] = {
+        "command_id": command_id,
+        "agent": "north-1",
+        "site": "north",
+        "target": "",
+        "stage": "refused",
+        "reason": "forged: the signature does not fit",
+        "at_ms": now_ms(),
+        "received_ms": now_ms(),
+    }
+    return UnorderedRow(**{**shown, **values})
 
 
 def device(target: str = "rig-003", **values: object) -> CommandDeviceRow:

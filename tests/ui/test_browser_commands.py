@@ -86,6 +86,17 @@ def test_a_command_leads_from_the_list_to_its_proof(look, forty):
     assert len(marks) == 6
 
 
+def test_what_was_not_ordered_here_is_shown(look, forty):
+    page = look(forty, "/commands", width=400)
+    strange = page.get_by_label("Strange commands")
+    expect(strange).to_contain_text("<b>stranger</b>")
+    expect(strange).to_contain_text("Its signature does not fit: the signature does not fit")
+    rules = page.get_by_label("By sites")
+    for words in ("Too hot", "rig-007", "chip 99 °C, above 95 °C", "north, north-1"):
+        expect(rules).to_contain_text(words)
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+
+
 @pytest.mark.slow
 def test_ten_thousand_rigs_do_not_freeze_a_preview(look, launch):
     served = launch(rigs=10_000)

@@ -22,6 +22,16 @@ async def test_commands_are_listed_newest_first_with_progress_and_plain_reasons(
         assert "1 to 25 of 38" in said
 
 
+async def test_what_nobody_here_ordered_is_listed_while_there_is_any(visit):
+    both = world()
+    async with visit(both) as user:
+        await user.open("/commands")
+        said = seen(user)
+        assert "Strange commands" in said
+        assert said.index("Strange commands") < said.index("By sites") < said.index("Too hot")
+        assert "change its passwords" in said
+
+
 async def test_a_page_is_turned_and_the_list_is_narrowed(visit):
     async with visit(world()) as user:
         await user.open("/commands")

@@ -14,6 +14,7 @@ from lode_hub.queries.command_nouns import (
     CommandRow,
     ControlsRow,
     CurtailmentRow,
+    UnorderedRow,
 )
 from lode_wire.orders import AnyIntent, Terms
 from tests.ui import made_commands as made
@@ -33,6 +34,8 @@ class Book:
         self.curtailments: dict[str, CurtailmentRow] = {}
         self.maintained: dict[int, str] = {}
         self.requests: dict[str, str] = {}
+        self.strange: list[UnorderedRow] = []
+        self.local: list[UnorderedRow] = []
 
     def add(self, detail: CommandDetail) -> str:
         self.details[detail.command.command_id] = detail
@@ -96,6 +99,12 @@ class StandInCommandQueries:
     async def command(self, command_id: str) -> CommandDetail | None:
         await self._world.asked("command")
         return self._world.book.details.get(command_id)
+
+    async def strange(self, limit: int) -> list[UnorderedRow]:
+        return self._world.book.strange[:limit]
+
+    async def local(self, limit: int) -> list[UnorderedRow]:
+        return self._world.book.local[:limit]
 
     async def controls(self, device_id: int) -> ControlsRow | None:
         await self._world.asked("controls")
@@ -239,6 +248,11 @@ class StandInCurtailments:
 
 def filled(book: Book, rigs: Sequence[object]) -> None:
     """Write some of everything into a book: all well, gone wrong, under way, waiting."""
+    book.strange.append(made.unordered("<b>stranger</b>"))
+    hot = "chip 99 °C, above 95 °C"
+    book.local.append(
+        made.unordered("local:over-temperature:rig-007", stage="accepted", reason=hot)
+    )
     now = now_ms()
     ago = {"created_ms": now - 7_200_000}
     for number in range(30):

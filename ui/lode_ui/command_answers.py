@@ -9,6 +9,7 @@ from lode_hub.queries.command_nouns import (
     CommandStage,
     ControlsRow,
     CurtailmentRow,
+    UnorderedRow,
 )
 from lode_ui.feed import PERIOD_S, Feed
 from lode_ui.hub import CommandQueries
@@ -24,6 +25,7 @@ STAGES: dict[Kind, tuple[CommandStage, ...] | None] = {
 
 OPEN_LIMIT = 200
 OF_DEVICE = 20
+UNORDERED_LIMIT = 50
 
 MANY_DEVICES = 500
 MANY_PERIOD_S = 4.0
@@ -78,6 +80,16 @@ class CommandAnswers:
             while len(self._many) > OPEN_LIMIT:
                 del self._many[next(iter(self._many))]
         return detail
+
+    async def strange(self, site: str | None) -> Sequence[UnorderedRow]:
+        """Give what agents of a site tell of commands that are not the hub's."""
+        rows = await self._feed.ask(("strange",), lambda: self._queries.strange(UNORDERED_LIMIT))
+        return [row for row in rows if site in (None, row.site)]
+
+    async def local(self, site: str | None) -> Sequence[UnorderedRow]:
+        """Give what a site began by itself."""
+        rows = await self._feed.ask(("local",), lambda: self._queries.local(UNORDERED_LIMIT))
+        return [row for row in rows if site in (None, row.site)]
 
     async def controls(self, device_id: int) -> ControlsRow | None:
         """Give what can be asked of a device; None when its agent has not said."""

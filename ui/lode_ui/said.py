@@ -54,6 +54,15 @@ REASON = {
     "disobeyed": "It was effective, and is no longer",
 }
 
+LOCAL = {
+    "over-temperature": "Too hot",
+    "overload": "Feeder overloaded",
+    "site-overload": "Site overloaded",
+    "stop": "Stopped by hand",
+    "store": "The agent's own memory",
+    "envelope": "The safety limits",
+}
+
 SOURCE = {"meter": "site meter", "pdu": "outlet of the PDU", "rig": "the rig itself"}
 
 
@@ -107,6 +116,15 @@ def reason(text: str) -> str:
         return text
     detail = detail.strip()
     return f"{words}: {detail}" if detail else words
+
+
+def unordered(command_id: str) -> tuple[str, str]:
+    """Say what was not ordered here, and of which device where its name says so."""
+    whose, _, rest = command_id.partition(":")
+    if whose != "local":
+        return command_id or "unreadable", ""
+    what, _, device = rest.partition(":")
+    return LOCAL.get(what, what), device
 
 
 def progress(command: CommandRow) -> str:

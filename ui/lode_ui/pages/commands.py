@@ -8,6 +8,7 @@ from lode_hub.queries.command_nouns import CommandRow
 from lode_ui.acts import attempt
 from lode_ui.command_answers import OPEN_LIMIT, Kind
 from lode_ui.desk import Desk
+from lode_ui.pages.unordered import Unordered
 from lode_ui.widgets.approvals import Approval, Says
 from lode_ui.widgets.choice import Choice
 from lode_ui.widgets.commands import HEADS, CommandLine
@@ -28,7 +29,7 @@ EMPTY: dict[Kind, tuple[str, str]] = {
 
 
 class CommandsPage:
-    """What waits for approval, then one page of commands at a time, newest first."""
+    """What waits for approval, one page of commands at a time, and what nobody here ordered."""
 
     title = "Commands"
 
@@ -53,6 +54,7 @@ class CommandsPage:
                     body, lambda command: command.command_id, CommandLine
                 )
             self._pager = Pager(PAGE, self.refresh, ("Newer", "Older"))
+        self._unordered = Unordered(desk)
 
     async def refresh(self) -> None:
         """Ask for the page that is shown, and for what waits."""
@@ -73,6 +75,7 @@ class CommandsPage:
         self._total.text = f"{total:,}"
         self._approvals.show(waiting)
         self._waiting.set_visibility(bool(waiting))
+        await self._unordered.refresh(site)
 
     async def _choose(self, kind: Kind) -> None:
         self._kind = kind
