@@ -7,7 +7,7 @@ from fastapi import APIRouter, Body, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from lode_hub.actions import Actions
-from lode_hub.api.parts import Asker, Id, Limit, Offset, Text
+from lode_hub.api.parts import Asker, Limit, Offset, Text
 from lode_hub.api.problems import answers
 from lode_hub.energy.account.desk import Proof, Uploaded
 from lode_hub.errors import InvalidError, NotFoundError
@@ -28,6 +28,7 @@ from lode_hub.queries.energy_nouns import (
 
 Site = Annotated[str, Path(max_length=64)]
 Name = Annotated[str, Path(min_length=1, max_length=60)]
+Number = Annotated[int, Path(ge=1, le=2**63 - 1)]
 Ms = Annotated[int, Query(ge=0, lt=2**53, description="Unix ms")]
 _ALL = "-"
 _ASKED = answers(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND)
@@ -191,14 +192,14 @@ def _add_accounts(router: APIRouter, queries: Queries) -> None:
         return await queries.energy.accounts(site, limit=limit, offset=offset)
 
     @router.get("/accounts/{number}", summary="One account", responses=_ASKED)
-    async def account(number: Id) -> AccountRow:
+    async def account(number: Number) -> AccountRow:
         found = await queries.energy.account(number)
         if found is None:
             raise NotFoundError(f"account {number}: there is no such account")
         return found
 
     @router.get("/accounts/{number}/csv", summary="One account as CSV", responses=_ASKED)
-    async def account_csv(number: Id) -> Response:
+    async def account_csv(number: Number) -> Response:
         text = await queries.energy.account_csv(number)
         if text is None:
             raise NotFoundError(f"account {number}: there is no such account")
@@ -208,7 +209,7 @@ def _add_accounts(router: APIRouter, queries: Queries) -> None:
 
 def _add_making(router: APIRouter, actions: Actions) -> None:
     @router.post("/accounts/{number}/proof", summary="Make it again, compare", responses=_ACTED)
-    async def prove(number: Id, person: Asker) -> Proof:
+    async def prove(number: Number, person: Asker) -> Proof:
         return await actions.energy.prove(person, number)
 
     @router.post(
