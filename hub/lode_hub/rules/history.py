@@ -116,6 +116,7 @@ async def _shipped(
     ids = {device.id for device in meant}
     async with store.pool.connection() as conn:
         fleet.load([rig for rig in await inventory.rigs(conn) if rig.device_id in ids], {})
+    fleet.judge_by(dict.fromkeys(fleet.agents, rule.thresholds))
     watch = Watch(fleet, Counters())
     watch.fit()
     columns = (*MEASURED, "state", "quality")

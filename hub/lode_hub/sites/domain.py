@@ -12,12 +12,13 @@ import numpy as np
 import structlog
 
 from lode_hub.committed import Committed, Finding
+from lode_hub.rules.schema import merged
 from lode_hub.sites import agents
 from lode_hub.sites.fleet import Fleet
 from lode_hub.sites.quality import Quality
 from lode_hub.sites.tables import Mask, readings
 from lode_hub.sites.watch import RENEW_MS, TROUBLES, Counters, Watch
-from lode_hub.store import Store, alerts, inventory
+from lode_hub.store import Store, alerts, alerts_rules, inventory
 from lode_hub.store.connection import Connection
 
 REFRESH_MS = 2_000
@@ -58,7 +59,7 @@ class Sites:
         self._watch = Watch(self._fleet, self.counters)
         self._agents = agents.Agents()
         self._quality.clear(int(self._clock() * 1000))
-        self._facts_version = (-1, -1)
+        self._facts_version: tuple[int, ...] = ()
         self._refreshed_ms = 0
         self._ticked_ms = 0
         self._renewed_ms = 0
@@ -184,17 +185,31 @@ class Sites:
 
     async def _load(self, conn: Connection) -> None:
         self._agents.load(await inventory.agents(conn))
-        version = await inventory.facts_version(conn)
+        version = (*await inventory.facts_version(conn), await alerts_rules.stamp(conn))
         if version == self._facts_version:
             return
         names = {agent_id: agent.row.name for agent_id, agent in self._agents.by_id.items()}
         self._fleet.load(await inventory.rigs(conn), names)
         await self._quality.load(conn, int(self._clock() * 1000))
+        self._fleet.judge_by(await self._thresholds(conn))
         self._watch.fit()
         self._facts_version = version
         lacks_limit, lacks_rating = self._fleet.lacking()
         self.counters.rigs_without_limit = lacks_limit
         self.counters.rigs_without_rating = lacks_rating
+
+    async def _thresholds(self, conn: Connection) -> dict[int, dict[str, float]]:
+        """Give each agent's thresholds: of its site, where a rule is set for it, or of all."""
+        # Of one name, the setting for all sites first, so that a site's own lies over it.
+        current = sorted(await alerts_rules.current(conn), key=lambda row: row.site or "")
+        return {
+            agent_id: merged(
+                row.body["thresholds"]
+                for row in current
+                if row.site is None or row.site == agent.row.site
+            )
+            for agent_id, agent in self._agents.by_id.items()
+        }
 
     def _resume(self, rule: str, subject: str, since_ms: int) -> None:
         number = _number(subject)

@@ -6,7 +6,17 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from lode_hub.sites.tables import FACTS, MEASURED, RATED, READING, Mask, Slots, Table, grown
+from lode_hub.sites.tables import (
+    FACTS,
+    MEASURED,
+    RATED,
+    READING,
+    THRESHOLDS,
+    Mask,
+    Slots,
+    Table,
+    grown,
+)
 from lode_hub.store import inventory
 
 Counts: TypeAlias = npt.NDArray[np.int64]
@@ -39,6 +49,8 @@ class Fleet:
         for name in RATED:
             values = [getattr(row, name) for row in self.rows]
             self.facts[name] = [np.nan if value is None else value for value in values]
+        for name, value in THRESHOLDS.items():
+            self.facts[name] = value
         self.is_configured = np.array([row.is_configured for row in self.rows], bool)
         self.agent_names = dict(agent_names)
         agent_ids = np.array([row.agent_id for row in self.rows], np.intp)
@@ -50,6 +62,13 @@ class Fleet:
         ids = np.array([row.device_id for row in self.rows], np.intp)
         self._slot_of = np.full(int(ids.max(initial=-1)) + 1, -1, np.intp)
         self._slot_of[ids] = np.arange(n)
+
+    def judge_by(self, thresholds: Mapping[int, Mapping[str, float]]) -> None:
+        """Judge each agent's rigs by these thresholds, where they say other than is shipped."""
+        for place, agent_id in enumerate(self.agents):
+            for name, value in thresholds.get(agent_id, {}).items():
+                if name in THRESHOLDS:
+                    self.facts[name][self.agent_places == place] = value
 
     def restore(self, rows: Sequence[inventory.LastReading]) -> None:
         """Take each rig's last reading."""

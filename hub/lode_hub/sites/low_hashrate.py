@@ -1,10 +1,11 @@
 """rig-low-hashrate: a rig that should mine makes less than it should.
 
-Begins when it has made less than 85 % of its rating for 3 minutes and in at least 3 readings, not
-in the first 10 minutes of its uptime. Ends when it has made more than 92 % for 1 minute. A rig that
-reports a fault and not its hashrate makes less than it should; one that sleeps, is curtailed or
-tunes is not judged, and neither is one without a rating. A rig that answers and does not say what
-it is doing is judged by the hashrate that it reports, if it reports one.
+Begins when it has made less than a part of its rating (85 %) for some time (3 min) and in some
+readings, not while it warms up. Ends when it has made more than a larger part (92 %) for a while
+(1 min). A rig that reports a fault and not its hashrate makes less than it should; one that sleeps,
+is curtailed or tunes is not judged, and neither is one without a rating. A rig that answers and
+does not say what it is doing is judged by the hashrate that it reports, if it reports one. The
+figures are in the book of rules.
 """
 
 import numpy as np
@@ -14,12 +15,6 @@ from lode_hub.sites.tables import Mask, Table
 from lode_models.features import hash_ratio
 from lode_wire.records import State
 
-LOW_RATIO = 0.85
-LOW_MS = 180_000
-LOW_READINGS = 3
-HIGH_RATIO = 0.92
-HIGH_MS = 60_000
-WARM_UP_S = 600.0
 GAP_MS = 60_000
 """A run of readings that is interrupted for longer (or for 3 intervals) begins anew."""
 
@@ -38,8 +33,8 @@ STATE = np.dtype(
 def judge(state: Table, reading: Table, facts: Table) -> Judged:
     """Follow runs of low and of high readings; say whose trouble began or ended."""
     ratio, at_ms = _ratio(reading, facts), reading["at_ms"]
-    low, high = _is_low(reading, facts, ratio), _mines(reading) & (ratio > HIGH_RATIO)
-    breaks = _breaks(reading, ratio)
+    low, high = _is_low(reading, facts, ratio), _mines(reading) & (ratio > facts["high_ratio"])
+    breaks = _breaks(reading, facts, ratio)
     gap_ms = np.fmax(3000 * facts["interval_s"], GAP_MS)
     goes_on = (state["low"] > 0) & _follows(at_ms, state["low_ms"], gap_ms)
     begins = low & ~goes_on & ~state["is_active"]
@@ -47,9 +42,10 @@ def judge(state: Table, reading: Table, facts: Table) -> Judged:
     count = np.where(goes_on, np.minimum(state["low"], 60_000), 0) + 1
     state["low"] = np.where(low, count, state["low"] * ~breaks)
     state["low_ms"] = np.where(low, at_ms, state["low_ms"])
-    is_long = at_ms - state["since_ms"] >= LOW_MS
-    fires = ~state["is_active"] & low & (state["low"] >= LOW_READINGS) & is_long
-    clears = _rises(state, high, at_ms, gap_ms) & state["is_active"]
+    is_long = at_ms - state["since_ms"] >= 1000 * facts["low_s"]
+    fires = ~state["is_active"] & low & (state["low"] >= facts["low_readings"]) & is_long
+    rises = _rises(state, high, at_ms, gap_ms)
+    clears = state["is_active"] & high & (rises >= 1000 * facts["high_s"])
     state["is_active"] ^= fires | clears
     faulted, lacks = reading["state"] == State.FAULTED, _lacks_boards(reading, facts)
     found = changes(
@@ -69,7 +65,11 @@ def holds(reading: Table, facts: Table) -> Mask:
 def explain(sight: Sight) -> Words:
     """Say how much it makes of how much, and why it may be."""
     made, rated = sight.reading["hashrate_ths"], sight.facts["rated_hashrate_ths"]
-    evidence: Evidence = {"hashrate_ths": made, "expected_ths": rated, "limit_ratio": LOW_RATIO}
+    evidence: Evidence = {
+        "hashrate_ths": made,
+        "expected_ths": rated,
+        "limit_ratio": sight.facts["low_ratio"],
+    }
     for name in ("boards_alive", "chips_alive", "uptime_s", "chip_temp_c"):
         evidence[name] = sight.reading[name]
     evidence["rated_boards"] = sight.facts["rated_boards"]
@@ -90,14 +90,14 @@ def _cause(sight: Sight) -> str:
     return shared or "chips that fail, heat that throttles, or a pool that gives too little work"
 
 
-def _rises(state: Table, high: Mask, at_ms: np.ndarray, gap_ms: np.ndarray) -> Mask:
-    """Follow the runs of high readings; tell which have lasted long enough."""
+def _rises(state: Table, high: Mask, at_ms: np.ndarray, gap_ms: np.ndarray) -> np.ndarray:
+    """Follow the runs of high readings; give how long they have lasted (ms)."""
     goes_on = (state["high_since_ms"] > 0) & _follows(at_ms, state["high_ms"], gap_ms)
     since_ms = np.where(goes_on, state["high_since_ms"], at_ms)
     state["high_since_ms"] = np.where(high, since_ms, 0)
     state["high_ms"] = np.where(high, at_ms, state["high_ms"])
-    mask: Mask = high & (at_ms - since_ms >= HIGH_MS)
-    return mask
+    lasted_ms: np.ndarray = at_ms - since_ms
+    return lasted_ms
 
 
 def _follows(at_ms: np.ndarray, before_ms: np.ndarray, gap_ms: np.ndarray) -> Mask:
@@ -115,23 +115,29 @@ def _mines(reading: Table) -> Mask:
     return mask
 
 
-def _warms_up(reading: Table) -> Mask:
-    mask: Mask = reading["uptime_s"] < WARM_UP_S
+def _warms_up(reading: Table, facts: Table) -> Mask:
+    mask: Mask = reading["uptime_s"] < facts["warm_up_s"]
     return mask
 
 
 def _is_low(reading: Table, facts: Table, ratio: np.ndarray) -> Mask:
     says_nothing = (reading["state"] == State.FAULTED) & np.isnan(reading["hashrate_ths"])
     makes_nothing = says_nothing & (facts["rated_hashrate_ths"] > 0)
-    mask: Mask = _mines(reading) & ~_warms_up(reading) & ((ratio < LOW_RATIO) | makes_nothing)
+    mask: Mask = (
+        _mines(reading)
+        & ~_warms_up(reading, facts)
+        & ((ratio < facts["low_ratio"]) | makes_nothing)
+    )
     return mask
 
 
-def _breaks(reading: Table, ratio: np.ndarray) -> Mask:
+def _breaks(reading: Table, facts: Table, ratio: np.ndarray) -> Mask:
     """Tell which readings end a run of low ones: enough made, or nothing to be expected."""
     state = reading["state"]
     rests = (state == State.SLEEPING) | (state == State.CURTAILED) | (state == State.TUNING)
-    mask: Mask = rests | _warms_up(reading) | (_mines(reading) & (ratio >= LOW_RATIO))
+    mask: Mask = (
+        rests | _warms_up(reading, facts) | (_mines(reading) & (ratio >= facts["low_ratio"]))
+    )
     return mask
 
 

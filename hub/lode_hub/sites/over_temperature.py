@@ -1,8 +1,9 @@
 """rig-over-temperature: a chip or a board is hotter than the device's profile allows.
 
-Begins at once at 5 °C above the limit, else with the second consecutive reading above it. Ends
-after 3 consecutive readings that are more than 3 °C below every limit. A rig whose profile gives no
-limit is not judged, and without the sensor that began the trouble a reading says nothing.
+Begins at once far above the limit (5 °C), else with some consecutive readings above it (2). Ends
+after some consecutive readings (3) that are well below every limit (3 °C). A rig whose profile
+gives no limit is not judged, and without the sensor that began the trouble a reading says nothing.
+The figures are in the book of rules.
 """
 
 import numpy as np
@@ -11,10 +12,6 @@ from lode_hub.sites.rules import Evidence, Judged, Rule, Sight, Trouble, Words, 
 from lode_hub.sites.tables import Mask, Table
 from lode_models.features import margin_c
 
-FAR_ABOVE_C = 5.0
-BELOW_C = 3.0
-HOT_READINGS = 2
-COOL_READINGS = 3
 WARM_INLET_C = 35.0
 """Air that most rigs' sheets no longer allow at full power begins at 35 to 40 °C."""
 
@@ -28,17 +25,17 @@ def judge(state: Table, reading: Table, facts: Table) -> Judged:
     """Count hot and cool readings; say whose trouble began or ended."""
     chip, board = _margins(reading, facts)
     margin, at_ms = np.fmin(chip, board), reading["at_ms"]
-    hot, far = margin < 0, margin <= -FAR_ABOVE_C
+    hot, far = margin < 0, margin <= -facts["far_above_c"]
     is_known = ~np.isnan(margin) & (hot | ~_lost(state["sensors"], chip, board))
     begins = hot & (state["hot"] == 0) & ~state["is_active"]
     begins |= state["since_ms"] > at_ms  # the clock was set back: begin to count anew
     state["since_ms"] = np.where(begins, at_ms, state["since_ms"])
-    cool = (margin > BELOW_C) & is_known
+    cool = (margin > facts["below_c"]) & is_known
     # A reading without a verdict leaves the counts as they are.
     state["hot"] = np.where(hot, np.minimum(state["hot"], 200) + 1, state["hot"] * ~is_known)
     state["cool"] = np.where(cool, np.minimum(state["cool"], 200) + 1, state["cool"] * ~is_known)
-    fires = ~state["is_active"] & hot & (far | (state["hot"] >= HOT_READINGS))
-    clears = state["is_active"] & cool & (state["cool"] >= COOL_READINGS)
+    fires = ~state["is_active"] & hot & (far | (state["hot"] >= facts["hot_readings"]))
+    clears = state["is_active"] & cool & (state["cool"] >= facts["cool_readings"])
     state["is_active"] ^= fires | clears
     above = SENSORS["chip"] * (chip < 0) + SENSORS["board"] * (board < 0)
     is_warm = state["is_active"] | (state["hot"] > 0)

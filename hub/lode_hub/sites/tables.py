@@ -6,6 +6,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from lode_hub.rules.book import shipped
 from lode_models.features import floats
 
 Table: TypeAlias = npt.NDArray[np.void]
@@ -45,7 +46,15 @@ READING = np.dtype(
     + [(name, "f4") for name in MEASURED]
 )
 
-FACTS = np.dtype([(name, "f4") for name in RATED])
+THRESHOLDS = {
+    key: float(value)
+    for layer in shipped()
+    if layer.name in {"rig-over-temperature", "rig-low-hashrate", "rig-unreachable"}
+    for key, value in layer.body["thresholds"].items()
+}
+"""What detectors take from the book of rules, as it is shipped; by name, which no two share."""
+
+FACTS = np.dtype([(name, "f4") for name in (*RATED, *THRESHOLDS)])
 
 MAX_PER_GROUP = 256
 """How many readings of one rig are judged in one group; of a longer backlog, the newest."""

@@ -1,8 +1,8 @@
 """rig-unreachable: the agent asks, and the rig does not answer.
 
-Begins after 3 consecutive readings without an answer that also span 15 s, so that neither one lost
-packet nor a slow poll is a trouble. Ends after 2 consecutive good readings. An answer that makes no
-sense is neither: the rig is there.
+Begins after some consecutive readings without an answer (3) that also span a while (15 s), so that
+neither one lost packet nor a slow poll is a trouble. Ends after some consecutive good readings (2).
+An answer that makes no sense is neither: the rig is there. The figures are in the book of rules.
 """
 
 import numpy as np
@@ -10,10 +10,6 @@ import numpy as np
 from lode_hub.sites.rules import Evidence, Judged, Rule, Sight, Trouble, Words, changes, in_rack
 from lode_hub.sites.tables import Mask, Table
 from lode_wire.records import Quality, State
-
-BAD_READINGS = 3
-BAD_MS = 15_000
-GOOD_READINGS = 2
 
 NO_ANSWER = Quality.TIMED_OUT | Quality.REFUSED
 STATE = np.dtype([("is_active", "?"), ("since_ms", "i8"), ("bad", "u2"), ("good", "u2")])
@@ -29,9 +25,9 @@ def judge(state: Table, reading: Table, facts: Table) -> Judged:
     state["since_ms"] = np.where(begins, at_ms, state["since_ms"])
     state["bad"] = np.where(bad, np.minimum(state["bad"], _MOST) + 1, 0)
     state["good"] = np.where(good, np.minimum(state["good"], _MOST) + 1, 0)
-    is_long = at_ms - state["since_ms"] >= BAD_MS
-    fires = ~state["is_active"] & (state["bad"] >= BAD_READINGS) & is_long
-    clears = state["is_active"] & (state["good"] >= GOOD_READINGS)
+    is_long = at_ms - state["since_ms"] >= 1000 * facts["bad_s"]
+    fires = ~state["is_active"] & (state["bad"] >= facts["bad_readings"]) & is_long
+    clears = state["is_active"] & (state["good"] >= facts["good_readings"])
     state["is_active"] ^= fires | clears
     refused = reading["quality"] & Quality.REFUSED != 0
     found = changes(

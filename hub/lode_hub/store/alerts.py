@@ -80,7 +80,8 @@ async def ripe(conn: Connection, now_ms: int) -> list[int]:
     return await _ids(
         conn,
         """
-        update alert set state = 'open', opened_at = to_timestamp(%(now_ms)s / 1e3), turns_at = null
+        update alert set state = 'open', opened_at = to_timestamp(%(now_ms)s / 1e3),
+            told_at = to_timestamp(%(now_ms)s / 1e3), turns_at = null
         where state = 'pending' and turns_at <= to_timestamp(%(now_ms)s / 1e3) returning id
         """,
         {"now_ms": now_ms},
@@ -246,19 +247,15 @@ _RECORD = """
             case %(what)s::text when 'untold' then untold else %(note)s end
         from alert where id = any(%(ids)s) order by id
         returning id, alert_id
-    ), told as (
-        insert into outbox (event_id)
-        select e.id from event e join alert a on a.id = e.alert_id
-        where case %(what)s::text
-            when 'opened' then a.untold = ''
-            when 'flapping' then a.untold = '' and a.told_at is not null
-            when 'acknowledged' then a.told_at is not null
-            when 'resolved' then a.told_at is not null
-            else false end
-        returning event_id
     )
-    update alert a set told_at = to_timestamp(%(now_ms)s / 1e3)
-    from told t join event e on e.id = t.event_id where a.id = e.alert_id and a.told_at is null
+    insert into outbox (event_id)
+    select e.id from event e join alert a on a.id = e.alert_id
+    where a.told_at is not null and case %(what)s::text
+        when 'opened' then true
+        when 'flapping' then a.untold = ''
+        when 'acknowledged' then true
+        when 'resolved' then true
+        else false end
 """
 
 _COMINGS = """

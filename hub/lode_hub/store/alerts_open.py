@@ -112,7 +112,7 @@ _OPEN_OR_RENEW = """
     )
     insert into alert (rule, rule_id, subject, site_id, agent_id, device_id, rack, model, cause,
         severity, state, title, likely_cause, confidence, members, evidence, stake_usd_h, since_at,
-        observed_at, opened_at, renewed_at, turns_at)
+        observed_at, opened_at, renewed_at, turns_at, told_at)
     select rule, rule_id, subject, site_id, agent_id, device_id, rack, model, cause,
         case when stake_usd_h >= escalate_usd_h then
             case coalesce(base_severity, severity) when 'info' then 'warning' else 'critical' end
@@ -123,7 +123,8 @@ _OPEN_OR_RENEW = """
             else jsonb_build_object('settings_version', version) end,
         stake_usd_h, to_timestamp(since_ms / 1e3), to_timestamp(at_ms / 1e3),
         to_timestamp(%(now_ms)s / 1e3), to_timestamp(%(now_ms)s / 1e3),
-        case when on_delay_s > 0 then to_timestamp(%(now_ms)s / 1e3 + on_delay_s) end
+        case when on_delay_s > 0 then to_timestamp(%(now_ms)s / 1e3 + on_delay_s) end,
+        case when on_delay_s > 0 then null else to_timestamp(%(now_ms)s / 1e3) end
     from ruled order by rule, subject
     on conflict (rule, subject) where state <> 'resolved' do update set
         severity = excluded.severity, title = excluded.title, evidence = excluded.evidence,

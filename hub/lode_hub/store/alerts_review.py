@@ -46,7 +46,8 @@ async def review(
 ) -> list[Reviewed]:
     """Find each open alert's reason not to be told anew; give those of which it changed.
 
-    `ids` are the alerts that have just opened; None reviews all.
+    `ids` are the alerts that have just opened, and people are not told of those that have a
+    reason after all; None reviews all.
     """
     cursor = conn.cursor(row_factory=class_row(Reviewed))
     given = {"ids": None if ids is None else list(ids), "now_ms": now_ms, "settle_ms": settle_ms}
@@ -171,7 +172,8 @@ _REVIEW = f"""
             else '{SETTLING}' end as untold
         from judged
     )
-    update alert a set untold = d.untold, settles_at = case
+    update alert a set untold = d.untold,
+        told_at = case when %(ids)s::bigint[] is null then a.told_at end, settles_at = case
         when d.untold <> '{SETTLING}' then null
         else coalesce(d.settles_at, to_timestamp((%(now_ms)s + %(settle_ms)s) / 1e3)) end
     from decided d

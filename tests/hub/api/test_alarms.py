@@ -170,7 +170,7 @@ async def test_rules_that_cannot_be(doors, alert) -> None:
     async with doors.client("root", "admin") as root:
         for name, body, said in (
             ("rig-silent", {"severty": "info"}, "did you mean severity?"),
-            ("rig-silent", {"thresholds": {"last_s": 1}}, "did you mean least_s?"),
+            ("rig-unreachable", {"thresholds": {"bad_ms": 1}}, "did you mean bad_s?"),
             ("rig-silnt", {"severity": "info"}, "did you mean rig-silent"),
             ("Bad Name", own, "name"),
             ("hot", {**own, "clear_at": 40}, "clear at once"),
