@@ -36,7 +36,7 @@ def make(site: Site, market: Market, standings: tuple[Standing, ...]) -> Plan:
         hashrate_ths=earned.hashrate_ths,
         objective_usd=earned.profit_usd,
         bound_usd=relaxed.bound_usd,
-        reasons=(*repair.reasons, *_missed(site, market, earned.power_w)),
+        reasons=(*repair.reasons, *missed(site, market, earned.power_w)),
     )
 
 
@@ -57,7 +57,8 @@ def feeder_w(site: Site, rigs: tuple[Ints, ...]) -> Floats:
     return power
 
 
-def _missed(site: Site, market: Market, power_w: Floats) -> list[Reason]:
+def missed(site: Site, market: Market, power_w: Floats) -> list[Reason]:
+    """Tell of every period in which a power at the rigs is above what a commitment allows."""
     meter_w = power_w * market.pue
     return [
         Reason(

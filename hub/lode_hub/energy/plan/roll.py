@@ -1,15 +1,18 @@
 """Walk along a market period by period, deciding each with what is known then, and reckon it up."""
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from lode_hub.energy.nouns import Floats, Ints, Market, Reason, Site, Standing
 from lode_hub.energy.plan.ahead import ahead, horizon
 from lode_hub.energy.plan.curve import curve
 from lode_hub.energy.plan.earnings import Earnings, earnings, hash_usd, target_w, watt_usd
 from lode_hub.energy.plan.known import Known
+from lode_hub.energy.plan.make import missed
 from lode_hub.energy.plan.relax import relax
 from lode_hub.energy.plan.repair import Repair, Wish
 
@@ -93,22 +96,31 @@ def walk(
         repair = Repair(site, seen, standings)
         modes, started = repair.run(policy(moment), 1)
         starts[:, now] = started[:, 0]
-        for of, count in enumerate(rigs):
-            inside = modes[0][repair.rigs.first[of] : repair.rigs.first[of + 1]]
-            count[:, now] = np.bincount(inside[inside >= 0], minlength=len(count))
-        meter_w = float(repair.power_w[-1]) * market.pue[now]
-        peaks_w = _peaks(market, now, peaks_w, meter_w)
+        for count, of in zip(rigs, _by_class(repair, modes[0]), strict=True):
+            count[:, now] = np.bincount(of[of >= 0], minlength=len(count))
+        peaks_w = _peaks(market, now, peaks_w, float(repair.power_w[-1]) * market.pue[now])
         reasons += [replace(reason, period=now) for reason in repair.reasons]
-        standings = repair.rigs.standings(float(market.dt_s[now]))
-        if now + 1 < market.periods and market.day[now + 1] != market.day[now]:
-            standings = tuple(replace(s, starts=np.zeros_like(s.starts)) for s in standings)
+        standings = _after(repair, market, now)
         told(now + 1)
+    earned = earnings(site, market, tuple(rigs), starts)
     return Course(
         rigs=tuple(rigs),
         starts=starts,
-        earned=earnings(site, market, tuple(rigs), starts),
-        reasons=tuple(reasons),
+        earned=earned,
+        reasons=(*reasons, *missed(site, market, earned.power_w)),
     )
+
+
+def _by_class(repair: Repair, modes: npt.NDArray[np.int8]) -> list[npt.NDArray[np.int8]]:
+    return [modes[a:b] for a, b in itertools.pairwise(repair.rigs.first)]
+
+
+def _after(repair: Repair, market: Market, now: int) -> tuple[Standing, ...]:
+    """Say how the rigs stand when the next period begins; a new day gives all starts back."""
+    standings = repair.rigs.standings(float(market.dt_s[now]))
+    if now + 1 == market.periods or market.day[now + 1] == market.day[now]:
+        return standings
+    return tuple(replace(rigs, starts=np.zeros_like(rigs.starts)) for rigs in standings)
 
 
 def _all(count: int, modes: Ints) -> Floats:

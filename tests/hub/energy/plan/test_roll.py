@@ -127,6 +127,17 @@ def test_every_policy_keeps_every_limit_while_prices_surprise(policy, seed):
     assert not broken((ours, told, standings), plan)
 
 
+def test_a_missed_commitment_is_told_and_paid_for():
+    call = Commitment(name="DR", kind="all", counts=np.arange(6) == 4, penalty_usd_mwh=1.0)
+    told = market(np.full(6, 20.0), commitments=(call,))
+    ours = site(count=10)
+    course = roll.walk(hourly(told.price_usd_mwh), ours, told, all_on(ours), roll.best)
+    assert [(r.kind, r.where, r.period, r.amount) for r in course.reasons] == [
+        ("commitment", "DR", 4, 35.0)
+    ]
+    assert course.earned.penalty_usd == pytest.approx(0.035)
+
+
 def test_a_demand_peak_is_remembered_between_plans():
     charge = DemandCharge(name="m", usd_kw=0.5, counts=np.arange(24) == 3, peak_w=0.0)
     told = market(np.full(24, 20.0), demand_charges=(charge,))
