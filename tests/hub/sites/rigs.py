@@ -3,7 +3,7 @@
 import numpy as np
 
 from lode_hub.committed import Committed
-from lode_hub.sites.tables import FACTS, READING, Table, readings
+from lode_hub.sites.tables import FACTS, READING, THRESHOLDS, Table, readings
 from lode_wire.records import State
 
 T0 = 1_700_000_000_000
@@ -39,7 +39,7 @@ def reading(at_s: float, **values: float) -> Table:
 def facts(**values: float) -> Table:
     """One rig's facts as detectors see them."""
     row = np.zeros(1, FACTS)
-    for name, value in (FACTS_OF_S19 | values).items():
+    for name, value in (THRESHOLDS | FACTS_OF_S19 | values).items():
         row[name] = value
     return row
 
