@@ -99,7 +99,7 @@ async def link(store, doors, mails):
     await senders.close()
     found = re.search(r"Acknowledge: http://hub.example(\S+)", str(mails.mails[0]))
     assert found
-    async with httpx.AsyncClient(base_url=doors.url) as client:
+    async with httpx.AsyncClient(base_url=doors.url, timeout=20) as client:
         yield client, found[1]
 
 
@@ -120,7 +120,7 @@ async def test_a_link_asks_before_it_acknowledges_and_works_once(store, link):
         assert "script" not in page.text
         assert page.headers["cache-control"] == "no-store"
         assert "form-action 'self'" in page.headers["content-security-policy"]
-    done = await client.post(path, headers={"Origin": str(client.base_url)[:-1]})
+    done = await client.post(path, headers={"Origin": str(client.base_url).rstrip("/")})
     assert (done.status_code, "Acknowledged 2 as ann" in done.text) == (200, True)
     assert await states(store) == [("acknowledged", "ann")] * 2
     for again in (await client.get(path), await client.post(path)):
