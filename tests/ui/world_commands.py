@@ -248,11 +248,7 @@ class StandInCurtailments:
 
 def filled(book: Book, rigs: Sequence[object]) -> None:
     """Write some of everything into a book: all well, gone wrong, under way, waiting."""
-    book.strange.append(made.unordered("<b>stranger</b>"))
-    hot = "chip 99 °C, above 95 °C"
-    book.local.append(
-        made.unordered("local:over-temperature:rig-007", stage="accepted", reason=hot)
-    )
+    _unordered(book)
     now = now_ms()
     ago = {"created_ms": now - 7_200_000}
     for number in range(30):
@@ -289,3 +285,10 @@ def filled(book: Book, rigs: Sequence[object]) -> None:
             created_ms=now - 300_000,
         )
         book.add(made.detail(row))
+
+
+def _unordered(book: Book) -> None:
+    book.strange.append(made.unordered("<b>stranger</b>"))
+    hot = "chip 99 °C, above 95 °C"
+    rule = made.unordered("local:over-temperature:rig-007", stage="accepted", reason=hot)
+    book.local.append(rule)

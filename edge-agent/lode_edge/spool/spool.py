@@ -64,8 +64,7 @@ class Spool:
         self.on_commit: list[Callable[[], None]] = []
         self.on_new_epoch: list[Callable[[], None]] = []
         self.is_online = False  # gaps are told one by one while offline only merge
-        self._records: deque[Record] = deque()
-        self._queue_records = queue_records
+        self._records, self._queue_records = deque[Record](), queue_records
         self._unwritten, self._unwritten_ever = Unwritten(), 0
         self._work = Work()
         self._heard: Ack | None = None  # what the hub said last
