@@ -11,8 +11,8 @@ from lode_models.peers.sample import Slots
 LEAST_PEERS = 8
 """Fewer rigs than this have no median worth comparing with: then a wider class, or itself alone."""
 
-LEVELS = ("rack", "model", "site", "fleet")
-"""What may be hit as a whole, the narrow first."""
+LEVELS = ("rack", "site", "model", "fleet")
+"""What may be hit as a whole; of groups that are the same rigs, the first is named."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -58,7 +58,9 @@ class Acts:
 
     def is_dark(self, hall: Hall, now_s: float) -> npt.NDArray[np.bool_]:
         """Tell who does not answer: a rack without its feeder, a rig that starts for 12 s."""
-        dark = (hall.rack == self.feeder_rack) & (0 <= now_s - self.feeder_s < FEEDER_S)
+        dark: npt.NDArray[np.bool_] = (hall.rack == self.feeder_rack) & (
+            0 <= now_s - self.feeder_s < FEEDER_S
+        )
         if len(self.restart_s):
             dark |= (now_s >= self.restart_s) & (now_s < self.restart_s + 12)
         return dark

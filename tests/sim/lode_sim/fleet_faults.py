@@ -9,6 +9,7 @@ others, polls of several intervals, readings and single figures that do not come
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -88,11 +89,14 @@ class Fleet:
 
     def _time_for(self, slot: int) -> float:
         """Draw a time for a fault, not while the rig rests or comes back and shows nothing."""
-        first_s = self.quiet_h * 3600
-        while True:
-            at_s = self.chance.uniform(first_s, max(self.hours * 3600 - 5_700, first_s + 60))
+        first_s, end_s = self.quiet_h * 3600, self.hours * 3600
+        last_s = max(end_s - 5_700, (first_s + end_s) / 2)
+        at_s = float(self.chance.uniform(first_s, last_s))
+        for _ in range(50):
             if not self.acts.hides(self.hall, slot, at_s):
-                return float(at_s)
+                break
+            at_s = float(self.chance.uniform(first_s, last_s))
+        return at_s
 
     def __iter__(self) -> Iterator[Frame]:
         hall, due_s = self.hall, self.chance.uniform(0, 1, self.rigs) * self.hall.interval_s
@@ -110,9 +114,20 @@ class Fleet:
             columns["at_ms"] = at_ms[slots]
             yield Frame(now_ms=T0_MS + int(now_s * 1000), slots=slots, columns=columns)
 
+    @property
+    def t0_ms(self) -> int:
+        """Give when it begins."""
+        return T0_MS
+
+    @cached_property
+    def fault_of(self) -> dict[int, Fault]:
+        """Give the fault of each slot that has one."""
+        return {fault.slot: fault for fault in self.faults}
+
     def since(self, kind: str, now_s: float) -> Floats:
         """Give the seconds since each rig got a fault, below 0 before it."""
-        return np.maximum(now_s - self._begin_s[KINDS.index(kind)], -1.0)
+        seconds: Floats = np.maximum(now_s - self._begin_s[KINDS.index(kind)], -1.0)
+        return seconds
 
     def _is_silent(self, now_s: float) -> npt.NDArray[np.bool_]:
         return (self.since("offline", now_s) >= 0) | self.acts.is_dark(self.hall, now_s)
@@ -126,7 +141,8 @@ class Fleet:
         )
         alive = np.where(lost, 0.97, 1.0) * boards / hall.boards
         decay = 1 - np.clip(self.since("hash_decay", now_s), 0, 5400) / 36_000
-        self._drift("power", 90.0), self._drift("temp", 240.0), self._drift("hash", 600.0)
+        for name, memory_s in (("power", 90.0), ("temp", 240.0), ("hash", 600.0)):
+            self._drift(name, memory_s)
         target = mode.hash_share * alive * decay
         self._made += (1 - np.exp(-FRAME_S / fw["average_s"])) * (target - self._made)
         luck = fw["luck"] * chance.normal(0, 1, n) + 0.004 * self._slow["hash"]
