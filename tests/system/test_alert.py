@@ -33,7 +33,7 @@ def test_an_overheating_rig_is_mailed_acknowledged_and_resolved(warm):
     warm.control("clear", "rig-003")
     wait_for(
         lambda: api.get(f"alerts/{alert['alert_id']}")["state"] == "resolved",
-        60,
+        100,  # 30 s of them are the off-delay of the rule
         "the alert to resolve",
         warm.hub,
     )

@@ -43,6 +43,7 @@ async def test_the_index_alone_holds_two_that_do_not_wait_for_each_other(store, 
     assert len(await rows(store)) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("off_delay_s", [30, 0])
 async def test_coming_and_going_every_20_s_for_an_hour_is_told_three_times(store, off_delay_s):
     await put_rule(store, off_delay_s=off_delay_s)
@@ -93,6 +94,7 @@ async def test_an_abort_between_any_two_steps_leaves_all_or_nothing(store, monke
     assert await told(store) == ["opened", "resolved", "opened"]
 
 
+@pytest.mark.slow
 async def test_a_storm_is_one_short_transaction(store):
     agent = await mine.add_agent(store)
     rigs = await mine.add_rigs(store, agent, 10_000)

@@ -2,6 +2,8 @@
 
 import time
 
+import pytest
+
 from lode_hub import alerts
 from tests.hub.alerts.stage import (
     MINUTE,
@@ -152,6 +154,7 @@ async def test_a_rig_in_maintenance_is_judged_and_not_told(store):
     assert (await rows(store))[0]["state"] == "resolved"
 
 
+@pytest.mark.slow
 async def test_ten_thousand_reasons_are_found_in_a_moment(store):
     agent = await mine.add_agent(store)
     rigs = await mine.add_rigs(store, agent, 10_000)
