@@ -16,6 +16,7 @@ NOON_S = 12 * 3600.0
 DAY_S = 86_400.0
 RECENT_S = 14 * DAY_S
 PAST_DAYS = 7
+FADING, BELIEVED = 0.9, 4.0  # before anything was seen, and how many misses that weighs
 FADE = 0.8  # how much less each day further back counts in our own forecast
 
 Knowledge = Literal["current", "day-ahead"]
@@ -77,20 +78,26 @@ class Known:
             seen = (past >= 0) & (past < now)
             weighted[seen] += FADE**days * self.price_usd_mwh[past[seen]]
             weight[seen] += FADE**days
-        last = self.price_usd_mwh[now]
-        return np.where(weight > 0, weighted / np.where(weight > 0, weight, 1.0), last)
+        lately = float(self.price_usd_mwh[self._lately(now, DAY_S)].mean())
+        return np.where(weight > 0, weighted / np.where(weight > 0, weight, 1.0), lately)
 
     def _fading(self, now: int) -> float:
         """Give how much of a miss is left a period later, by the misses of the last weeks."""
-        first = int(np.searchsorted(self.begins_s, self.begins_s[now] - RECENT_S))
-        past = np.arange(first, now + 1)
+        past = self._lately(now, RECENT_S)
         expected = self.forecast[past]
-        missing = np.isnan(expected)
-        if missing.any():
-            expected = np.where(missing, self._day_before(past), expected)
-        miss = (self.price_usd_mwh[past] - expected)[~np.isnan(expected)]
-        square = float(miss[:-1] @ miss[:-1]) if len(miss) > 1 else 0.0
-        return float(np.clip(miss[1:] @ miss[:-1] / square, 0.0, 0.99)) if square else 0.9
+        expected = np.where(np.isnan(expected), self._day_before(past), expected)
+        expected = np.where(np.isnan(expected), self.price_usd_mwh[past].mean(), expected)
+        miss = self.price_usd_mwh[past] - expected
+        square = float(miss @ miss) / len(miss)
+        if square == 0.0:
+            return FADING
+        kept = float(miss[1:] @ miss[:-1]) + FADING * BELIEVED * square
+        among = float(miss[:-1] @ miss[:-1]) + BELIEVED * square
+        return float(np.clip(kept / among, 0.0, 0.99))
+
+    def _lately(self, now: int, length_s: float) -> Ints:
+        first = int(np.searchsorted(self.begins_s, self.begins_s[now] - length_s))
+        return np.arange(first, now + 1)
 
     def _day_before(self, at: Ints) -> Floats:
         before = np.searchsorted(self.begins_s, self.begins_s[at] - DAY_S + 1e-3, side="right") - 1

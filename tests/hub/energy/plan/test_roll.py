@@ -75,6 +75,21 @@ def test_a_miss_fades_as_misses_have_lately():
     assert left[9] < 0.3
 
 
+def test_prices_without_a_past_that_only_jump_are_not_taken_to_stay():
+    price = np.random.default_rng(1).normal(60, 80, 40)
+    believed = hourly(price).believed(30, 34)
+    assert believed[0] == price[30]
+    assert abs(believed[2] - price[:31].mean()) < 0.25 * abs(price[30] - price[:31].mean()) + 25
+    ours = site(count=20, start_cost_usd=0.02, warm_up_s=300.0, min_up_s=3600.0)
+    told = market(price, dt_s=300.0)
+    known = replace(hourly(price), begins_s=np.arange(40) * 300.0, local_s=np.arange(40) * 300.0)
+    best, greedy = (
+        roll.walk(known, ours, told, all_on(ours), policy).earned.profit_usd
+        for policy in (roll.best, roll.greedy)
+    )
+    assert best > greedy
+
+
 def test_later_periods_are_joined_to_hours():
     told = market(
         np.arange(600.0), dt_s=300.0,
