@@ -38,7 +38,8 @@ class ShelveIn(NoteIn):
 def routes(queries: Queries, actions: Actions) -> APIRouter:
     """Give the routes."""
     router = APIRouter(tags=["alerts"], responses=answers())
-    _add_reads(router, queries)
+    _add_inbox(router, queries)
+    _add_looks(router, queries)
     _add_acts(router, queries, actions)
     return router
 
@@ -50,7 +51,7 @@ async def _one(queries: Queries, alert_id: int) -> AlertRow:
     return found
 
 
-def _add_reads(router: APIRouter, queries: Queries) -> None:
+def _add_inbox(router: APIRouter, queries: Queries) -> None:
     @router.get("/alerts", summary="Alerts, newest first; without a state, all but the pending")
     async def alerts(  # noqa: PLR0913 -- each is a query parameter
         *,
@@ -78,6 +79,8 @@ def _add_reads(router: APIRouter, queries: Queries) -> None:
             offset=offset,
         )
 
+
+def _add_looks(router: APIRouter, queries: Queries) -> None:
     @router.get("/alerts/counts", summary="How many alerts live, by state, severity and cause")
     async def counts(site: Text = None) -> AlertCounts:
         return await queries.alarms.counts(site)
