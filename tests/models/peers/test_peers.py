@@ -145,7 +145,8 @@ def test_another_mode_has_another_level(peers):
 
 
 def test_missing_figures_hold_what_is_known(peers):
-    nothing = dict.fromkeys(("hashrate_ths", "power_w", "chip_temp_c", "board_temp_c", "fan_rpm", "boards_alive", "chips_alive"), np.nan)  # fmt: skip
+    temps, parts = ("chip_temp_c", "board_temp_c"), ("boards_alive", "chips_alive")
+    nothing = dict.fromkeys(("hashrate_ths", "power_w", "fan_rpm", *temps, *parts), np.nan)
     assert play(peers, range(540, 580), set_to(slice(None), **nothing)) == []
     assert play(peers, range(580, 600)) == []
 
