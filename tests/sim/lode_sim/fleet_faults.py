@@ -153,10 +153,8 @@ class Fleet:
         power = hall.power_w * draw * (1 + 0.009 * self._slow["power"] + 0.001 * (ambient - 20))
         power = power * (1 + 0.003 * chance.standard_t(3, n))
         chip, board = self._temps(now_s, ambient, power)
-        rpm = hall.fan_rpm * np.clip(0.55 + 0.012 * (chip - 40), 0.3, 1.0)
-        rpm = rpm * (1 + 0.012 * chance.standard_t(4, n))
         fans_lost = self.since("fan_failure", now_s) >= 0
-        rpm = np.where(fans_lost, np.where(fw["shows_stopped_fan"], 0, rpm * 1.1), rpm)
+        rpm = self._rpm(chip, fans_lost)
         self._shares += chance.poisson(np.outer([1, 0.004], self._made * 12 * FRAME_S / 60))
         self._shares[:, self.acts.restarts(now_s, FRAME_S)] = 0
         columns: dict[str, npt.NDArray[np.generic]] = {
@@ -174,11 +172,21 @@ class Fleet:
             "rejected_shares": self._shares[1].copy(),
             "uptime_s": np.where(fw["has_uptime"], mode.uptime_s, np.nan),
         }
-        for name in ("hashrate_ths", "power_w", "chip_temp_c", "board_temp_c", "fan_rpm"):
-            columns[name] = np.where(chance.random(n) < 0.002, np.nan, columns[name])
+        self._leave_out(columns)
         columns["state"] = mode.state.astype(np.uint8)
         columns["mode"] = mode.number.astype(np.int16)
         return columns
+
+    def _rpm(self, chip: Floats, fans_lost: npt.NDArray[np.bool_]) -> Floats:
+        rpm = self.hall.fan_rpm * np.clip(0.55 + 0.012 * (chip - 40), 0.3, 1.0)
+        rpm = rpm * (1 + 0.012 * self.chance.standard_t(4, self.rigs))
+        shown = np.where(self.hall.firmware["shows_stopped_fan"], 0, rpm * 1.1)
+        return np.where(fans_lost, shown, rpm)
+
+    def _leave_out(self, columns: dict[str, npt.NDArray[np.generic]]) -> None:
+        for name in ("hashrate_ths", "power_w", "chip_temp_c", "board_temp_c", "fan_rpm"):
+            gone = self.chance.random(self.rigs) < 0.002
+            columns[name] = np.where(gone, np.nan, columns[name])
 
     def _temps(self, now_s: float, ambient: Floats, power: Floats) -> tuple[Floats, Floats]:
         hall, chance, n = self.hall, self.chance, self.rigs
