@@ -136,10 +136,7 @@ class Fleet:
         hall, fw, chance, n = self.hall, self.hall.firmware, self.chance, self.rigs
         mode = self.acts.at(hall, now_s)
         boards = hall.boards - (self.since("board_loss", now_s) >= 0)
-        lost = (self.since("chip_loss", now_s) >= 0) | (
-            self.since("chip_loss_uncounted", now_s) >= 0
-        )
-        alive = np.where(lost, 0.97, 1.0) * boards / hall.boards
+        alive = self._chips_share(now_s) * boards / hall.boards
         decay = 1 - np.clip(self.since("hash_decay", now_s), 0, 5400) / 36_000
         for name, memory_s in (("power", 90.0), ("temp", 240.0), ("hash", 600.0)):
             self._drift(name, memory_s)
@@ -176,6 +173,11 @@ class Fleet:
         columns["state"] = mode.state.astype(np.uint8)
         columns["mode"] = mode.number.astype(np.int16)
         return columns
+
+    def _chips_share(self, now_s: float) -> Floats:
+        lost = self.since("chip_loss", now_s) >= 0
+        lost |= self.since("chip_loss_uncounted", now_s) >= 0
+        return np.where(lost, 0.97, 1.0)
 
     def _rpm(self, chip: Floats, fans_lost: npt.NDArray[np.bool_]) -> Floats:
         rpm = self.hall.fan_rpm * np.clip(0.55 + 0.012 * (chip - 40), 0.3, 1.0)
