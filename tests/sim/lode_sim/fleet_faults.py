@@ -151,7 +151,6 @@ class Fleet:
         power = power * (1 + 0.003 * chance.standard_t(3, n))
         chip, board = self._temps(now_s, ambient, power)
         fans_lost = self.since("fan_failure", now_s) >= 0
-        rpm = self._rpm(chip, fans_lost)
         self._shares += chance.poisson(np.outer([1, 0.004], self._made * 12 * FRAME_S / 60))
         self._shares[:, self.acts.restarts(now_s, FRAME_S)] = 0
         columns: dict[str, npt.NDArray[np.generic]] = {
@@ -161,7 +160,9 @@ class Fleet:
             "chip_temp_c": np.where(fw["has_chip_temp"], np.round(chip / fw["temp_step"]), np.nan)
             * fw["temp_step"],
             "board_temp_c": np.round(board),
-            "fan_rpm": np.where(hall.fans > 0, np.round(rpm / 30) * 30, np.nan),
+            "fan_rpm": np.where(
+                hall.fans > 0, np.round(self._rpm(chip, fans_lost) / 30) * 30, np.nan
+            ),
             "fans_alive": np.where(hall.fans > 0, hall.fans - fans_lost, np.nan),
             "boards_alive": np.where(mode.is_hashing, boards, 0.0),
             "chips_alive": np.where(fw["counts_chips"], np.floor(hall.chips * alive), np.nan),
