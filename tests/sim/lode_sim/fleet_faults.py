@@ -147,12 +147,10 @@ class Fleet:
         power_up = np.where(self.since("power_up", now_s) >= 0, 1.12, 1.0)
         draw = mode.power_share * (0.06 + 0.94 * boards / hall.boards) * power_up
         ambient = hall.ambient(now_s)
-        power = hall.power_w * draw * (1 + 0.009 * self._slow["power"] + 0.001 * (ambient - 20))
-        power = power * (1 + 0.003 * chance.standard_t(3, n))
+        power = hall.power_w * draw * self._power_noise(ambient)
         chip, board = self._temps(now_s, ambient, power)
         fans_lost = self.since("fan_failure", now_s) >= 0
-        self._shares += chance.poisson(np.outer([1, 0.004], self._made * 12 * FRAME_S / 60))
-        self._shares[:, self.acts.restarts(now_s, FRAME_S)] = 0
+        self._count_shares(now_s)
         columns: dict[str, npt.NDArray[np.generic]] = {
             "hashrate_ths": np.round(hashrate / fw["hash_step"]) * fw["hash_step"],
             "power_w": np.where(fw["measures_power"], np.round(power / fw["power_step"]), np.nan)
@@ -179,6 +177,14 @@ class Fleet:
         lost = self.since("chip_loss", now_s) >= 0
         lost |= self.since("chip_loss_uncounted", now_s) >= 0
         return np.where(lost, 0.97, 1.0)
+
+    def _count_shares(self, now_s: float) -> None:
+        self._shares += self.chance.poisson(np.outer([1, 0.004], self._made * 12 * FRAME_S / 60))
+        self._shares[:, self.acts.restarts(now_s, FRAME_S)] = 0
+
+    def _power_noise(self, ambient: Floats) -> Floats:
+        noise = 1 + 0.009 * self._slow["power"] + 0.001 * (ambient - 20)
+        return noise * (1 + 0.003 * self.chance.standard_t(3, self.rigs))
 
     def _rpm(self, chip: Floats, fans_lost: npt.NDArray[np.bool_]) -> Floats:
         rpm = self.hall.fan_rpm * np.clip(0.55 + 0.012 * (chip - 40), 0.3, 1.0)
