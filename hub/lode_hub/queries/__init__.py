@@ -30,6 +30,7 @@ from lode_hub.queries.nouns import (
 )
 from lode_hub.queries.quality import QualityQueries
 from lode_hub.queries.telling import TellingQueries
+from lode_hub.queries.tryouts import TryOuts
 from lode_hub.store import Store, queries_agents, queries_alerts, queries_fleet, queries_series
 from lode_hub.store.asking import asking
 from lode_hub.store.queries_series import EFFICIENCY, METER_METRICS, METERED, RIG_METRICS, Window
@@ -51,7 +52,8 @@ class Queries:
     """Answers from the database; each call raises UnavailableError when that is away.
 
     `commands` answers about commands, curtailments and what devices offer, `alarms` about what
-    belongs to alerts: their history, counts, silences, maintenance, rules, EEMUA 191's figures.
+    belongs to alerts: their history, counts, silences, maintenance, rules, EEMUA 191's figures;
+    `tryouts` what a rule would have done.
     """
 
     def __init__(self, store: Store, senders: Senders | None = None) -> None:
@@ -60,6 +62,7 @@ class Queries:
         self.commands = CommandQueries(store)
         self.quality = QualityQueries(store)
         self.alarms = AlertQueries(store)
+        self.tryouts = TryOuts(store)
         self.energy = EnergyQueries(store)
 
     async def sites(self) -> list[SiteTotals]:

@@ -87,6 +87,16 @@ class RuleRow:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Fired:
+    """How many alerts a rule opened at a site, told or not."""
+
+    name: str
+    site: str | None
+    day: int
+    week: int  # the day among it
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Alarming:
     """An alarm and how often it was told."""
 

@@ -11,6 +11,7 @@ from lode_hub.queries.alert_nouns import (
     AlertCounts,
     AlertDetail,
     AlertEventRow,
+    Fired,
     MaintenanceRow,
     RuleRow,
     SilenceRow,
@@ -68,6 +69,11 @@ class AlertQueries:
         """Give the rules that are in effect, or all versions of one, newest first."""
         async with asking(self._store) as conn:
             return [RuleRow(**row) for row in await alerts_rules.versions(conn, name, limit)]
+
+    async def fired(self) -> list[Fired]:
+        """Count the alerts of the last day and week by rule and site."""
+        async with asking(self._store) as conn:
+            return [Fired(**row) for row in await alerts_rules.fired(conn)]
 
     async def figures(
         self, *, site: str | None = None, days: float = 7, operators: int = 1

@@ -180,6 +180,21 @@ async def versions(conn: Connection, name: str | None, limit: int) -> list[Row]:
     return await cursor.fetchall()
 
 
+async def fired(conn: Connection) -> list[Row]:
+    """Count the alerts that each rule opened at each site in the last day and week."""
+    cursor = conn.cursor(row_factory=dict_row)
+    await cursor.execute(
+        """
+        select a.rule as name, s.name as site, count(*)::int as week,
+            (count(*) filter (where a.opened_at > clock_timestamp() - interval '1 day'))::int as day
+        from alert a left join site s on s.id = a.site_id
+        where a.opened_at > clock_timestamp() - interval '7 days' and a.state <> 'pending'
+        group by 1, 2
+        """
+    )
+    return await cursor.fetchall()
+
+
 async def now_ms(conn: Connection) -> int:
     """Give the database's time."""
     cursor = await conn.execute("select (extract(epoch from clock_timestamp()) * 1000)::bigint")
