@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import structlog
@@ -93,16 +93,28 @@ def alert_handlers(desk: Desk) -> Handlers:
     return Handlers(acknowledge=acknowledge, resolve=resolve)
 
 
-async def attempt(desk: Desk, action: Awaitable[T], done: str = "") -> T | None:
-    """Do it and say so; when it fails, say why, and give None."""
+def say_not_done(reason: str) -> None:
+    """Say why something was not done, for long enough to read it."""
+    ui.notify(f"Not done: {reason}", multi_line=True, timeout=10_000)
+
+
+async def attempt(
+    desk: Desk,
+    action: Awaitable[T],
+    done: str = "",
+    *,
+    wrong: Callable[[str], None] = say_not_done,
+    within_s: float = TIMEOUT_S,
+) -> T | None:
+    """Do it and say so; when the hub refuses, tell `wrong` why, and give None."""
     result = None
     try:
-        async with asyncio.timeout(TIMEOUT_S):
+        async with asyncio.timeout(within_s):
             result = await action
     except TimeoutError:
         ui.notify("The hub did not answer in time; look whether it was done, then try again")
     except HubError as error:
-        ui.notify(f"Not done: {error}", multi_line=True, timeout=10_000)
+        wrong(str(error))
     except Exception as error:  # what nobody foresaw is for the log, not for the page
         log.warning("action failed", reason=type(error).__name__)
         ui.notify("Not done: the hub failed; its log says why")

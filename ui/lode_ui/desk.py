@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from lode_hub.queries.nouns import (
     AgentRow,
@@ -20,6 +21,7 @@ from lode_hub.queries.quality import QualitySpan, SiteQuality
 from lode_ui.command_answers import CommandAnswers
 from lode_ui.feed import Feed
 from lode_ui.hub import Actions, Person, Queries
+from lode_ui.telling_answers import RuleAnswers, TellingAnswers
 
 ACTIVE: tuple[AlertState, ...] = ("open", "acknowledged")
 ALERT_LIMIT = 200
@@ -40,6 +42,16 @@ class Answers:
         self._queries = queries
         self._feed = feed
         self.commands = CommandAnswers(queries.commands, feed)
+
+    @cached_property
+    def telling(self) -> TellingAnswers:
+        """Answers about channels, people's ways, who is on call and what was delivered."""
+        return TellingAnswers(self._queries.telling, self._feed)
+
+    @cached_property
+    def rules(self) -> RuleAnswers:
+        """Answers about the rules of alerts."""
+        return RuleAnswers(self._queries.alarms, self._queries.tryouts, self._feed)
 
     async def next_beat(self, seen: int) -> int:
         """Wait for changed data, 5 s at the longest."""
@@ -148,6 +160,11 @@ class Desk:
     def may_act(self) -> bool:
         """Tell whether the person is shown buttons."""
         return self.person.role in ACTORS
+
+    @property
+    def is_admin(self) -> bool:
+        """Tell whether the person is shown what administrators alone may do."""
+        return self.person.role == "admin"
 
     def chosen(self, sites: Sequence[SiteTotals]) -> Sequence[SiteTotals]:
         """Keep the chosen site, or all of them when none is chosen or it is gone."""

@@ -27,6 +27,7 @@ from lode_hub.queries.nouns import (
     Span,
 )
 from lode_hub.queries.quality import QualitySpan, SiteQuality
+from lode_ui.hub_telling import RuleActions, RuleQueries, Telling, TellingQueries, TryOuts
 from lode_wire.orders import AnyIntent, Terms
 
 
@@ -99,6 +100,18 @@ class Queries(Protocol):
     @property
     def commands(self) -> CommandQueries:
         """What may be asked about commands."""
+
+    @property
+    def telling(self) -> TellingQueries:
+        """What may be asked about who is told how."""
+
+    @property
+    def alarms(self) -> RuleQueries:
+        """What may be asked about the rules of alerts."""
+
+    @property
+    def tryouts(self) -> TryOuts:
+        """What rules would have done."""
 
     async def sites(self) -> Sequence[SiteTotals]:
         """Give the totals of every site."""
@@ -203,6 +216,14 @@ class Actions(Protocol):
     @property
     def curtailments(self) -> Curtailments:
         """What may be done with curtailments."""
+
+    @property
+    def telling(self) -> Telling:
+        """What may be done about who is told how."""
+
+    @property
+    def alarms(self) -> RuleActions:
+        """What may be done to the rules of alerts."""
 
     async def acknowledge(self, alert_id: int, person: Person) -> object:
         """Take an open alert on."""

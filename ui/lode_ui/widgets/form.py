@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 from nicegui import ui
 from nicegui.events import GenericEventArguments
@@ -14,6 +14,7 @@ LONGEST = 400
 T = TypeVar("T", bound=str)
 
 VALUE = "(event) => emit(event.target.value)"
+TICKED = "(event) => emit(event.target.checked)"
 
 # What a person picks is in the browser's time zone; the hub gets Unix ms.
 MOMENT = "(event) => emit(new Date(event.target.value).getTime() || null)"
@@ -34,6 +35,17 @@ class _Field:
                     if unit:
                         Words(unit, "lode-field-unit")
             self._hint = Words(hint, "lode-note")
+            self._wrong = Words("", "lode-wrong")
+            self._wrong.props["role"] = "alert"
+
+    def wrong(self, reason: str) -> None:
+        """Say under the field what is wrong with it; an empty text takes it back."""
+        self._wrong.text = reason
+        if bool(reason) != ("aria-invalid" in self._input.props):
+            self._input.props.pop("aria-invalid", None)
+            if reason:
+                self._input.props["aria-invalid"] = "true"
+            self._input.update()
 
     def hide(self, is_hidden: bool) -> None:
         """Show or hide the whole field."""
@@ -41,10 +53,19 @@ class _Field:
 
 
 class TextField(_Field):
-    """A line of text."""
+    """A line of text, or a day (`2026-11-30`) or time of day (`09:00`) to pick."""
 
-    def __init__(self, label: str, *, hint: str = "", value: str = "", example: str = "") -> None:
+    def __init__(
+        self,
+        label: str,
+        *,
+        hint: str = "",
+        value: str = "",
+        example: str = "",
+        form: Literal["text", "date", "time"] = "text",
+    ) -> None:
         super().__init__(label, "input", hint=hint)
+        self._input.props["type"] = form
         self.value = value
         self._input.props.update(
             {"defaultValue": value, "maxlength": LONGEST, "placeholder": example}
@@ -101,6 +122,29 @@ class NumberField(_Field):
         )
         is_fit = math.isfinite(number) and is_within
         return number if is_fit and not (self._is_whole and number % 1) else None
+
+
+class CheckField:
+    """Something that is so or not."""
+
+    def __init__(self, label: str, *, value: bool = False, hint: str = "") -> None:
+        self.value = value
+        with box("lode-field") as self.root:
+            with box("lode-check", "label"):
+                self._input = ui.element("input").props(f"type=checkbox{' checked' * value}")
+                Words(label)
+            Words(hint, "lode-note")
+
+        def ticked(event: GenericEventArguments) -> None:
+            self.value = event.args is True
+            self.changed()
+
+        self.changed: Changed = lambda: None
+        self._input.on("change", ticked, js_handler=TICKED)
+
+    def hide(self, is_hidden: bool) -> None:
+        """Show or hide the whole field."""
+        self.root.set_visibility(not is_hidden)
 
 
 class SelectField(_Field, Generic[T]):
