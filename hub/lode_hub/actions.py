@@ -7,6 +7,7 @@ from typing import Protocol
 from lode_hub.access import Access, Right
 from lode_hub.access import Person as Member
 from lode_hub.alerts.desk import AlarmDesk
+from lode_hub.alerts.quiet import Matchers, Span
 from lode_hub.commands.choose import Ask
 from lode_hub.commands.curtail import Curtailments
 from lode_hub.commands.desk import Desk
@@ -108,4 +109,4 @@ class Actions:
             )
 
 
-__all__ = ["Actions", "Ask", "Person"]
+__all__ = ["Actions", "Ask", "Matchers", "Person", "Span"]

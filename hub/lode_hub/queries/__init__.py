@@ -195,10 +195,14 @@ class Queries:
         device_id: int | None = None,
         search: str = "",
         is_untold: bool | None = None,
+        is_gravest_first: bool = False,
         limit: int = 100,
         offset: int = 0,
     ) -> list[AlertRow]:
-        """Give alerts, newest first; without states, all but the pending ones."""
+        """Give alerts, newest first; without states, all but the pending ones.
+
+        `is_gravest_first` orders them by severity, money at stake and age instead.
+        """
         chosen = queries_alerts.Chosen(
             states=states or (),
             severities=severities or (),
@@ -210,7 +214,9 @@ class Queries:
             is_untold=is_untold,
         )
         async with asking(self._store) as conn:
-            rows = await queries_alerts.alerts(conn, chosen, limit=limit, offset=offset)
+            rows = await queries_alerts.alerts(
+                conn, chosen, is_gravest_first=is_gravest_first, limit=limit, offset=offset
+            )
         return [AlertRow(**row) for row in rows]
 
     async def alert(self, alert_id: int) -> AlertRow | None:

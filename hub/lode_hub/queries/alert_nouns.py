@@ -25,6 +25,30 @@ class AlertDetail:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class AlertGroup:
+    """The alerts of one site and one cause, with the gravest of them."""
+
+    site: str | None
+    cause: str
+    n: int
+    n_open: int
+    untold: int
+    stake_usd_h: float | None  # None: unknown of all
+    since_ms: int  # of the oldest
+    severity: Severity  # the worst
+    worst: list[AlertRow]  # at most three
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AlertGroups:
+    """A page of groups, what burns first at the top, and how many there are."""
+
+    groups: list[AlertGroup]
+    n_groups: int
+    n_alerts: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class AlertCounts:
     """How many alerts live now; all but `by_state` count what is open or acknowledged."""
 

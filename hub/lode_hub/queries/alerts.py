@@ -11,12 +11,14 @@ from lode_hub.queries.alert_nouns import (
     AlertCounts,
     AlertDetail,
     AlertEventRow,
+    AlertGroup,
+    AlertGroups,
     Fired,
     MaintenanceRow,
     RuleRow,
     SilenceRow,
 )
-from lode_hub.queries.nouns import AlertRow
+from lode_hub.queries.nouns import AlertRow, AlertState, Severity
 from lode_hub.store import Store, alerts_figures, alerts_quiet, alerts_rules, queries_alerts
 from lode_hub.store.asking import asking
 
@@ -51,6 +53,36 @@ class AlertQueries:
         """Count the alerts that live now."""
         async with asking(self._store) as conn:
             return AlertCounts(**await queries_alerts.counts(conn, site))
+
+    async def groups(  # noqa: PLR0913 -- each is one way to look at an inbox
+        self,
+        *,
+        states: Sequence[AlertState],
+        severities: Sequence[Severity] = (),
+        causes: Sequence[str] = (),
+        site: str | None = None,
+        search: str = "",
+        is_untold: bool | None = None,
+        limit: int = 20,
+        offset: int = 0,
+    ) -> AlertGroups:
+        """Give alerts by site and cause, what burns first at the top."""
+        chosen = queries_alerts.Chosen(
+            states=states,
+            severities=severities,
+            causes=causes,
+            site=site,
+            search=search,
+            is_untold=is_untold,
+        )
+        async with asking(self._store) as conn:
+            rows = await queries_alerts.groups(conn, chosen, limit=limit, offset=offset)
+            ids = [alert_id for row in rows for alert_id in row["worst"]]
+            worst = await queries_alerts.these(conn, ids)
+        n_groups, n_alerts = (rows[0]["groups"], rows[0]["total"]) if rows else (0, 0)
+        return AlertGroups(
+            groups=[_group(row, worst) for row in rows], n_groups=n_groups, n_alerts=n_alerts
+        )
 
     async def silences(self, *, is_over: bool = False, limit: int = 100) -> list[SilenceRow]:
         """Give the silences that are or will be, or those that are over."""
@@ -91,6 +123,11 @@ class AlertQueries:
             bins = await alerts_figures.bins(conn, span_ms, site)
             totals = await alerts_figures.totals(conn, span_ms, site)
         return _figures(bins, totals, span_ms, operators)
+
+
+def _group(row: dict[str, Any], worst: dict[int, dict[str, Any]]) -> AlertGroup:
+    kept = {name: value for name, value in row.items() if name not in ("groups", "total", "worst")}
+    return AlertGroup(**kept, worst=[AlertRow(**worst[i]) for i in row["worst"] if i in worst])
 
 
 def _figures(

@@ -13,7 +13,10 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Chosen:
-    """Which alerts; what is None or empty leaves all in. Without states, all but the pending."""
+    """Which alerts; what is None or empty leaves all in. Without states, all but the pending.
+
+    A site that is empty, not None, stands for no site: an alert about a channel.
+    """
 
     states: Sequence[str] = ()
     severities: Sequence[str] = ()
@@ -51,7 +54,7 @@ _CHOSEN = """
     where al.state = any(%(states)s)
         and (%(severities)s::text[] = '{}' or al.severity = any(%(severities)s))
         and (%(causes)s::text[] = '{}' or al.cause = any(%(causes)s))
-        and (%(site)s::text is null or s.name = %(site)s)
+        and (%(site)s::text is null or coalesce(s.name, '') = %(site)s)
         and (%(rule)s::text is null or al.rule = %(rule)s)
         and (%(device_id)s::int is null or al.device_id = %(device_id)s)
         and (%(is_untold)s::bool is null or (al.untold <> '') = %(is_untold)s)
@@ -60,13 +63,52 @@ _CHOSEN = """
 """
 
 _STATES = ["open", "acknowledged", "resolved"]
+_WORST = 3
+
+_GRAVEST = """
+    array_position(array['critical', 'warning', 'info'], al.severity),
+    al.stake_usd_h desc nulls last, al.since_at, al.id
+"""
 
 
-async def alerts(conn: Connection, chosen: Chosen, *, limit: int, offset: int) -> list[Row]:
-    """List alerts, newest first."""
-    statement = _ALERT + _CHOSEN
-    statement += "order by al.opened_at desc, al.id desc limit %(limit)s offset %(offset)s"
+async def alerts(
+    conn: Connection, chosen: Chosen, *, is_gravest_first: bool = False, limit: int, offset: int
+) -> list[Row]:
+    """List alerts, newest first, or by severity, money at stake and age."""
+    order = _GRAVEST if is_gravest_first else "al.opened_at desc, al.id desc"
+    statement = f"{_ALERT} {_CHOSEN} order by {order} limit %(limit)s offset %(offset)s"
     return await _rows(conn, statement, _values(chosen) | {"limit": limit, "offset": offset})
+
+
+async def groups(conn: Connection, chosen: Chosen, *, limit: int, offset: int) -> list[Row]:
+    """List alerts by site and cause, the group with the gravest first, each with its gravest."""
+    statement = f"""
+        with chosen as (
+            select al.id, s.name as site, al.cause, al.state, al.severity, al.stake_usd_h,
+                al.since_at, al.untold, row_number() over (order by {_GRAVEST}) as place
+            from alert al
+                left join site s on s.id = al.site_id
+                left join device d on d.id = al.device_id
+                left join agent a on a.id = al.agent_id
+            {_CHOSEN}
+        )
+        select site, cause, count(*)::int as n,
+            (count(*) filter (where state = 'open'))::int as n_open,
+            (count(*) filter (where untold <> ''))::int as untold,
+            sum(stake_usd_h)::float8 as stake_usd_h,
+            (extract(epoch from min(since_at)) * 1000)::bigint as since_ms,
+            (array_agg(severity order by place))[1] as severity,
+            (array_agg(id order by place))[1:{_WORST}] as worst,
+            (count(*) over ())::int as groups, (sum(count(*)) over ())::int as total
+        from chosen group by site, cause order by min(place) limit %(limit)s offset %(offset)s
+    """  # noqa: S608 -- of constants
+    return await _rows(conn, statement, _values(chosen) | {"limit": limit, "offset": offset})
+
+
+async def these(conn: Connection, alert_ids: Sequence[int]) -> dict[int, Row]:
+    """Give the alerts of these ids."""
+    rows = await _rows(conn, _ALERT + " where al.id = any(%(ids)s)", {"ids": list(alert_ids)})
+    return {row["alert_id"]: row for row in rows}
 
 
 async def alert(conn: Connection, alert_id: int) -> Row | None:
