@@ -18,6 +18,7 @@ from lode_hub.queries.nouns import (
     Span,
 )
 from lode_hub.queries.quality import QualitySpan, SiteQuality
+from lode_ui.alarm_answers import AlarmAnswers
 from lode_ui.command_answers import CommandAnswers
 from lode_ui.feed import Feed
 from lode_ui.hub import Actions, Person, Queries
@@ -42,6 +43,11 @@ class Answers:
         self._queries = queries
         self._feed = feed
         self.commands = CommandAnswers(queries.commands, feed)
+
+    @cached_property
+    def alarms(self) -> AlarmAnswers:
+        """Answers about alerts, silences, maintenance and figures."""
+        return AlarmAnswers(self._queries, self._feed)
 
     @cached_property
     def telling(self) -> TellingAnswers:

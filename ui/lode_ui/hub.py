@@ -23,11 +23,13 @@ from lode_hub.queries.nouns import (
     QuarantineRow,
     RigRow,
     Series,
+    Severity,
     SiteTotals,
     Span,
 )
 from lode_hub.queries.quality import QualitySpan, SiteQuality
-from lode_ui.hub_telling import RuleActions, RuleQueries, Telling, TellingQueries, TryOuts
+from lode_ui.hub_alarms import AlarmActions, AlarmQueries
+from lode_ui.hub_telling import Telling, TellingQueries, TryOuts
 from lode_wire.orders import AnyIntent, Terms
 
 
@@ -106,8 +108,8 @@ class Queries(Protocol):
         """What may be asked about who is told how."""
 
     @property
-    def alarms(self) -> RuleQueries:
-        """What may be asked about the rules of alerts."""
+    def alarms(self) -> AlarmQueries:
+        """What may be asked about alerts and their rules."""
 
     @property
     def tryouts(self) -> TryOuts:
@@ -145,10 +147,21 @@ class Queries(Protocol):
     async def quarantine(self, *, limit: int) -> Sequence[QuarantineRow]:
         """Give the newest payloads that could not be taken."""
 
-    async def alerts(
-        self, *, states: Sequence[AlertState], device_id: int | None = None, limit: int
+    async def alerts(  # noqa: PLR0913 -- each is one way to look at an inbox
+        self,
+        *,
+        states: Sequence[AlertState],
+        severities: Sequence[Severity] = (),
+        causes: Sequence[str] = (),
+        site: str | None = None,
+        device_id: int | None = None,
+        search: str = "",
+        is_untold: bool | None = None,
+        is_gravest_first: bool = False,
+        limit: int,
+        offset: int = 0,
     ) -> Sequence[AlertRow]:
-        """Give alerts in the given states, newest first."""
+        """Give alerts in the given states, newest or gravest first."""
 
 
 class Orders(Protocol):
@@ -222,13 +235,13 @@ class Actions(Protocol):
         """What may be done about who is told how."""
 
     @property
-    def alarms(self) -> RuleActions:
-        """What may be done to the rules of alerts."""
+    def alarms(self) -> AlarmActions:
+        """What may be done about alerts and their rules."""
 
-    async def acknowledge(self, alert_id: int, person: Person) -> object:
+    async def acknowledge(self, alert_id: int, person: Person, note: str = "") -> object:
         """Take an open alert on."""
 
-    async def resolve(self, alert_id: int, person: Person) -> object:
+    async def resolve(self, alert_id: int, person: Person, note: str = "") -> object:
         """Say that an alert's trouble is over."""
 
 

@@ -60,7 +60,12 @@ class TellingQueries(Protocol):
         """Give the escalations that run, the next first."""
 
     async def deliveries(
-        self, *, states: Sequence[DeliveryState] | None = None, limit: int, offset: int = 0
+        self,
+        *,
+        states: Sequence[DeliveryState] | None = None,
+        alert_id: int | None = None,
+        limit: int,
+        offset: int = 0,
     ) -> Sequence[DeliveryRow]:
         """Give deliveries, newest first."""
 
