@@ -130,7 +130,7 @@ def set_limits(m: Memory, rigs: Rigs) -> None:
 def medians(latest: np.ndarray, rigs: Rigs, least: int, out: np.ndarray) -> None:
     """Write each class's median into `out`, (metric, slot); NaN where fewer than `least` speak."""
     out[:] = np.nan
-    rows = np.arange(len(METRICS))
+    rows = np.arange(len(latest))
     for slots in rigs.by_class:
         values = np.sort(latest[:, slots], axis=1)  # NaN comes last
         n = len(slots) - np.isnan(values).sum(axis=1)

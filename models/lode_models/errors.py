@@ -1,0 +1,23 @@
+"""What can go wrong with models.
+
+ModelsError
+├── ModelError     a shipped or trained model that may not be used
+├── NotYetError    a model that has not shown enough to be promoted
+└── TrainingError  readings that no model can be trained on, or nothing to train with
+"""
+
+
+class ModelsError(Exception):
+    """Anything that goes wrong with models: `where: what, with values; what to do`."""
+
+
+class ModelError(ModelsError):
+    """A model that may not be used: unknown schema, other features, or a file that was changed."""
+
+
+class NotYetError(ModelsError):
+    """A model in shadow that has not shown enough yet; the message says what is missing."""
+
+
+class TrainingError(ModelsError):
+    """Nothing can be trained: too few readings, or the training extra is not installed."""

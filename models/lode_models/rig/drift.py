@@ -1,0 +1,131 @@
+"""Whether the rigs that are judged are still like those that the model was trained on.
+
+features ─► counts by bin, an hour a pane, 24 panes ─► population stability index ─► Drift
+
+The index is sum((p - q) ln(p / q)) over the bins (Siddiqi, Credit Risk Scorecards, 2006), whose
+0.25 is "act". Of few rigs it is large by chance: without drift it is distributed about as
+(1/n + 1/m) times chi-squared with one degree less than bins (Yurdakul and Naranjo, J. Risk Model
+Validation, 2020), so its 99.9 % quantile is the limit where that is more. n and m are rigs, not
+readings, since a rig's readings are alike.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lode_models.features import Floats
+from lode_models.rig.card import Card
+
+PANE_MS, PANES, LEAST_PANES = 3_600_000, 24, 6
+ACT = 0.25
+END = 0.8  # of the limit
+Z_999 = 3.0902
+
+Counts = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Drift:
+    """That a feature began to differ from what the model was trained on, or does no more."""
+
+    feature: str
+    index: float
+    limit: float
+    is_active: bool
+    at_ms: int
+
+
+class Monitor:
+    """The features of the last 24 hours, as counts by pane, feature and bin: whole numbers."""
+
+    def __init__(self, card: Card) -> None:
+        self._card = card
+        self._edges = [np.array(edges, np.float32) for edges in card.edges]
+        self._expected = [np.array(shares) for shares in card.shares]
+        widest = max(len(shares) for shares in card.shares)
+        self._panes: Counts = np.zeros((PANES, len(card.features), widest), np.int64)
+        self._total: Counts = np.zeros((len(card.features), widest), np.int64)
+        self._rigs: Counts = np.zeros(PANES, np.int64)
+        self._begun = np.zeros(PANES, np.int64)  # pane numbers since 1970
+        self.active = np.zeros(len(card.features), bool)
+
+    def count(self, now_ms: int, features: Floats) -> None:
+        """Count the features of rigs, (rig, feature), that were looked at."""
+        place = self._turn(now_ms // PANE_MS)
+        self._rigs[place] = max(self._rigs[place], len(features))
+        for number, edges in enumerate(self._edges):
+            counts = np.bincount(bins(features[:, number], edges), minlength=len(edges) + 2)
+            self._panes[place, number, : len(counts)] += counts
+            self._total[number, : len(counts)] += counts
+
+    def look(self, now_ms: int) -> list[Drift]:
+        """Say which features began to drift and which do no more."""
+        self._turn(now_ms // PANE_MS)
+        if np.count_nonzero(self._rigs) < LEAST_PANES:
+            return []
+        found = []
+        for number, expected in enumerate(self._expected):
+            value = index(self._total[number, : len(expected)], expected)
+            most = limit(len(expected), int(self._rigs.max()), self._card.rigs)
+            is_active = value > (END * most if self.active[number] else most)
+            if is_active != self.active[number]:
+                self.active[number] = is_active
+                name = self._card.features[number]
+                found.append(
+                    Drift(feature=name, index=value, limit=most, is_active=is_active, at_ms=now_ms)
+                )
+        return found
+
+    def snapshot(self) -> dict[str, Any]:
+        """Give what must outlive a restart."""
+        return {
+            "panes": self._panes.ravel().tolist(),
+            "rigs": self._rigs.tolist(),
+            "begun": self._begun.tolist(),
+            "active": self.active.tolist(),
+        }
+
+    def restore(self, kept: dict[str, Any]) -> None:
+        """Take what `snapshot` gave of a monitor of the same model."""
+        self._panes[:] = np.array(kept["panes"], np.int64).reshape(self._panes.shape)
+        self._rigs[:], self._begun[:] = kept["rigs"], kept["begun"]
+        self.active[:] = kept["active"]
+        self._total[:] = self._panes.sum(axis=0)
+
+    def _turn(self, pane: int) -> int:
+        """Empty the panes that are too old; give the place of the present one."""
+        old = (self._begun <= pane - PANES) & (self._rigs > 0)
+        for place in np.flatnonzero(old).tolist():
+            self._total -= self._panes[place]
+            self._panes[place], self._rigs[place] = 0, 0
+        place = pane % PANES
+        self._begun[place] = max(self._begun[place], pane)
+        return int(place)
+
+
+def bins(values: Floats, edges: Floats) -> npt.NDArray[np.intp]:
+    """Give each value's bin: 0 below the first edge, the last but one above, the last unknown."""
+    places = np.searchsorted(edges, values, side="right")
+    return np.where(np.isnan(values), len(edges) + 1, places)
+
+
+def index(counts: Counts, expected: npt.NDArray[np.float64]) -> float:
+    """Give the population stability index of counts against expected shares.
+
+    Half a count is added to each bin, so that an empty one does not make it infinite.
+    """
+    seen = (counts + 0.5) / (counts.sum() + 0.5 * len(counts))
+    wanted = np.maximum(expected, 1e-4)
+    wanted = wanted / wanted.sum()
+    return float(((seen - wanted) * np.log(seen / wanted)).sum())
+
+
+def limit(n_bins: int, n: int, m: int) -> float:
+    """Give the index above which n rigs differ from the m of the reference."""
+    free = max(n_bins - 1, 1)
+    # The quantile of chi-squared after Wilson and Hilferty (1931).
+    part = 2 / (9 * free)
+    chi2 = free * (1 - part + Z_999 * part**0.5) ** 3
+    return max(ACT, float(chi2) * (1 / max(n, 1) + 1 / max(m, 1)))

@@ -1,0 +1,88 @@
+"""The trial of a model: in shadow it only counts; a person may let it advise, never alert.
+
+shadow ─ promote(a person, once it has shown enough) ─► advisory ─ demote(a person) ─► shadow
+"""
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from lode_models.errors import NotYetError
+
+Stage = Literal["shadow", "advisory"]
+
+LEAST_DAYS, LEAST_SECONDED, LEAST_AGREEMENT = 14.0, 20, 0.5
+DAY_MS = 86_400_000
+STEP_MOST_MS = 300_000  # a longer pause was no trial
+
+
+@dataclass(kw_only=True, slots=True)
+class Trial:
+    """What one model has shown so far; it begins anew with another model."""
+
+    model_sha256: str
+    stage: Stage = "shadow"
+    judged_ms: int = 0  # how long it judged, pauses left out
+    last_ms: int = 0
+    seconded: int = 0  # opinions that another detector shared while they lasted
+    alone: int = 0  # opinions that none shared
+    missed: int = 0  # findings of others on rigs it judged and thought usual
+    decided_by: str = ""
+    decided_ms: int = 0
+
+    @property
+    def days(self) -> float:
+        """Give how many days it has judged."""
+        return self.judged_ms / DAY_MS
+
+    @property
+    def agreement(self) -> float:
+        """Give the share of its opinions that another detector shared; NaN before the first."""
+        opinions = self.seconded + self.alone
+        return self.seconded / opinions if opinions else math.nan
+
+    def judged(self, now_ms: int) -> None:
+        """Note that rigs were judged."""
+        if self.last_ms and now_ms > self.last_ms:
+            self.judged_ms += min(now_ms - self.last_ms, STEP_MOST_MS)
+        self.last_ms = max(self.last_ms, now_ms)
+
+    def lacks(self) -> tuple[str, ...]:
+        """Say what it has not shown yet, in words; nothing if a person may promote it."""
+        lacks = []
+        if self.days < LEAST_DAYS:
+            lacks.append(f"{self.days:.1f} of {LEAST_DAYS:.0f} days judged")
+        if self.seconded < LEAST_SECONDED:
+            lacks.append(f"{self.seconded} of {LEAST_SECONDED} opinions shared by others")
+        if self.seconded + self.alone and self.agreement < LEAST_AGREEMENT:
+            lacks.append(
+                f"{self.agreement:.0%} of its opinions shared, {LEAST_AGREEMENT:.0%} asked"
+            )
+        return tuple(lacks)
+
+    def promote(self, by: str, at_ms: int) -> None:
+        """Let it advise, as a person decided.
+
+        Raises:
+            ValueError: nobody is named.
+            NotYetError: it has not shown enough.
+        """
+        if lacks := self.lacks():
+            raise NotYetError(f"rig model: it stays in shadow: {'; '.join(lacks)}")
+        self._decide("advisory", by, at_ms)
+
+    def demote(self, by: str, at_ms: int) -> None:
+        """Put it back into shadow, as a person decided.
+
+        Raises: ValueError if nobody is named.
+        """
+        self._decide("shadow", by, at_ms)
+
+    def snapshot(self) -> dict[str, Any]:
+        """Give it as plain values."""
+        return asdict(self)
+
+    def _decide(self, stage: Stage, by: str, at_ms: int) -> None:
+        if not by.strip():
+            raise ValueError("rig model: a person decides; name the person")
+        self.stage, self.decided_by, self.decided_ms = stage, by, at_ms
