@@ -1,6 +1,7 @@
 """What can go wrong with models.
 
 ModelsError
+├── FileError      a file that cannot be read as what it should be
 ├── ModelError     a shipped or trained model that may not be used
 ├── NotYetError    a model that has not shown enough to be promoted
 └── TrainingError  readings that no model can be trained on, or nothing to train with
@@ -9,6 +10,10 @@ ModelsError
 
 class ModelsError(Exception):
     """Anything that goes wrong with models: `where: what, with values; what to do`."""
+
+
+class FileError(ModelsError):
+    """A file that cannot be read as what it should be; the message names the line."""
 
 
 class ModelError(ModelsError):

@@ -10,13 +10,10 @@ from pathlib import Path
 import typer
 
 from lode_hub.detect import table
-from lode_hub.detect.fleet_readings import Readings
-from lode_hub.errors import InvalidError
-from lode_models.peers import SAMPLE, Found, Peers, Rig, Rigs
+from lode_models.files import Readings, read_rigs
+from lode_models.peers import SAMPLE, Found, Peers, Rigs
 
-RIG_COLUMNS = ("rig", "model", "site", "rack", "rated_hashrate_ths", "rated_power_w")
 FINDING_COLUMNS = ("at_ms", "rig_or_group", "kind", "severity", "since_ms", "evidence")
-RIGS_MOST = 1_000_000
 MEMBERS_TOLD = 200
 
 
@@ -27,8 +24,9 @@ def run(readings: Path, rigs: Path, out: Path) -> None:
 
     Raises: InvalidError for a file that cannot be used, with its line.
     """
-    fleet = Rigs(_rigs(rigs))
-    found = Readings(readings, {rig.name: slot for slot, rig in enumerate(fleet.rows)})
+    with table.reading():
+        fleet = Rigs(read_rigs(rigs))
+        found = Readings(readings, {rig.name: slot for slot, rig in enumerate(fleet.rows)})
     peers = Peers(fleet)
     table.write(out, readings, FINDING_COLUMNS, _findings(peers, found))
     skipped = found.skipped
@@ -61,39 +59,3 @@ def _row(found: Found, rigs: Rigs) -> tuple[str, ...]:
     return (
         str(found.at_ms), subject, found.kind, found.severity, str(found.since_ms), words
     )  # fmt: skip
-
-
-def _rigs(file: Path) -> list[Rig]:
-    rigs: dict[str, Rig] = {}
-    for line, (name, model, site, rack, hashrate, power) in table.rows(
-        file, RIG_COLUMNS, RIGS_MOST
-    ):
-        key = name.strip()
-        if not key or key in rigs:
-            what = "is there twice" if key else "has no name"
-            raise InvalidError(f"{file}, line {line}: rig {key!r} {what}; give each once")
-        rigs[key] = Rig(
-            name=key,
-            model=model.strip(),
-            site=site.strip(),
-            rack=rack.strip(),
-            rated_hashrate_ths=_rating(file, line, "rated_hashrate_ths", hashrate),
-            rated_power_w=_rating(file, line, "rated_power_w", power),
-        )
-    if not rigs:
-        raise InvalidError(f"{file}: no rigs below the header; give at least one")
-    return list(rigs.values())
-
-
-def _rating(file: Path, line: int, name: str, text: str) -> float:
-    if not text.strip():
-        return float("nan")
-    try:
-        value = float(text)
-    except ValueError:
-        value = float("nan")
-    if not 0 < value < 1e9:  # noqa: PLR2004 -- beyond all machines
-        raise InvalidError(
-            f"{file}, line {line}: {name} {text[:40]!r} is no rating; leave it empty"
-        )
-    return value

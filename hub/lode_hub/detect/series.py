@@ -11,6 +11,7 @@ import typer
 
 from lode_hub.detect import table
 from lode_hub.errors import InvalidError
+from lode_models.files.table import rows as rows_of
 from lode_models.series import replay
 
 COLUMNS = ("timestamp", "value")
@@ -28,7 +29,8 @@ def run(file: Path, out: Path) -> None:
 
     Raises: InvalidError for a file that is not such a series, with the line.
     """
-    rows = list(table.rows(file, COLUMNS, _ROWS_MOST))
+    with table.reading():
+        rows = list(rows_of(file, COLUMNS, _ROWS_MOST))
     if not rows:
         raise InvalidError(f"{file}: no rows below the header; give at least one")
     scores = replay(_times(file, rows), _values(file, rows)).score

@@ -1,4 +1,4 @@
-"""CSV files of the detect command: read whole with limits, written whole or not at all."""
+"""CSV files of the detect command: what cannot be read is told, and written is all or nothing."""
 
 import csv
 import os
@@ -9,22 +9,21 @@ from pathlib import Path
 from typing import TextIO
 
 from lode_hub.errors import InvalidError
+from lode_models.errors import FileError
 
 STDOUT = Path("-")
 
 
-def rows(file: Path, columns: Sequence[str], limit: int) -> Iterator[tuple[int, list[str]]]:
-    """Give of each row its line number and the texts of `columns`; other columns are passed over.
+@contextmanager
+def reading() -> Iterator[None]:
+    """Tell of a file that cannot be read as the hub tells of all that it is given.
 
-    Raises: InvalidError for what cannot be read as such a file, with the line.
+    Raises: InvalidError for such a file.
     """
     try:
-        with file.open(encoding="utf-8-sig", newline="") as text:
-            yield from _rows(text, file, columns, limit)
-    except OSError as error:
-        raise InvalidError(f"{file}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise InvalidError(f"{file}: not UTF-8 text; give a CSV file") from None
+        yield
+    except FileError as error:
+        raise InvalidError(str(error)) from None
 
 
 def write(out: Path, source: Path, header: Sequence[str], found: Iterable[Sequence[str]]) -> None:
@@ -45,35 +44,6 @@ def write(out: Path, source: Path, header: Sequence[str], found: Iterable[Sequen
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         raise InvalidError(f"{out}: cannot be written: {error.strerror}") from None
-
-
-def _rows(
-    text: TextIO, file: Path, columns: Sequence[str], limit: int
-) -> Iterator[tuple[int, list[str]]]:
-    lines = csv.reader(text, strict=True)
-    try:
-        header = [name.strip().lower() for name in next(lines, [])]
-        places = [_place(header, name, file, columns) for name in columns]
-        for count, row in enumerate(filter(None, lines), start=1):
-            if len(row) != len(header):
-                raise InvalidError(
-                    f"{file}, line {lines.line_num}: {len(row)} fields below a header of "
-                    f"{len(header)}; write one field a column"
-                )
-            if count > limit:
-                raise InvalidError(f"{file}: more than {limit:,} rows; give a shorter file")
-            yield lines.line_num, [row[place] for place in places]
-    except csv.Error as error:
-        raise InvalidError(f"{file}, line {lines.line_num}: not CSV: {error}") from None
-
-
-def _place(header: list[str], name: str, file: Path, columns: Sequence[str]) -> int:
-    if header.count(name) != 1:
-        found = "more than one column" if name in header else "no column"
-        raise InvalidError(
-            f"{file}, line 1: {found} {name}; the first line must name {','.join(columns)}"
-        )
-    return header.index(name)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from lode_hub.errors import InvalidError
+from lode_models.errors import FileError
 from lode_models.peers import SAMPLE
 from lode_wire.records import State
 
@@ -54,7 +54,7 @@ class Readings:
     def __init__(self, file: Path, slots: Mapping[str, int]) -> None:
         """Read the file.
 
-        Raises: InvalidError for a file without the needed columns, or with too many rows.
+        Raises: FileError for a file without the needed columns, or with too many rows.
         """
         self.skipped = Skipped()
         self._file = file
@@ -65,9 +65,9 @@ class Readings:
                 with file.open("rb") as source:
                     self._read(source, kept)
             except OSError as error:
-                raise InvalidError(f"{file}: cannot be read: {error.strerror}") from None
+                raise FileError(f"{file}: cannot be read: {error.strerror}") from None
             if not self._rows:
-                raise InvalidError(f"{file}: no reading of a known rig; {self._why()}")
+                raise FileError(f"{file}: no reading of a known rig; {self._why()}")
             self._table: Table = np.memmap(kept, ROW, "r", shape=(self._rows,))
         at_ms = np.array(self._table["at_ms"])
         is_sorted = bool((np.diff(at_ms) >= 0).all())
@@ -92,12 +92,12 @@ class Readings:
         names = [name.strip().lower() for name in next(csv.reader([header]), [])]
         for name in ("at_ms", "rig"):
             if names.count(name) != 1:
-                raise InvalidError(f"{self._file}, line 1: one column {name} is needed; add it")
+                raise FileError(f"{self._file}, line 1: one column {name} is needed; add it")
         line, rest = 2, b""
         while chunk := source.read(_CHUNK):
             whole, newline, rest = (rest + chunk).rpartition(b"\n")
             if len(rest) > _CHUNK:
-                raise InvalidError(f"{self._file}, line {line}: a line without end; give a CSV")
+                raise FileError(f"{self._file}, line {line}: a line without end; give a CSV")
             line = self._take(whole + newline, names, line, kept)
         if rest.strip():
             self._take(rest + b"\n", names, line, kept)
@@ -114,7 +114,7 @@ class Readings:
             table = self._table_of(cells, lines)
             self._rows += len(table)
             if self._rows > ROWS_MOST:
-                raise InvalidError(f"{self._file}: over {ROWS_MOST:,} rows; give it in parts")
+                raise FileError(f"{self._file}: over {ROWS_MOST:,} rows; give it in parts")
             kept.write(table.tobytes())
         return line + text.count(b"\n")
 
