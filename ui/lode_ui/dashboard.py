@@ -28,6 +28,7 @@ from lode_ui.pages.curtail import CurtailPage
 from lode_ui.pages.curtailment import CurtailmentPage
 from lode_ui.pages.fleet import FleetPage
 from lode_ui.pages.nowhere import NowherePage
+from lode_ui.pages.oncall import OnCallPage
 from lode_ui.pages.overview import OverviewPage
 from lode_ui.pages.quality import QualityPage
 from lode_ui.pages.rig import RigPage
@@ -52,6 +53,7 @@ def mount(app: FastAPI, *, queries: Queries, actions: Actions, live: Live) -> No
     _add_pages(desks)
     _add_command_pages(desks)
     _add_curtail_pages(desks)
+    _add_telling_pages(desks)
     _add_doors(Fleet(queries))
     theme.install()
     _run_feed_with(app, feed)
@@ -147,6 +149,12 @@ def _add_curtail_pages(desks: _Desks) -> None:
             return CurtailmentPage(desk, curtailment_id)
 
         await live(client, desks.of(client, site), "/curtail", body)
+
+
+def _add_telling_pages(desks: _Desks) -> None:
+    @ui.page("/oncall")
+    async def oncall(client: Client, site: int = 0) -> None:
+        await live(client, desks.of(client, site), "/oncall", OnCallPage)
 
 
 def _nowhere(desks: _Desks) -> Callable[[], Awaitable[None]]:

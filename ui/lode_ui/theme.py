@@ -6,7 +6,15 @@ from pathlib import Path
 from nicegui import app, ui
 
 FOLDER = Path(__file__).parent / "static"
-SHEETS = ("tokens.css", "frame.css", "widgets.css", "lists.css", "fleet.css", "commands.css")
+SHEETS = (
+    "tokens.css",
+    "frame.css",
+    "widgets.css",
+    "lists.css",
+    "fleet.css",
+    "commands.css",
+    "telling.css",
+)
 MONTH_S = 30 * 86_400
 
 FAVICON = (

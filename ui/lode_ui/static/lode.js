@@ -34,7 +34,7 @@
 
 // On a phone the tabs are wider than the window: the one that is open is brought into sight.
 document.addEventListener("DOMContentLoaded", () => {
-  const shown = () => document.querySelector('.lode-tab[aria-current="page"]')?.scrollIntoView({ inline: "center", block: "nearest" });
+  const shown = () => document.querySelector('.lode-tab[aria-current]')?.scrollIntoView({ inline: "center", block: "nearest" });
   setTimeout(shown, 300);
 });
 

@@ -22,6 +22,16 @@ PAGES = (
     ("/alerts", "Alerts"),
 )
 
+SECTIONS = {
+    "/alerts": (
+        ("/alerts", "Inbox"),
+        ("/rules", "Rules"),
+        ("/oncall", "On call"),
+        ("/channels", "Channels"),
+    ),
+}
+"""Tabs of several pages: their addresses and names, in a row above the page."""
+
 # A page's address keeps everything but the site; the value is one of our own numbers.
 CHOOSE_SITE = """(event) => {
     const address = new URL(window.location.href);
@@ -91,8 +101,8 @@ class Frame:
             for address, name in PAGES:
                 tab = Words(name, "lode-tab", "a")
                 tab.props["href"] = _address(address, setting.site_id)
-                if address == setting.here:
-                    tab.props["aria-current"] = "page"
+                if setting.here in (address, *dict(SECTIONS.get(address, ()))):
+                    tab.props["aria-current"] = "page" if address == setting.here else "true"
 
 
 class _Bell:
@@ -120,7 +130,21 @@ def framed(setting: Setting) -> Iterator[Frame]:
     ui.context.client.content.classes(replace="lode-page")
     frame = Frame(setting)
     with box("lode-main", "main"):
+        _sections(setting)
         yield frame
+
+
+def _sections(setting: Setting) -> None:
+    for pages in SECTIONS.values():
+        if setting.here not in dict(pages):
+            continue
+        with box("lode-sections", "nav") as row:
+            row.props["aria-label"] = "Pages of this tab"
+            for address, name in pages:
+                link = Words(name, "lode-section", "a")
+                link.props["href"] = _address(address, setting.site_id)
+                if address == setting.here:
+                    link.props["aria-current"] = "page"
 
 
 def _address(path: str, site_id: int | None) -> str:
