@@ -22,6 +22,7 @@ from lode_ui.hub import Actions, Live, Person, Queries
 from lode_ui.life import Body, live
 from lode_ui.pages.agents import AgentsPage
 from lode_ui.pages.alerts import AlertsPage
+from lode_ui.pages.channels import ChannelsPage
 from lode_ui.pages.command import CommandPage
 from lode_ui.pages.commands import CommandsPage
 from lode_ui.pages.curtail import CurtailPage
@@ -155,6 +156,10 @@ def _add_telling_pages(desks: _Desks) -> None:
     @ui.page("/oncall")
     async def oncall(client: Client, site: int = 0) -> None:
         await live(client, desks.of(client, site), "/oncall", OnCallPage)
+
+    @ui.page("/channels")
+    async def channels(client: Client, site: int = 0) -> None:
+        await live(client, desks.of(client, site), "/channels", ChannelsPage)
 
 
 def _nowhere(desks: _Desks) -> Callable[[], Awaitable[None]]:

@@ -47,6 +47,10 @@ class _Field:
                 self._input.props["aria-invalid"] = "true"
             self._input.update()
 
+    def hint(self, text: str) -> None:
+        """Say something else below the field."""
+        self._hint.text = text
+
     def hide(self, is_hidden: bool) -> None:
         """Show or hide the whole field."""
         self.root.set_visibility(not is_hidden)

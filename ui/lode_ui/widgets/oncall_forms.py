@@ -120,8 +120,8 @@ class LayerFields:
                     low=1, high=LONGEST_TURN_D, is_whole=True,
                 )  # fmt: skip
                 self._handover = _time("Handover at", layer.handover if layer else None, "09:00")
-                self._from = _time("Only from", layer and layer.from_time, "")
-                self._until = _time("until", layer and layer.until_time, "")
+                self._from = _time("Only from", layer.from_time if layer else None, "")
+                self._until = _time("until", layer.until_time if layer else None, "")
             with box("lode-weekdays"):
                 held = layer.weekdays if layer else ()
                 self._weekdays = [
