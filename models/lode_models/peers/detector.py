@@ -10,7 +10,16 @@ from dataclasses import asdict
 import numpy as np
 
 from lode_models.features import Floats
-from lode_models.peers import book, charts, common, conditions, evidence, hearing, offset, parts
+from lode_models.peers import (
+    book,
+    charts,
+    conditions,
+    evidence,
+    hearing,
+    offset,
+    parts,
+    shared_events,
+)
 from lode_models.peers.found import Found
 from lode_models.peers.kinds import KINDS, MATURE_SAMPLES, NUMBER, VERSION
 from lode_models.peers.memory import Array, Memory
@@ -63,7 +72,7 @@ class Peers:
         self._median = np.full((len(METRICS), len(rigs)), np.nan, np.float32)
         self._usual = np.zeros(len(rigs), np.float32)  # share of rejected shares, by slot
         self._gaps = hearing.Gaps()
-        self._events: list[common.Event] = []
+        self._events: list[shared_events.Event] = []
         self._refreshed_ms = 0
         self._offset_ms = 0
 
@@ -97,8 +106,11 @@ class Peers:
                 kept.append(event)
         self._events = kept
 
-    def step(self, now_ms: int, slots: Slots, rows: Table) -> list[Found]:
+    def step(self, now_ms: int, slots: Slots, rows: Table, back_ms: Times | int = 0) -> list[Found]:
         """Take readings (at most one a rig, all of `now_ms` or before) and say what they show.
+
+        `back_ms` is since when each rig's source has been heard without a pause, by slot: a
+        silence before then is not the rig's.
 
         Raises:
             ValueError: two readings are of one rig.
@@ -117,7 +129,7 @@ class Peers:
             self._judge(slots, rows, over)
         if now_ms - self._refreshed_ms >= REFRESH_MS:
             self._refresh(now_ms, over)
-        return self._find(now_ms, over)
+        return self._find(now_ms, over, back_ms)
 
     def _judge(self, slots: Slots, rows: Table, over: Mask) -> None:
         m, rigs = self._m, self.rigs
@@ -199,10 +211,12 @@ class Peers:
         over[OFFSET] |= back & (phase == book.FOUND)
         m.phase[OFFSET] = np.where(begins, book.PENDING, np.where(back, book.IDLE, phase))
 
-    def _silence(self, now_ms: int) -> tuple[Mask, Times, Mask]:
+    def _silence(self, now_ms: int, back_ms: Times | int) -> tuple[Mask, Times, Mask]:
         """Enter who fell silent; give who is late, since when, and who is back."""
         m = self._m
-        late, offline, due_ms = hearing.silence(m, now_ms, self._gaps, self.rigs.is_watched)
+        late, offline, due_ms = hearing.silence(
+            m, now_ms, self._gaps, self.rigs.is_watched, back_ms
+        )
         phase = m.phase[OFFLINE]
         back = (phase >= book.FOUND) & ~late
         begins = (phase == book.IDLE) & offline
@@ -214,17 +228,17 @@ class Peers:
         m.latest[:, offline] = np.nan
         return late, due_ms, ended
 
-    def _find(self, now_ms: int, over: Mask) -> list[Found]:
+    def _find(self, now_ms: int, over: Mask, back_ms: Times | int) -> list[Found]:
         """Settle what is suspected; `over` is (kind, slot) of findings whose trouble is gone."""
         m, rigs = self._m, self.rigs
-        late, due_ms, back = self._silence(now_ms)
+        late, due_ms, back = self._silence(now_ms, back_ms)
         over[OFFLINE] |= back
         ripe = book.mature(m, self._at_once)
-        suspects = common.suspects(m, ripe, late, due_ms)
-        ended = common.go_on(m, rigs, suspects, self._events, now_ms)
+        suspects = shared_events.suspects(m, ripe, late, due_ms)
+        ended = shared_events.go_on(m, rigs, suspects, self._events, now_ms)
         # What is over now still explains what was suspected until now.
-        begun = common.begin(m, rigs, suspects, self._events, now_ms)
-        covered = common.covered(rigs, [*self._events, *begun])
+        begun = shared_events.begin(m, rigs, suspects, self._events, now_ms)
+        covered = shared_events.covered(rigs, [*self._events, *begun])
         self._events = [e for e in [*self._events, *begun] if e not in ended]
         fresh = book.settle(m, ripe & (m.phase == book.PENDING), covered)
         taken = covered & (m.phase == book.FOUND)
@@ -281,6 +295,6 @@ class Peers:
         self.late = head["late"]
         self._refreshed_ms, self._offset_ms = head["refreshed_ms"], head["offset_ms"]
         self._events = [
-            common.Event(**{**event, "members": np.array(event["members"], np.intp)})
+            shared_events.Event(**{**event, "members": np.array(event["members"], np.intp)})
             for event in head["events"]
         ]

@@ -3,7 +3,6 @@
 import numpy as np
 
 from lode_models.peers.charts import THRESHOLDS
-from lode_models.peers.common import Event
 from lode_models.peers.found import Found
 from lode_models.peers.kinds import KINDS
 from lode_models.peers.memory import CHART_S, Memory
@@ -20,6 +19,7 @@ from lode_models.peers.sample import (
     POWER,
     RAW,
 )
+from lode_models.peers.shared_events import Event
 
 CHARTED = {
     "overheating": (CHIP, BOARD),

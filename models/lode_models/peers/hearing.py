@@ -108,18 +108,22 @@ def may_judge(m: Memory, at: Slots | slice, rows: Table, x: np.ndarray) -> Mask:
     return mask
 
 
-def silence(m: Memory, now_ms: int, gaps: Gaps, watched: Mask) -> tuple[Mask, Mask, Times]:
+def silence(
+    m: Memory, now_ms: int, gaps: Gaps, watched: Mask, back_ms: Times | int = 0
+) -> tuple[Mask, Mask, Times]:
     """Tell by slot who is late, who is offline, and when each should have been heard.
 
+    Silence counts from `back_ms` at the earliest, since when a rig's source was heard.
     A rig that rests is not judged: it may have been switched off.
     """
     interval = m.interval_s
     judged = watched & (m.heard_ms > 0) & ~np.isin(m.state, RESTING) & (interval > 0)
     slack_s = np.minimum(4 * m.jitter_s, 0.5 * interval) + np.where(m.jitter_s > 0.01, 0.1, 0)  # noqa: PLR2004
-    quiet_s = (now_ms - m.heard_ms) / 1000
+    since_ms = np.maximum(m.heard_ms, back_ms)
+    quiet_s = (now_ms - since_ms) / 1000
     with np.errstate(invalid="ignore"):
         late = judged & (quiet_s > 1.5 * interval + slack_s)
         limit_s = np.maximum(gaps.missed(interval) * interval + slack_s, LEAST_SILENCE_S)
         offline = judged & (quiet_s >= limit_s - 0.002)
-    due_ms = m.heard_ms + np.nan_to_num(interval * 1000).astype(np.int64)
+    due_ms = since_ms + np.nan_to_num(interval * 1000).astype(np.int64)
     return late, offline, due_ms
