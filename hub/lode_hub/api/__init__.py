@@ -73,10 +73,9 @@ def build(  # noqa: PLR0913 -- the parts that the doors lead to
     api.include_router(enrol.knocking(trust))
     api.include_router(session.routes(access, is_secure=is_secure))
     api.include_router(feed.routes(states))
-    app.include_router(api)
-    app.include_router(watch.routes(queries, parts))
-    app.include_router(login.routes(access, is_secure=is_secure))
-    app.include_router(ack.routes(actions.links))
+    doors = (watch.routes(queries, parts), login.routes(access, is_secure=is_secure))
+    for router in (api, *doors, ack.routes(actions.links)):
+        app.include_router(router)
     for mount in mounts:
         mount(app)
     return app

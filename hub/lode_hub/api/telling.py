@@ -114,7 +114,10 @@ def _channels(router: APIRouter, queries: Queries, actions: Actions) -> None:
         )
 
     @router.post(
-        "/deliveries/{number}/retry", summary="Try one again that was given up", responses=_ACTED
+        "/deliveries/{number}/retry",
+        summary="Try one again that was given up",
+        status_code=HTTPStatus.NO_CONTENT,
+        responses=_ACTED,
     )
     async def send_again(number: Number, person: Asker) -> None:
         await actions.telling.send_again(number, person)
@@ -156,7 +159,12 @@ def _people(router: APIRouter, queries: Queries, actions: Actions) -> None:
     async def habit(name: Name) -> Habit:
         return await queries.telling.habit(name)
 
-    @router.put("/people/{name}/habit", summary="Set quiet hours and digest", responses=_DONE)
+    @router.put(
+        "/people/{name}/habit",
+        summary="Set quiet hours and digest",
+        status_code=HTTPStatus.NO_CONTENT,
+        responses=_DONE,
+    )
     async def set_habit(name: Name, body: Habit, person: Asker) -> None:
         await actions.telling.set_habit(name, body, person)
 
@@ -170,7 +178,12 @@ def _schedules(router: APIRouter, queries: Queries, actions: Actions) -> None:
     async def shifts(name: Name, days: Annotated[int, Query(ge=1, le=62)] = 7) -> list[ShiftRow]:
         return await queries.telling.shifts(name, days)
 
-    @router.put("/schedules/{name}", summary="Write a schedule", responses=_DONE)
+    @router.put(
+        "/schedules/{name}",
+        summary="Write a schedule",
+        status_code=HTTPStatus.NO_CONTENT,
+        responses=_DONE,
+    )
     async def save(name: Name, body: ScheduleBody, person: Asker) -> None:
         await actions.telling.save_schedule(
             name, body.time_zone, body.layers, person, sites=body.sites
@@ -206,7 +219,12 @@ def _policies(router: APIRouter, queries: Queries, actions: Actions) -> None:
     async def timers() -> list[TimerRow]:
         return await queries.telling.timers()
 
-    @router.put("/policies/{name}", summary="Write a policy", responses=_DONE)
+    @router.put(
+        "/policies/{name}",
+        summary="Write a policy",
+        status_code=HTTPStatus.NO_CONTENT,
+        responses=_DONE,
+    )
     async def save(name: Name, body: PolicyBody, person: Asker) -> None:
         await actions.telling.save_policy(name, body.steps, person, sites=body.sites)
 

@@ -78,7 +78,10 @@ class Rule(_Part):
     @model_validator(mode="after")
     def _fits_together(self) -> "Rule":
         if self.metric is None:
-            strange = self.model_fields_set & {"above", "below", "clear_at", "for_s", "scope", "of"}
+            own = ("above", "below", "clear_at", "for_s", "scope", "of")
+            # By value: what is read back from the database has every field.
+            fields = type(self).model_fields
+            strange = {name for name in own if getattr(self, name) != fields[name].default}
             if strange:
                 raise ValueError(f"{', '.join(sorted(strange))} without a metric; name one")
             return self

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from lode_hub import alerts
 from lode_hub.committed import Committed
+from lode_hub.rules.book import install
 from lode_hub.rules.own import OwnRules
 from lode_hub.rules.schema import made
 from lode_hub.rules.threshold import STATE, VALUES, fresh, gaps_ms, judge
@@ -97,6 +98,19 @@ async def test_rules_in_the_database_are_judged_where_they_are_meant(store):
         [group("rig", near, T0 + 90_000, {"inlet_temp_c": np.array([33, 36], np.float32)})]
     )
     assert not over.is_active
+
+
+async def test_the_rules_that_are_shipped_stand_beside_them(store):
+    """They are read back whole, with every field they do not use."""
+    agent = await mine.add_agent(store)
+    (rig,) = await mine.add_rigs(store, agent, 1)
+    await install(store, None)
+    await put_rule(store, "inlet-hot", **HOT)
+    domain = OwnRules(store)
+    await domain.restore()
+    temps = {"inlet_temp_c": np.array([36], np.float32)}
+    found = [await domain.consume([group("rig", [rig], T0 + n * 10_000, temps)]) for n in range(8)]
+    assert [finding.rule for findings in found for finding in findings] == ["inlet-hot"]
 
 
 async def test_a_site_of_its_own_rule_points_and_a_rule_taken_away(store):

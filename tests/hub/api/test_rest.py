@@ -25,7 +25,7 @@ async def test_it_describes_itself(ada: httpx.AsyncClient) -> None:
             assert operation["summary"], (method, path)
             good = [code for code in operation["responses"] if code.startswith("2")]
             assert good, (method, path)
-            if method != "delete":
+            if method != "delete" and good[0] != "204":  # nothing comes back of those
                 schema = operation["responses"][good[0]]["content"]["application/json"]["schema"]
                 assert schema, (method, path)
             for code, answer in operation["responses"].items():

@@ -166,17 +166,17 @@ async def test_the_api_shows_and_changes_who_is_told(doors, store):
         (seen,) = (await boss.get("/api/v1/ways?person=ann")).json()
         assert (seen["way_id"], seen["address"]) == (made.json()["number"], way["address"])
         habit = {"time_zone": "Europe/Berlin", "quiet_from": "22:00", "quiet_until": "07:00"}
-        assert (await boss.put("/api/v1/people/ann/habit", json=habit)).status_code == 200
+        assert (await boss.put("/api/v1/people/ann/habit", json=habit)).status_code == 204
         assert (await boss.get("/api/v1/people/ann/habit")).json()["quiet_from"] == "22:00:00"
         layers = [{"people": ["ann"], "begins_on": "2026-01-01", "days": 7}]
         plan = {"time_zone": "UTC", "layers": layers}
-        assert (await boss.put("/api/v1/schedules/nights", json=plan)).status_code == 200
+        assert (await boss.put("/api/v1/schedules/nights", json=plan)).status_code == 204
         (nights,) = (await boss.get("/api/v1/schedules")).json()
         assert nights["on_call"] == "ann"
         (shift,) = (await boss.get("/api/v1/schedules/nights/shifts?days=7")).json()
         assert shift["person"] == "ann"
         steps = [{"after_s": 300, "tell": ["schedule:nights"]}]
-        assert (await boss.put("/api/v1/policies/p", json={"steps": steps})).status_code == 200
+        assert (await boss.put("/api/v1/policies/p", json={"steps": steps})).status_code == 204
         (policy,) = (await boss.get("/api/v1/policies")).json()
         assert policy["steps"] == steps
         wrong = {"steps": [{"after_s": -1, "tell": ["schedule:nights"]}]}
