@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
@@ -23,6 +23,13 @@ from lode_hub.queries.nouns import (
 )
 from lode_hub.queries.quality import QualitySpan, SiteQuality
 from tests.ui import made, made_quality
+from tests.ui.world_alarms import (
+    Alarms,
+    StandInAlarmActions,
+    StandInAlarmQueries,
+    gravest_first,
+    kept,
+)
 from tests.ui.world_commands import (
     Book,
     StandInCommandQueries,
@@ -76,6 +83,7 @@ class World:
         self.open_alerts = {alert.alert_id: alert for alert in made.alerts()} if rigs else {}
         self.sites_shown = ("north",) if rigs else ()
         self.book = Book()
+        self.alarms = Alarms()
         self.agent_values: dict[str, object] = {}
         if is_hostile:
             self._poison()
@@ -125,6 +133,7 @@ class StandInQueries:
         self._world = world
         self.commands = StandInCommandQueries(world)
         self.quality = StandInQuality(world)
+        self.alarms = StandInAlarmQueries(world)
 
     async def sites(self) -> list[SiteTotals]:
         await self._asked("sites")
@@ -184,14 +193,12 @@ class StandInQueries:
         return [made.refused(reason)][:limit] if self._world.fleet else []
 
     async def alerts(
-        self, *, states: Sequence[AlertState], device_id: int | None = None, limit: int
+        self, *, limit: int, offset: int = 0, is_gravest_first: bool = False, **chosen: object
     ) -> list[AlertRow]:
         await self._asked("alerts")
-        return [
-            alert
-            for alert in self._world.open_alerts.values()
-            if alert.state in states and device_id in (None, alert.device_id)
-        ][:limit]
+        alerts = kept(self._world, **chosen)
+        ordered = gravest_first(alerts) if is_gravest_first else alerts
+        return ordered[offset : offset + limit]
 
     async def _asked(self, name: str) -> None:
         await self._world.asked(name)
@@ -216,12 +223,15 @@ class StandInActions:
         self._world = world
         self.commands = StandInOrders(world)
         self.curtailments = StandInCurtailments(world)
+        self.alarms = StandInAlarmActions(world)
 
-    async def acknowledge(self, alert_id: int, person: Someone) -> None:
+    async def acknowledge(self, alert_id: int, person: Someone, note: str = "") -> None:
         await self._do("acknowledge", alert_id, person, "acknowledged")
+        self._world.alarms.tell(alert_id, "acknowledged", person.name, note)
 
-    async def resolve(self, alert_id: int, person: Someone) -> None:
+    async def resolve(self, alert_id: int, person: Someone, note: str = "") -> None:
         await self._do("resolve", alert_id, person, "resolved")
+        self._world.alarms.tell(alert_id, "resolved", person.name, note)
 
     async def _do(self, act: str, alert_id: int, person: Someone, state: AlertState) -> None:
         alert = self._world.open_alerts[alert_id]

@@ -14,6 +14,7 @@ SHEETS = (
     "fleet.css",
     "commands.css",
     "telling.css",
+    "alerts.css",
 )
 MONTH_S = 30 * 86_400
 

@@ -1,89 +1,233 @@
-"""All alerts: open, acknowledged, resolved."""
+"""The inbox: what burns first, by site and cause; filtered, chosen, taken on or put aside."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Literal
 
-from lode_hub.queries.nouns import AlertRow
-from lode_ui.acts import alert_handlers
-from lode_ui.desk import ALERT_LIMIT, Desk
-from lode_ui.states import SEVERITY_ORDER
-from lode_ui.widgets.alerts import AlertItem
+from nicegui import ui
+
+from lode_hub.queries.alert_nouns import AlertCounts, AlertGroup, AlertGroups
+from lode_hub.queries.nouns import AlertRow, AlertState, Severity
+from lode_ui import alarm_words, figures
+from lode_ui.acts import attempt
+from lode_ui.alarm_acts import MOST, each
+from lode_ui.alarm_answers import Filter
+from lode_ui.desk import Desk
+from lode_ui.figures import Figure
+from lode_ui.life import now_ms
+from lode_ui.pages.alerts_over import Resolved
+from lode_ui.states import SEVERITY
+from lode_ui.summary import Verdict
 from lode_ui.widgets.choice import Choice
+from lode_ui.widgets.chosen import ChosenBar, Does
+from lode_ui.widgets.inbox import Hands, InboxGroup
 from lode_ui.widgets.keyed import Keyed
 from lode_ui.widgets.layout import Empty, columns
+from lode_ui.widgets.pager import Pager
+from lode_ui.widgets.picker import Picker
 from lode_ui.widgets.search import Search
-from lode_ui.widgets.text import note, title
+from lode_ui.widgets.sentence import Sentence
+from lode_ui.widgets.text import box, note
+from lode_ui.widgets.tile import Tile
 
-Shown = Literal["open", "acknowledged", "resolved"]
-STATES: dict[Shown, str] = {"open": "Open", "acknowledged": "Acknowledged", "resolved": "Resolved"}
-PAGE = 100
+Told = Literal["", "told", "untold"]
+Grave = Severity | Literal[""]
+STATES: dict[AlertState, str] = {
+    "open": "Open",
+    "acknowledged": "Acknowledged",
+    "pending": "Pending",
+    "resolved": "Resolved",
+}
+SEVERITIES: dict[Grave, str] = {
+    "": "All severities",
+    **{grave: look.word for grave, look in SEVERITY.items()},
+}
+CAUSES = {"": "All causes"} | alarm_words.CAUSES
+TOLD: dict[Told, str] = {"": "Told or not", "told": "People are told", "untold": "Nobody is told"}
+GROUPS = 20
+NO_GROUPS = AlertGroups(groups=[], n_groups=0, n_alerts=0)
 
-EMPTY: dict[Shown, tuple[str, str]] = {
+EMPTY: dict[AlertState, tuple[str, str]] = {
     "open": ("Nothing is wrong.", "Alerts appear here the moment they open."),
     "acknowledged": ("Nobody is working on an alert.", "Acknowledge an open one to take it on."),
+    "pending": ("Nothing is about to become an alert.", "Some rules wait before they say so."),
     "resolved": ("No alert has been resolved yet.", "What is over is kept here."),
 }
 NO_HIT = ("No alert matches the filter.", "Clear it to see all.")
 
 
 class AlertsPage:
-    """One state's alerts at a time, the gravest first, filtered by words."""
+    """Counts, filters, groups; and a bar for what was chosen."""
 
     title = "Alerts"
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._state: Shown = "open"
-        self._words: list[str] = []
-        title("Alerts", "h1")
-        with columns("toolbar"):
-            self._choice = Choice("State of the alerts", STATES, "open", self._choose)
-            Search("Filter by rig, rule, site or text", self._filter)
+        self._filter = Filter()
+        self._chosen: dict[int, AlertRow] = {}
+        self._head = Sentence("Alerts")
+        with columns("tiles"):
+            self._tiles = {name: Tile(name) for name in ("Critical", "Warning", "Info", "At stake")}
+        self._counts = note("")
+        self._tools()
         self._empty = Empty("")
-        handlers = alert_handlers(desk)
-        self._list = Keyed[AlertRow](
-            columns("alerts"),
-            lambda alert: alert.alert_id,
-            lambda alert: AlertItem(alert, handlers, is_full=True),
+        self._groups = Keyed[AlertGroup](
+            columns("stack"),
+            lambda group: (group.site, group.cause),
+            lambda group: self._keep(InboxGroup(group, self._hands(), self._rows), group),
         )
-        self._more = note("")
+        self._shown: dict[tuple[str | None, str], InboxGroup] = {}
+        self._pager = Pager(GROUPS, self.refresh, ("Graver", "Less grave"))
+        self._over = Resolved(desk)
+        self._bar = ChosenBar(
+            Does(acknowledge=self._acknowledge, shelve=self._shelve, clear=self._clear)
+        )
+
+    def _tools(self) -> None:
+        with columns("toolbar"):
+            Choice("State of the alerts", STATES, "open", self._choose_state)
+            Search("Find by rig, rule, rack or text", self._search)
+        with box("lode-filters"):
+            Picker[Grave]("Severity", SEVERITIES, self._choose_severity)
+            Picker[str]("Cause", CAUSES, self._choose_cause)
+            Picker[Told]("Told", TOLD, self._choose_told)
 
     async def refresh(self) -> None:
-        """Ask for the alerts of the chosen state."""
+        """Ask for the counts, and for the alerts that the filter leaves."""
         answers = self._desk.answers
         site = self._desk.site_name(await answers.sites())
-        if self._state == "resolved":
-            alerts = await answers.resolved_alerts()
+        if site != self._filter.site:
+            self._filter = replace(self._filter, site=site)
+        self._show_counts(await answers.alarms.counts(site))
+        if self._filter.states == ("resolved",):
+            self._show_groups(NO_GROUPS)
+            is_any = await self._over.refresh(self._filter)
         else:
-            alerts = [a for a in await answers.active_alerts() if a.state == self._state]
-        alerts = [alert for alert in alerts if site in (None, alert.site)]
-        hits = [alert for alert in alerts if _matches(alert, self._words)]
-        self._show(sorted(hits, key=_order), is_filtered=bool(alerts))
+            self._over.hide()
+            is_any = await self._refresh_groups()
+        is_narrowed = self._filter != Filter(states=self._filter.states, site=site)
+        self._empty.say(*(NO_HIT if is_narrowed else EMPTY[self._filter.states[0]]))
+        self._empty.show(not is_any)
+        self._bar.show(len(self._chosen))
 
-    def _show(self, alerts: Sequence[AlertRow], *, is_filtered: bool) -> None:
-        self._list.show(alerts[:PAGE])
-        self._empty.say(*(NO_HIT if is_filtered else EMPTY[self._state]))
-        self._empty.show(not alerts)
-        hidden = len(alerts) - PAGE
-        limited = f"; at most the newest {ALERT_LIMIT} are searched"
-        self._more.text = f"and {hidden:,} more: filter to see them{limited}" if hidden > 0 else ""
+    async def _refresh_groups(self) -> bool:
+        alarms, chosen = self._desk.answers.alarms, self._filter
+        found = await alarms.groups(chosen, limit=GROUPS, offset=self._pager.offset)
+        if self._pager.offset and not found.groups:  # all that was on this page is over
+            self._pager.offset = 0
+            found = await alarms.groups(chosen, limit=GROUPS, offset=0)
+        if chosen == self._filter:  # else another one was chosen meanwhile
+            self._show_groups(found)
+            for shown in list(self._shown.values()):
+                await shown.fill()
+        return bool(found.groups)
 
-    async def _choose(self, state: Shown) -> None:
-        self._state = state
+    def _show_counts(self, counts: AlertCounts) -> None:
+        for severity, look in SEVERITY.items():
+            n = counts.by_severity.get(severity, 0)
+            self._tiles[look.word].show(Figure(f"{n:,}"), look.meaning)
+        self._tiles["At stake"].show(alarm_words.stake(counts.stake_usd_h), "of what is counted")
+        self._head.show(_verdict(counts))
+        states = (f"{counts.by_state.get(s, 0):,} {s}" for s in ("open", "acknowledged", "pending"))
+        untold = f"{counts.untold:,} not told" if counts.untold else ""
+        flapping = f"{counts.flapping:,} come and go" if counts.flapping else ""
+        self._counts.text = " · ".join(part for part in (*states, untold, flapping) if part)
+
+    def _show_groups(self, found: AlertGroups) -> None:
+        keys = {(group.site, group.cause) for group in found.groups}
+        self._shown = {key: shown for key, shown in self._shown.items() if key in keys}
+        self._groups.show(found.groups)
+        self._pager.show(found.n_groups)
+
+    def _keep(self, made: InboxGroup, group: AlertGroup) -> InboxGroup:
+        self._shown[group.site, group.cause] = made
+        return made
+
+    async def _rows(self, group: AlertGroup, limit: int, offset: int) -> Sequence[AlertRow]:
+        chosen = replace(self._filter, site=group.site or "", causes=(group.cause,))
+        return await self._desk.answers.alarms.page(
+            chosen, is_gravest_first=True, limit=limit, offset=offset
+        )
+
+    def _hands(self) -> Hands:
+        if not self._desk.may_act:
+            return Hands(is_chosen=self._chosen.__contains__)
+        return Hands(
+            is_chosen=self._chosen.__contains__,
+            choose=self._choose,
+            choose_all=self._choose_all,
+            acknowledge=self._take,
+        )
+
+    async def _take(self, alert_id: int) -> None:
+        desk = self._desk
+        await attempt(desk, desk.actions.acknowledge(alert_id, desk.person), "Acknowledged")
         await self.refresh()
 
-    async def _filter(self, text: str) -> None:
-        self._words = text.lower().split()
+    async def _choose(self, alert: AlertRow, is_on: bool) -> None:
+        if is_on and len(self._chosen) < MOST:
+            self._chosen[alert.alert_id] = alert
+        else:
+            self._chosen.pop(alert.alert_id, None)
+        self._bar.show(len(self._chosen))
+
+    async def _choose_all(self, group: AlertGroup) -> None:
+        for alert in await self._rows(group, MOST - len(self._chosen), 0):
+            self._chosen[alert.alert_id] = alert
+        if len(self._chosen) >= MOST:
+            ui.notify(f"At most {MOST} alerts are chosen at once; silence what is more")
         await self.refresh()
 
+    async def _acknowledge(self, said: str) -> None:
+        desk, ids = self._desk, [a.alert_id for a in self._chosen.values() if a.state == "open"]
+        await each(
+            desk, ids, lambda i: desk.actions.acknowledge(i, desk.person, said), "Acknowledged"
+        )
+        await self._clear()
 
-def _matches(alert: AlertRow, words: Sequence[str]) -> bool:
-    about = (alert.subject, alert.rule, alert.title, alert.site or "", alert.severity)
-    text = " ".join((*about, alert.likely_cause, alert.acknowledged_by or "")).lower()
-    return all(word in text for word in words)
+    async def _shelve(self, for_ms: int, said: str) -> None:
+        desk, until_ms = self._desk, now_ms() + for_ms
+        shelve = partial(desk.actions.alarms.shelve, desk.person)
+        await each(desk, list(self._chosen), lambda i: shelve(i, until_ms, said), "Shelved")
+        await self._clear()
+
+    async def _clear(self) -> None:
+        self._chosen.clear()
+        await self.refresh()
+
+    async def _look(self, chosen: Filter) -> None:
+        self._filter = chosen
+        self._pager.offset = 0
+        await self.refresh()
+
+    async def _choose_state(self, state: AlertState) -> None:
+        self._chosen.clear()
+        await self._look(replace(self._filter, states=(state,)))
+
+    async def _search(self, text: str) -> None:
+        await self._look(replace(self._filter, search=text.strip()))
+
+    async def _choose_severity(self, picked: Grave) -> None:
+        await self._look(replace(self._filter, severities=(picked,) if picked else ()))
+
+    async def _choose_cause(self, picked: str) -> None:
+        await self._look(replace(self._filter, causes=(picked,) if picked else ()))
+
+    async def _choose_told(self, picked: Told) -> None:
+        is_untold = picked == "untold" if picked else None
+        await self._look(replace(self._filter, is_untold=is_untold))
 
 
-def _order(alert: AlertRow) -> tuple[int, int]:
-    if alert.state == "resolved":
-        return (0, -(alert.resolved_ms or alert.opened_ms))
-    return (SEVERITY_ORDER.index(alert.severity), -alert.opened_ms)
+def _verdict(counts: AlertCounts) -> Verdict:
+    n_critical, n_warning = (counts.by_severity.get(s, 0) for s in ("critical", "warning"))
+    n_info = counts.by_severity.get("info", 0)
+    warnings = figures.plural(n_warning, "warning")
+    if n_critical:
+        also = f" and {warnings}" if n_warning else ""
+        return Verdict("bad", "alert", f"{figures.plural(n_critical, 'critical alert')}{also}")
+    if n_warning:
+        return Verdict("warn", "diamond", warnings)
+    if n_info:
+        return Verdict("info", "disc", f"{figures.plural(n_info, 'note')}, nothing grave")
+    return Verdict("good", "check", "No alert")
