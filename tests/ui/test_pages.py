@@ -124,7 +124,8 @@ async def test_rig_page_shows_values_limits_facts_and_parts(visit):
         assert user._client.title == "rig-003 · Lode"
         charts = trends(user)
         assert set(charts) == {"Hashrate", "Power", "Chip temperature", "Fan"}
-        assert charts["Chip temperature"]["limits"] == [{"name": "limit 90 °C", "value": 90.0}]
+        (limit,) = charts["Chip temperature"]["limits"]
+        assert (limit["name"], limit["value"]) == ("limit 90 °C", 90.0)
         assert charts["Chip temperature"]["lines"][0]["unit"] == "°C"
 
 

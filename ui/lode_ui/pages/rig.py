@@ -141,9 +141,11 @@ class _Charts:
 
     def show(self, series: Sequence[Series], rig: RigRow, span: Span) -> None:
         for metric, each in zip(self.METRICS, series, strict=True):
-            limit = None
+            limits = []
             if metric == "chip_temp_c" and rig.chip_temp_max_c is not None:
-                limit = Limit(name=f"limit {rig.chip_temp_max_c:g} °C", value=rig.chip_temp_max_c)
+                limits.append(
+                    Limit(name=f"limit {rig.chip_temp_max_c:g} °C", value=rig.chip_temp_max_c)
+                )
             line = Line(
                 name="Mean",
                 series=each,
@@ -151,7 +153,7 @@ class _Charts:
                 digits=0 if metric == "fan_rpm" else 1,
                 has_band=True,
             )
-            self._trends[metric].show([line], span, now_ms(), limit)
+            self._trends[metric].show([line], span, now_ms(), limits)
 
 
 def _scale(metric: str, series: Series) -> Scale:

@@ -7,7 +7,7 @@ const pad = (number) => String(number).padStart(2, "0");
 
 export default {
   template: `<div class="lode-trend" role="img" :aria-label="label"><span class="lode-trend-unit">{{ lines[0]?.unit }}<span v-if="bridges" class="lode-trend-bridges" :data-bridges="bridges"> · dashed: nothing measured</span></span><div ref="canvas"></div><span v-if="isEmpty" class="lode-trend-empty">{{ empty }}</span></div>`,
-  props: { lines: Array, limits: Array, from: Number, to: Number, zero: Boolean, group: String, label: String, empty: String },
+  props: { lines: Array, limits: Array, events: Array, from: Number, to: Number, zero: Boolean, group: String, label: String, empty: String },
   computed: {
     isEmpty() {
       return this.lines.every((line) => line.mean.every((value) => value === null));
@@ -47,7 +47,7 @@ export default {
         {
           animation: false,
           textStyle: { fontFamily: ink("--font") },
-          grid: { left: 8, right: this.axes().length > 1 ? 8 : 14, top: 26, bottom: 4, containLabel: true },
+          grid: { left: 8, right: this.axes().length > 1 ? 8 : 14, top: this.events.length ? 44 : 26, bottom: 4, containLabel: true },
           tooltip: this.tooltip(ink),
           xAxis: this.timeAxis(ink),
           yAxis: this.axes().map((line, index) => this.valueAxis(line, index, ink)),
@@ -88,7 +88,7 @@ export default {
       return {
         type: "value",
         position: index ? "right" : "left",
-        min: this.zero ? 0 : undefined,
+        min: this.zero ? 0 : (range) => this.floor(range, index),
         max: (range) => this.roof(range, index),
         scale: !this.zero,
         boundaryGap: this.zero ? [0, "8%"] : ["12%", "8%"],
@@ -102,6 +102,10 @@ export default {
     roof(range, index) {
       const limit = index === 0 ? Math.max(-Infinity, ...this.limits.map((each) => each.value)) : -Infinity;
       return limit >= range.max ? Math.ceil((limit + 1) / 5) * 5 : undefined;
+    },
+    floor(range, index) {
+      const least = index === 0 ? Math.min(Infinity, ...this.limits.map((each) => each.value)) : Infinity;
+      return least <= range.min ? Math.floor((least - 1) / 5) * 5 : undefined;
     },
     series(line, index, ink) {
       const color = ink(line.color);
@@ -117,7 +121,7 @@ export default {
         areaStyle: line.area ? { color, opacity: 0.08 } : undefined,
         z: 3,
       };
-      if (index === 0 && this.limits.length) mean.markLine = this.limitLines(ink);
+      if (index === 0 && this.limits.length + this.events.length) mean.markLine = this.marks(ink);
       const bridge = {
         ...common,
         name: "bridge",
@@ -135,16 +139,27 @@ export default {
         { ...edge, name: "band", data: points.map((point) => [point.at, point.high === null ? null : point.high - point.low]), areaStyle: { color, opacity: 0.16 } },
       ];
     },
-    limitLines(ink) {
-      const color = ink("--bad");
-      return {
-        silent: true,
-        symbol: "none",
-        animation: false,
-        lineStyle: { color, type: [6, 4], width: 1.2 },
-        label: { color, fontSize: 11, position: "insideStartTop", formatter: (mark) => mark.name },
-        data: this.limits.map((limit) => ({ name: limit.name, yAxis: limit.value })),
-      };
+    // Levels to compare with lie across, their names apart from each other; events stand upright.
+    marks(ink) {
+      const places = ["insideStartTop", "insideEndTop", "insideMiddleTop"];
+      const levels = this.limits.map((limit, index) => ({
+        name: limit.name,
+        yAxis: limit.value,
+        lineStyle: { color: ink(limit.color), type: [6, 4], width: 1.2 },
+        label: { color: ink(limit.color), fontSize: 11, position: places[index % 3], formatter: limit.name },
+      }));
+      const events = this.events.map((event) => ({
+        name: event.name,
+        xAxis: event.at,
+        lineStyle: { color: ink("--muted"), type: [2, 3], width: 1.2 },
+        label: { color: ink("--text"), fontSize: 11, position: "end", align: this.side(event.at), formatter: event.name },
+      }));
+      return { silent: true, symbol: "none", animation: false, data: [...levels, ...events] };
+    },
+    // Near an edge a name leans inwards.
+    side(at) {
+      const part = (at - this.from) / (this.to - this.from);
+      return part < 0.12 ? "left" : part > 0.88 ? "right" : "center";
     },
     tooltip(ink) {
       return {

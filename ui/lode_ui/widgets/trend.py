@@ -4,7 +4,7 @@ Up to three missing buckets are bridged, dashed, and the chart says so; more is 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import nicegui.elements.echart  # noqa: F401  (registers the ECharts that trend.js imports)
 from nicegui import ui
@@ -13,6 +13,11 @@ from lode_hub.queries.nouns import Series, Span
 from lode_ui.figures import Scale
 
 EMPTY = "No readings in this time"
+
+APART = 12
+"""Marks that are nearer to each other than this part of the width become one."""
+
+MOST_MARKS = 12
 
 SPAN_S: dict[Span, int] = {"hour": 3600, "day": 86_400, "week": 7 * 86_400}
 
@@ -34,10 +39,19 @@ class Line:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limit:
-    """A level that must not be passed, in the unit of the first axis."""
+    """A level to compare with, in the unit of the first axis: by default one not to pass."""
 
     name: str
     value: float
+    color: str = "--bad"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Event:
+    """Something that happened, marked by a line over the whole height."""
+
+    name: str
+    at_ms: int
 
 
 class Trend(ui.element, component="trend.js"):
@@ -46,25 +60,55 @@ class Trend(ui.element, component="trend.js"):
     def __init__(self, label: str, *, from_zero: bool = True, group: str = "") -> None:
         super().__init__()
         self.props.update(
-            {"lines": [], "limits": [], "from": 0, "to": 0, "zero": from_zero, "group": group}
+            {
+                "lines": [],
+                "limits": [],
+                "events": [],
+                "from": 0,
+                "to": 0,
+                "zero": from_zero,
+                "group": group,
+            }
         )
         self.props.update({"label": label, "empty": EMPTY})
 
     def show(
-        self, lines: Sequence[Line], span: Span, now_ms: int, limit: Limit | None = None
+        self,
+        lines: Sequence[Line],
+        span: Span,
+        now_ms: int,
+        limits: Sequence[Limit] = (),
+        *,
+        events: Sequence[Event] = (),
     ) -> None:
         """Draw the lines over the span that ends now; sends nothing when nothing is new."""
         drawn = [_drawn(line) for line in lines]
         end_ms = now_ms - now_ms % 5000
         shown = {
             "lines": drawn,
-            "limits": [{"name": limit.name, "value": limit.value}] if limit else [],
+            "limits": [asdict(limit) for limit in limits],
+            "events": _marked(events, end_ms - SPAN_S[span] * 1000, end_ms),
             "from": end_ms - SPAN_S[span] * 1000,
             "to": end_ms,
         }
         if any(self.props[key] != value for key, value in shown.items()):
             self.props.update(shown)
             self.update()
+
+
+def _marked(events: Sequence[Event], from_ms: int, to_ms: int) -> list[dict[str, object]]:
+    """Keep the events of the time shown; what falls together is one mark with all its names."""
+    apart_ms = (to_ms - from_ms) // APART
+    marks: list[tuple[int, list[str]]] = []
+    for event in sorted(events, key=lambda event: event.at_ms):
+        if not from_ms <= event.at_ms <= to_ms:
+            continue
+        if marks and event.at_ms - marks[-1][0] < apart_ms:
+            if event.name not in marks[-1][1]:
+                marks[-1][1].append(event.name)
+        else:
+            marks.append((event.at_ms, [event.name]))
+    return [{"at": at_ms, "name": ", ".join(names)} for at_ms, names in marks[-MOST_MARKS:]]
 
 
 def _drawn(line: Line) -> dict[str, object]:
