@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 from lode_hub.queries.nouns import (
     AgentRow,
@@ -20,6 +21,7 @@ from lode_hub.queries.nouns import (
 from lode_hub.queries.quality import QualitySpan, SiteQuality
 from lode_ui.alarm_answers import AlarmAnswers
 from lode_ui.command_answers import CommandAnswers
+from lode_ui.energy_answers import EnergyAnswers
 from lode_ui.feed import Feed
 from lode_ui.hub import Actions, Person, Queries
 from lode_ui.telling_answers import RuleAnswers, TellingAnswers
@@ -53,6 +55,11 @@ class Answers:
     def telling(self) -> TellingAnswers:
         """Answers about channels, people's ways, who is on call and what was delivered."""
         return TellingAnswers(self._queries.telling, self._feed)
+
+    @cached_property
+    def energy(self) -> EnergyAnswers:
+        """Answers about prices, calls, money and accounts."""
+        return EnergyAnswers(self._queries.energy, self._feed)
 
     @cached_property
     def rules(self) -> RuleAnswers:
@@ -152,6 +159,13 @@ class Answers:
 ACTORS = frozenset({"operator", "admin"})
 """Roles that are shown buttons. The hub checks the role again; this only keeps the page honest."""
 
+EnergyAct = Literal["manage", "call", "account"]
+ENERGY_ACTORS: dict[EnergyAct, frozenset[str]] = {
+    "manage": frozenset({"trader", "admin"}),
+    "call": frozenset({"operator", "trader", "admin"}),
+    "account": frozenset({"operator", "trader", "auditor", "admin"}),
+}
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Desk:
@@ -166,6 +180,10 @@ class Desk:
     def may_act(self) -> bool:
         """Tell whether the person is shown buttons."""
         return self.person.role in ACTORS
+
+    def may_energy(self, act: EnergyAct) -> bool:
+        """Tell whether the person is shown what does this about energy."""
+        return self.person.role in ENERGY_ACTORS[act]
 
     @property
     def is_admin(self) -> bool:

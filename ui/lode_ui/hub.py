@@ -29,6 +29,7 @@ from lode_hub.queries.nouns import (
 )
 from lode_hub.queries.quality import QualitySpan, SiteQuality
 from lode_ui.hub_alarms import AlarmActions, AlarmQueries
+from lode_ui.hub_energy import EnergyActions, EnergyQueries
 from lode_ui.hub_telling import Telling, TellingQueries, TryOuts
 from lode_wire.orders import AnyIntent, Terms
 
@@ -102,6 +103,10 @@ class Queries(Protocol):
     @property
     def commands(self) -> CommandQueries:
         """What may be asked about commands."""
+
+    @property
+    def energy(self) -> EnergyQueries:
+        """What may be asked about energy."""
 
     @property
     def telling(self) -> TellingQueries:
@@ -229,6 +234,10 @@ class Actions(Protocol):
     @property
     def curtailments(self) -> Curtailments:
         """What may be done with curtailments."""
+
+    @property
+    def energy(self) -> EnergyActions:
+        """What may be done about energy."""
 
     @property
     def telling(self) -> Telling:

@@ -15,6 +15,7 @@ SHEETS = (
     "commands.css",
     "telling.css",
     "alerts.css",
+    "energy.css",
 )
 MONTH_S = 30 * 86_400
 

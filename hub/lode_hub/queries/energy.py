@@ -129,6 +129,7 @@ class EnergyQueries:
             usd_mwh=_figures(prices.total_usd_mwh),
             day_ahead_usd_mwh=_figures(ahead),
             real_time_usd_mwh=_figures(real),
+            peaks_usd_mwh=_figures(prices.usd_mwh("peaks")),
         )
 
     async def hashprice(self, site: str) -> HashpriceNow:

@@ -72,6 +72,7 @@ class PriceSeries:
     usd_mwh: tuple[float | None, ...]  # all in
     day_ahead_usd_mwh: tuple[float | None, ...]  # at the tariff's node
     real_time_usd_mwh: tuple[float | None, ...]
+    peaks_usd_mwh: tuple[float | None, ...]  # what peaks to be expected are weighed at, in it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,0 +1,100 @@
+"""Every question the pages ask about energy, each shared through the feed."""
+
+from collections.abc import Sequence
+
+from lode_hub.queries.energy_nouns import (
+    AccountRow,
+    BreakEven,
+    CallRow,
+    DocumentKind,
+    DocumentRow,
+    HashpriceNow,
+    HourRow,
+    PriceNow,
+    PriceSeries,
+    SourceRow,
+)
+from lode_ui.feed import Feed
+from lode_ui.hub_energy import EnergyQueries
+
+NOW_PERIOD_S = 5.0
+PAST_PERIOD_S = 30.0
+"""What looks at days or at every rig is asked for no oftener."""
+
+
+class EnergyAnswers:
+    """Answers about prices, calls, documents, money and accounts."""
+
+    def __init__(self, queries: EnergyQueries, feed: Feed) -> None:
+        self._queries = queries
+        self._feed = feed
+
+    async def documents(self, site: str, kind: DocumentKind) -> Sequence[DocumentRow]:
+        """Give a site's documents of a kind."""
+        return await self._feed.ask(
+            ("documents", site, kind),
+            lambda: self._queries.documents(site, kind),
+            period_s=NOW_PERIOD_S,
+        )
+
+    async def sources(self, site: str) -> Sequence[SourceRow]:
+        """Give how a site's sources fare."""
+        return await self._feed.ask(
+            ("sources", site), lambda: self._queries.sources(site), period_s=NOW_PERIOD_S
+        )
+
+    async def price_now(self, site: str) -> PriceNow:
+        """Give what a MWh costs now, by parts."""
+        return await self._feed.ask(
+            ("price", site), lambda: self._queries.price_now(site), period_s=NOW_PERIOD_S
+        )
+
+    async def price_series(self, site: str, from_ms: int, until_ms: int) -> PriceSeries:
+        """Give prices over a span."""
+        return await self._feed.ask(
+            ("prices", site, from_ms, until_ms),
+            lambda: self._queries.price_series(site, from_ms, until_ms),
+            period_s=PAST_PERIOD_S,
+        )
+
+    async def hashprice(self, site: str) -> HashpriceNow:
+        """Give what a TH/s earns in a day now."""
+        return await self._feed.ask(
+            ("hashprice", site), lambda: self._queries.hashprice(site), period_s=NOW_PERIOD_S
+        )
+
+    async def calls(self, site: str) -> Sequence[CallRow]:
+        """Give the calls of the last month and those to come."""
+        return await self._feed.ask(("calls", site), lambda: self._queries.calls(site))
+
+    async def hours(self, site: str, from_ms: int, until_ms: int) -> Sequence[HourRow]:
+        """Give what each hour of a span cost and brought."""
+        return await self._feed.ask(
+            ("hours", site, from_ms, until_ms),
+            lambda: self._queries.hours(site, from_ms, until_ms),
+            period_s=PAST_PERIOD_S,
+        )
+
+    async def break_even(self, site: str) -> Sequence[BreakEven]:
+        """Give each model's break-even price."""
+        return await self._feed.ask(
+            ("break even", site), lambda: self._queries.break_even(site), period_s=PAST_PERIOD_S
+        )
+
+    async def accounts(
+        self, site: str | None, *, limit: int, offset: int = 0
+    ) -> Sequence[AccountRow]:
+        """Give accounts, the latest time first."""
+        return await self._feed.ask(
+            ("accounts", site, limit, offset),
+            lambda: self._queries.accounts(site, limit=limit, offset=offset),
+            period_s=NOW_PERIOD_S,
+        )
+
+    async def account(self, account_id: int) -> AccountRow | None:
+        """Give one account."""
+        return await self._feed.ask(
+            ("account", account_id),
+            lambda: self._queries.account(account_id),
+            period_s=NOW_PERIOD_S,
+        )

@@ -1,0 +1,190 @@
+// A chart of what holds from one moment to another: prices, powers, money, before now and after.
+// A value is drawn as long as it holds; where none is known there is a gap. Spans are marked, and now.
+const pad = (number) => String(number).padStart(2, "0");
+const DASHES = { solid: "solid", dashed: [6, 4], dotted: [2, 3] };
+
+export default {
+  template: `<div>
+    <div class="lode-trend" role="img" :aria-label="label">
+      <span class="lode-trend-unit">{{ unit }}</span>
+      <div ref="canvas"></div>
+      <span v-if="isEmpty" class="lode-trend-empty">{{ empty }}</span>
+    </div>
+    <ul class="lode-chart-key">
+      <li v-for="line in lines" :key="line.name" :data-line="line.name">
+        <span v-if="line.bar" class="lode-chart-bars" aria-hidden="true"></span>
+        <span v-else class="lode-chart-ink" aria-hidden="true" :style="{ borderTop: line.width + 'px ' + line.dash + ' var(' + line.color + ')' }"></span>{{ line.name }}
+      </li>
+      <li v-for="kind in kinds" :key="kind.name" :data-mark="kind.name">
+        <span class="lode-chart-span" aria-hidden="true" :style="{ '--ink': 'var(' + kind.color + ')' }"></span>{{ kind.name }}
+      </li>
+    </ul>
+  </div>`,
+  props: { lines: Array, marks: Array, from: Number, to: Number, now: Number, unit: String, label: String, empty: String },
+  computed: {
+    isEmpty() {
+      return this.lines.every((line) => line.value.every((value) => value === null));
+    },
+    kinds() {
+      return [...new Map(this.marks.map((mark) => [mark.kind, { name: mark.kind, color: mark.color }])).values()];
+    },
+  },
+  async mounted() {
+    // Fetched only now: the page's numbers are painted before the megabyte that draws its charts.
+    const { echarts } = await import("nicegui-echart");
+    if (!this.$refs.canvas) return; // the page is gone already
+    this.chart = echarts.init(this.$refs.canvas, null, { renderer: "canvas" });
+    this.sized = new ResizeObserver(() => this.chart.resize());
+    this.sized.observe(this.$refs.canvas);
+    window.addEventListener("lode-theme", this.draw);
+    this.draw();
+  },
+  beforeUnmount() {
+    window.removeEventListener("lode-theme", this.draw);
+    this.sized?.disconnect();
+    this.chart?.dispose();
+  },
+  watch: { lines: "draw", marks: "draw", now: "draw" },
+  methods: {
+    draw() {
+      if (!this.chart) return;
+      const ink = window.lode.style;
+      this.chart.setOption(
+        {
+          animation: false,
+          textStyle: { fontFamily: ink("--font") },
+          grid: { left: 8, right: 14, top: 26, bottom: 4, containLabel: true },
+          tooltip: this.tooltip(ink),
+          xAxis: this.timeAxis(ink),
+          yAxis: {
+            type: "value",
+            splitNumber: 4,
+            axisLabel: { color: ink("--muted"), fontSize: 11, hideOverlap: true, formatter: (value) => value.toLocaleString("en-US", { maximumFractionDigits: 2 }).replace("-", "\u2212") },
+            splitLine: { lineStyle: { color: ink("--line") } },
+            axisPointer: { show: false },
+          },
+          series: [this.marked(ink), ...this.lines.map((line) => this.series(line, ink))],
+        },
+        { replaceMerge: ["series"] },
+      );
+    },
+    timeAxis(ink) {
+      return {
+        type: "time",
+        min: this.from,
+        max: this.to,
+        splitNumber: this.$el.clientWidth < 420 ? 3 : 8,
+        axisLine: { onZero: false, lineStyle: { color: ink("--line-strong") } },
+        axisTick: { show: false },
+        axisLabel: {
+          color: ink("--muted"),
+          fontSize: 11,
+          hideOverlap: true,
+          formatter: (ms) => {
+            const when = new Date(ms);
+            const day = `${pad(when.getMonth() + 1)}-${pad(when.getDate())}`;
+            return when.getHours() || when.getMinutes() ? `${pad(when.getHours())}:${pad(when.getMinutes())}` : day;
+          },
+        },
+        splitLine: { show: false },
+        axisPointer: { label: { show: false }, lineStyle: { color: ink("--line-strong") } },
+      };
+    },
+    // Spans and the line of now hang on a series of their own, which draws nothing.
+    marked(ink) {
+      const now = this.now > this.from && this.now < this.to ? [{ xAxis: this.now }] : [];
+      return {
+        type: "line",
+        silent: true,
+        data: [[this.from, null]],
+        markLine: {
+          silent: true,
+          symbol: "none",
+          animation: false,
+          lineStyle: { color: ink("--text"), type: "solid", width: 1 },
+          label: { formatter: "now", color: ink("--text"), fontSize: 11, position: "end", distance: 4 },
+          data: now,
+        },
+        markArea: {
+          silent: true,
+          animation: false,
+          data: this.marks.map((mark) => [
+            { xAxis: Math.max(mark.from, this.from), itemStyle: { color: ink(mark.color), opacity: 0.14 } },
+            { xAxis: Math.min(mark.until, this.to) },
+          ]),
+        },
+        z: 1,
+      };
+    },
+    series(line, ink) {
+      const color = ink(line.color);
+      if (line.bar) {
+        return {
+          type: "bar",
+          silent: true,
+          barWidth: "62%",
+          data: line.at.map((at, n) => ({ value: [at + line.step / 2, line.value[n]], itemStyle: { color: line.value[n] < 0 ? ink("--bad") : color } })),
+          z: 3,
+        };
+      }
+      return {
+        type: "line",
+        silent: true,
+        step: "end",
+        symbol: "none",
+        connectNulls: false,
+        data: held(line),
+        lineStyle: { color, width: line.width, type: DASHES[line.dash] },
+        z: 3,
+      };
+    },
+    tooltip(ink) {
+      return {
+        trigger: "axis",
+        confine: true,
+        transitionDuration: 0,
+        backgroundColor: ink("--raised"),
+        borderColor: ink("--line-strong"),
+        padding: [8, 10],
+        textStyle: { color: ink("--text"), fontSize: 12 },
+        formatter: (hits) => this.legend(hits[0].axisValue),
+      };
+    },
+    legend(ms) {
+      const root = document.createElement("div");
+      const add = (text, style) => {
+        const row = document.createElement("div");
+        row.className = style;
+        row.textContent = text;
+        root.append(row);
+      };
+      add(new Date(ms).toLocaleString(), "lode-trend-time");
+      for (const line of this.lines) {
+        const n = line.at.findIndex((at) => at <= ms && ms < at + line.step);
+        if (n < 0) continue;
+        const value = line.value[n];
+        const shown = value === null ? "not known" : `${value.toLocaleString("en-US", { minimumFractionDigits: line.digits, maximumFractionDigits: line.digits }).replace("-", "\u2212")} ${this.unit}`;
+        add(`${line.name}  ${shown}`, "lode-trend-row");
+      }
+      for (const mark of this.marks) {
+        if (mark.from <= ms && ms < mark.until) add(mark.name, "lode-trend-row");
+      }
+      return root;
+    },
+  },
+};
+
+// The points of a line that holds each value for its step; a hole wherever nothing is known.
+function held(line) {
+  const points = [];
+  line.at.forEach((at, n) => {
+    points.push([at, line.value[n]]);
+    const next = line.at[n + 1];
+    if (next === undefined || next > at + line.step * 1.01) {
+      points.push([at + line.step, line.value[n]], [at + line.step, null]);
+    } else if (line.value[n + 1] === null && line.value[n] !== null) {
+      points.push([at + line.step, line.value[n]]);
+    }
+  });
+  return points;
+}
