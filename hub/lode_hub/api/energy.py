@@ -3,7 +3,8 @@
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Body, Path, Query, Request, Response
+from fastapi import APIRouter, Body, Path, Query, Request
+from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from lode_hub.actions import Actions
@@ -35,6 +36,12 @@ _ASKED = answers(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND)
 _ACTED = answers(
     HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT
 )
+
+
+class Csv(PlainTextResponse):
+    """A table as text."""
+
+    media_type = "text/csv"
 
 
 class _Said(BaseModel):
@@ -198,13 +205,18 @@ def _add_accounts(router: APIRouter, queries: Queries) -> None:
             raise NotFoundError(f"account {number}: there is no such account")
         return found
 
-    @router.get("/accounts/{number}/csv", summary="One account as CSV", responses=_ASKED)
-    async def account_csv(number: Number) -> Response:
+    @router.get(
+        "/accounts/{number}/csv",
+        summary="One account as CSV",
+        response_class=Csv,
+        responses=_ASKED,
+    )
+    async def account_csv(number: Number) -> Csv:
         text = await queries.energy.account_csv(number)
         if text is None:
             raise NotFoundError(f"account {number}: there is no such account")
         name = {"Content-Disposition": f'attachment; filename="account-{number}.csv"'}
-        return Response(text, media_type="text/csv; charset=utf-8", headers=name)
+        return Csv(text, headers=name)
 
 
 def _add_making(router: APIRouter, actions: Actions) -> None:
