@@ -33,6 +33,8 @@ from lode_ui.pages.oncall import OnCallPage
 from lode_ui.pages.overview import OverviewPage
 from lode_ui.pages.quality import QualityPage
 from lode_ui.pages.rig import RigPage
+from lode_ui.pages.rule import RulePage
+from lode_ui.pages.rules import RulesPage
 from lode_ui.pages.technician import TechnicianPage
 from lode_ui.rows import Fleet
 
@@ -160,6 +162,17 @@ def _add_telling_pages(desks: _Desks) -> None:
     @ui.page("/channels")
     async def channels(client: Client, site: int = 0) -> None:
         await live(client, desks.of(client, site), "/channels", ChannelsPage)
+
+    @ui.page("/rules")
+    async def rules(client: Client, site: int = 0) -> None:
+        await live(client, desks.of(client, site), "/rules", RulesPage)
+
+    @ui.page("/rules/{name}")
+    async def rule(client: Client, name: str, at: str = "", site: int = 0) -> None:
+        def body(desk: Desk) -> Body:
+            return RulePage(desk, name, at)
+
+        await live(client, desks.of(client, site), "/rules", body)
 
 
 def _nowhere(desks: _Desks) -> Callable[[], Awaitable[None]]:

@@ -4,6 +4,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from lode_hub.queries.nouns import AlertRow, Severity
+from lode_hub.rules import schema
+
+CAUSES = schema.CAUSES
+METRICS = schema.METRICS
+"""What a threshold of one's own may be on, by the kind of device; of a point, its name."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -99,13 +99,15 @@ class ChannelsPage:
             test=self._test_way if desk.may_act else None,
             remove=self._remove_way if desk.is_admin else None,
         )
-        with card("How other people are told") as self._others_card:
-            with table(WAY_HEADS, label="Other people's ways") as body:
-                self._others = Keyed[WayRow](
-                    body,
-                    lambda way: way.way_id,
-                    lambda way: WayLine(way, acts, is_person_shown=True),
-                )
+        with (
+            card("How other people are told") as self._others_card,
+            table(WAY_HEADS, label="Other people's ways") as body,
+        ):
+            self._others = Keyed[WayRow](
+                body,
+                lambda way: way.way_id,
+                lambda way: WayLine(way, acts, is_person_shown=True),
+            )
 
     def _build_deliveries(self) -> None:
         again = self._again if self._desk.may_act else None

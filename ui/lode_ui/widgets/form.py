@@ -32,8 +32,7 @@ class _Field:
                 Words(label, "lode-field-label")
                 with box("lode-field-line"):
                     self._input = ui.element(kind).classes("lode-input")
-                    if unit:
-                        Words(unit, "lode-field-unit")
+                    self._unit = Words(unit, "lode-field-unit")
             self._hint = Words(hint, "lode-note")
             self._wrong = Words("", "lode-wrong")
             self._wrong.props["role"] = "alert"
@@ -50,6 +49,10 @@ class _Field:
     def hint(self, text: str) -> None:
         """Say something else below the field."""
         self._hint.text = text
+
+    def unit(self, text: str) -> None:
+        """Measure it in another unit."""
+        self._unit.text = text
 
     def hide(self, is_hidden: bool) -> None:
         """Show or hide the whole field."""
@@ -113,6 +116,11 @@ class NumberField(_Field):
 
         self.changed: Changed = lambda: None
         self._input.on("input", typed, js_handler=VALUE)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is typed; a browser says so of what is no number, too."""
+        return not self._text.strip()
 
     @property
     def value(self) -> float | None:

@@ -1,0 +1,74 @@
+"""Rules in words: what a number of theirs is called and measured in, what a version changed."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from lode_ui import figures
+
+Body = Mapping[str, Any]
+
+_UNITS = {
+    "c": "°C", "s": "s", "ms": "ms", "w": "W", "kw": "kW", "ths": "TH/s", "rpm": "rpm",
+    "kwh": "kWh", "v": "V", "a": "A", "hz": "Hz", "min": "min", "h": "h", "mwh": "MWh",
+}  # fmt: skip
+_OF = {"rig": "rigs", "meter": "meters", "point": "points"}
+
+
+def unit(key: str) -> str:
+    """Give the unit that a key ends in: `far_above_c` is in °C, `low_ratio` a share of 1."""
+    return _UNITS.get(key.rpartition("_")[2], "") if "_" in key else ""
+
+
+def name(key: str) -> str:
+    """Call a key in plain words, without its unit: `far_above_c` is `far above`."""
+    stem = key.removesuffix(f"_{key.rpartition('_')[2]}") if unit(key) else key
+    return stem.replace("_", " ")
+
+
+def amount(key: str, value: object) -> str:
+    """Say a key's value with its unit."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return "none" if value is None else str(value)
+    if unit(key) == "s":
+        return figures.duration(value) if value >= 1 or value == 0 else f"{value:g} s"
+    return str(figures.number(value, unit(key), 4))
+
+
+def judged(body: Body) -> str:
+    """Say what a rule fires at."""
+    if body.get("metric") is None:
+        pairs = (body.get("thresholds") or {}).items()
+        return " · ".join(f"{name(key)} {amount(key, value)}" for key, value in pairs)
+    metric = str(body["metric"])
+    side = "above" if body.get("above") is not None else "below"
+    words = f"{name(metric)} of {_OF[body['of']]} {side} {amount(metric, body[side])}"
+    if body.get("for_s"):
+        words += f" for {figures.duration(body['for_s'])}"
+    if body.get("clear_at") is not None:
+        words += f", until {amount(metric, body['clear_at'])}"
+    scope = [f"{key} {fits}" for key, fits in (body.get("scope") or {}).items() if fits]
+    return f"{words}; {', '.join(scope)}" if scope else words
+
+
+def delays(body: Body) -> str:
+    """Say how long it must be there, and be away."""
+    on, off = (figures.duration(body[key]) for key in ("on_delay_s", "off_delay_s"))
+    return f"on after {on}, off after {off}"
+
+
+def changes(old: Body, new: Body) -> list[str]:
+    """Say what a version changed, key by key."""
+    found = []
+    for key, value in new.items():
+        before = old.get(key)
+        if isinstance(value, Mapping) and isinstance(before, Mapping):
+            found += [f"{key}: {line}" for line in changes(before, value)]
+        elif value != before:
+            found.append(f"{name(key)} {_said(key, before)} → {_said(key, value)}")
+    return found
+
+
+def _said(key: str, value: object) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value)) or "none"
+    return amount(key, value)

@@ -1,0 +1,201 @@
+"""The form of a rule: one that is shipped, or a threshold of one's own."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from lode_hub.queries.alert_nouns import CAUSES, METRICS
+from lode_ui import calendar, rule_words
+from lode_ui.widgets.form import CheckField, NumberField, SelectField, TextField
+from lode_ui.widgets.layout import columns
+from lode_ui.widgets.text import Words, note
+
+Body = dict[str, Any]
+Of = Literal["rig", "meter", "point"]
+Side = Literal["above", "below"]
+
+DAY_S = 86_400
+SEVERITIES = {
+    "": "as its detector says",
+    "info": "info",
+    "warning": "warning",
+    "critical": "critical",
+}
+STAKES = {
+    "none": "counts nothing",
+    "lost": "the hashrate that is missing",
+    "all": "all that is rated",
+}
+OF: dict[Of, str] = {"rig": "rigs", "meter": "meters", "point": "points"}
+SIDES: dict[Side, str] = {"above": "above", "below": "below"}
+NEW: Body = {
+    "title": "", "enabled": True, "cause": "other", "severity": "warning", "on_delay_s": 0,
+    "off_delay_s": 60, "inhibited_by": ["agent-stale"], "stake": "none",
+    "hashprice_usd_th_d": 0.05, "escalate_usd_h": None, "thresholds": {}, "of": "rig",
+    "metric": "inlet_temp_c", "scope": {}, "above": None, "below": None, "for_s": 120,
+    "clear_at": None,
+}  # fmt: skip
+
+OPTIONAL = frozenset({"clear_at", "escalate_usd_h"})
+"""Numbers that may be left out."""
+
+Field = TextField | NumberField | CheckField | SelectField[Any]
+
+
+class RuleForm:
+    """Every key of a rule as a field; `read` gives what shall differ from what it stands on."""
+
+    def __init__(self, body: Mapping[str, Any], person: Mapping[str, Any], *, is_own: bool) -> None:
+        self._body, self._person, self._is_own = body, person, is_own
+        self._fields: dict[str, Field] = {}
+        self._thresholds: dict[str, NumberField] = {}
+        if is_own:
+            self._build_limit(body)
+        elif body.get("thresholds"):
+            self._build_thresholds(body["thresholds"])
+        self._build_common(body)
+        self._foot = Words("", "lode-wrong", "p")
+
+    def _build_limit(self, body: Mapping[str, Any]) -> None:
+        side: Side = "below" if body.get("below") is not None else "above"
+        scope = body.get("scope") or {}
+        with columns("fields"):
+            self._of = SelectField[Of]("Looks at", OF, body["of"])
+            self._metric = TextField(
+                "Value", value=str(body["metric"] or ""), hint=", ".join(METRICS["rig"])
+            )
+            self._side = SelectField[Side]("Fires", SIDES, side)
+            self._limit = NumberField("Limit", value=body.get(side), unit=_unit(body))
+            self._clear = NumberField(
+                "Ends at", value=body.get("clear_at"), unit=_unit(body),
+                hint="the deadband; empty: at the limit",
+            )  # fmt: skip
+            self._for = _seconds("For at least", body["for_s"], "beyond the limit all the time")
+        with columns("fields"):
+            for key in ("model", "rack", "device"):
+                self._fields[f"scope.{key}"] = TextField(
+                    f"Only {key}", value=scope.get(key) or "", example="*", hint="* fits anything"
+                )
+            self._fields["title"] = TextField(
+                "What to do", value=body["title"], hint="shown with the alert"
+            )
+        self._fields |= {"metric": self._metric, "clear_at": self._clear, "for_s": self._for}
+        self._of.changed = self._mark
+        self._metric.changed = self._mark
+        self._mark()
+
+    def _mark(self) -> None:
+        """Name the values that there are of what it looks at, in their unit."""
+        of = self._of.value
+        self._metric.hint(", ".join(METRICS.get(of, ())) or "the name of a point")
+        for field in (self._limit, self._clear):
+            field.unit(rule_words.unit(self._metric.value))
+
+    def _build_thresholds(self, thresholds: Mapping[str, float]) -> None:
+        with columns("fields"):
+            for key, value in thresholds.items():
+                field = NumberField(
+                    rule_words.name(key).capitalize(), value=value, unit=rule_words.unit(key)
+                )
+                self._thresholds[key] = self._fields[f"thresholds.{key}"] = field
+
+    def _build_common(self, body: Mapping[str, Any]) -> None:
+        fields = self._fields
+        with columns("fields"):
+            fields["severity"] = SelectField("Severity", SEVERITIES, body["severity"] or "")
+            fields["cause"] = SelectField(
+                "Cause", {cause: cause for cause in CAUSES}, body["cause"]
+            )
+            fields["on_delay_s"] = _seconds("On-delay", body["on_delay_s"], "there for so long")
+            fields["off_delay_s"] = _seconds("Off-delay", body["off_delay_s"], "away for so long")
+            fields["inhibited_by"] = TextField(
+                "Silenced by", value=", ".join(body["inhibited_by"]),
+                hint="rules, causes, or order, with commas",
+            )  # fmt: skip
+            fields["stake"] = SelectField("Money at stake", STAKES, body["stake"])
+            fields["hashprice_usd_th_d"] = NumberField(
+                "Hashprice", value=body["hashprice_usd_th_d"], unit="USD/TH/d", low=0, high=100
+            )
+            fields["escalate_usd_h"] = NumberField(
+                "A step graver above", value=body["escalate_usd_h"], unit="USD/h", low=0,
+                hint="empty: never",
+            )  # fmt: skip
+            fields["enabled"] = CheckField("In effect", value=body["enabled"])
+        note("A rule that is not in effect opens nothing, and what it has opened ends.")
+
+    def read(self) -> Body | None:
+        """Give the keys a person says, as the rule's table has them; None when a field is wrong."""
+        for field in self._fields.values():
+            _wrong(field, "")
+        self._foot.text = ""
+        said: Body = {}
+        is_wrong = False
+        for key, field in self._fields.items():
+            if isinstance(field, NumberField) and not _is_fit(key, field):
+                field.wrong("Give a number within its limits.")
+                is_wrong = True
+            said[key] = _value(key, field)
+        if self._is_own and self._limit.value is None:
+            self._limit.wrong("Give the limit as a number.")
+            is_wrong = True
+        if is_wrong:
+            return None
+        return self._whole(said) if self._is_own else self._differing(said)
+
+    def _whole(self, said: Body) -> Body:
+        scope = {k.partition(".")[2]: v or None for k, v in said.items() if k.startswith("scope.")}
+        body = {key: value for key, value in said.items() if "." not in key}
+        sides: Body = {
+            side: self._limit.value if side == self._side.value else None for side in SIDES
+        }
+        kept = {key: v for key, v in (self._body.get("scope") or {}).items() if key not in scope}
+        return {**body, **sides, "of": self._of.value, "scope": {**kept, **scope}}
+
+    def _differing(self, said: Body) -> Body:
+        body: Body = {key: value for key, value in self._person.items() if key != "thresholds"}
+        changed = dict(self._person.get("thresholds") or {})
+        for key, value in said.items():
+            table, _, inner = key.rpartition(".")
+            before = self._body[table][inner] if table else self._body[key]
+            if value != (list(before) if isinstance(before, list | tuple) else before):
+                (changed if table else body)[inner] = value
+        return {**body, "thresholds": changed} if changed else body
+
+    def point_at(self, reason: str) -> None:
+        """Say what the hub refused where it was typed."""
+        for key, field in self._fields.items():
+            if f": {key}: " in reason:
+                _wrong(field, reason.partition(f": {key}: ")[2])
+                return
+        if self._is_own and "clear_at" in reason:
+            self._clear.wrong(reason.rpartition(": ")[2])
+        elif self._is_own and "metric" in reason:
+            self._metric.wrong(reason.rpartition(": ")[2])
+        elif "inhibited_by" in reason:
+            _wrong(self._fields["inhibited_by"], reason)
+        else:
+            self._foot.text = reason
+
+
+def _is_fit(key: str, field: NumberField) -> bool:
+    return field.value is not None or (field.is_empty and key in OPTIONAL)
+
+
+def _value(key: str, field: Field) -> object:
+    if key == "severity":
+        return field.value or None
+    if key == "inhibited_by":
+        return calendar.names(str(field.value))
+    return field.value
+
+
+def _wrong(field: Field, reason: str) -> None:
+    if not isinstance(field, CheckField):
+        field.wrong(reason)
+
+
+def _unit(body: Mapping[str, Any]) -> str:
+    return rule_words.unit(str(body["metric"] or ""))
+
+
+def _seconds(label: str, value: float, hint: str) -> NumberField:
+    return NumberField(label, value=value, unit="s", low=0, high=DAY_S, hint=hint)
