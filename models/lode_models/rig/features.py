@@ -29,14 +29,19 @@ from lode_models.peers.sample import (
 from lode_wire.records import State
 
 FAST_S, SLOW_S, SHARES_S = 180.0, 3600.0, 1800.0
-WARM_MS = 600_000
-"""After a rest, a restart, a commanded change or a long silence a rig is not looked at for so
-long; its past begins anew."""
+SETTLE_MS, WARM_MS = 300_000, 600_000
+"""After a rest, a restart, a commanded change or a long silence a rig's past begins anew: what it
+does at first is not taken, and it is not looked at until the second has passed."""
+
+LEAST_HASH = 0.3
+"""Of its rating: a rig that makes less hardly hashes, which needs no opinion but a plain rule."""
 
 STALE_MS = 300_000
-GAP_MS = 900_000
+GAP_MS = 180_000
 UPTIME_S = 6 * 3600.0  # a longer one says nothing more
-LEAST_CLASS = 4
+LEAST_CLASS, CLASS_SHARE = 4, 0.6
+"""So many rigs, and so much of a class, must be looked at: what hits a whole class is for others
+to say, and what is left of it is no measure."""
 
 NOT_MINING = (*RESTING, State.UNREACHABLE)
 
@@ -73,7 +78,7 @@ FEATURES: tuple[Feature, ...] = (
     Feature(name="chips", words="chips alive, share", least=0.003),
     Feature(name="fans", words="fans alive, share", least=0.02),
     Feature(name="rejects", words="rejected shares (root), against its class", least=0.02),
-    Feature(name="uptime", words="uptime, share of 6 h", least=0.1),
+    Feature(name="uptime", words="uptime, share of 6 h", least=0.3),
 )  # fmt: skip
 """All of them, in the order of the columns. Change anything here or below, and `SCHEMA` rises."""
 
@@ -123,9 +128,10 @@ class Window:
         newer = (rows["at_ms"] > self._at_ms[slots]) & says_something(rows)
         slots, rows = slots[newer], rows[newer]
         step_ms = rows["at_ms"] - self._at_ms[slots]
-        mines = ~np.isin(rows["state"], NOT_MINING)
+        mines = ~np.isin(rows["state"], NOT_MINING) & self._hashes(slots, rows)
         with np.errstate(invalid="ignore"):
             restarted = rows["uptime_s"] < self._uptime_s[slots]
+            restarted |= rows["accepted_shares"] < self._totals[0, slots]
         begins = (self._since_ms[slots] == 0) | (step_ms > GAP_MS) | restarted
         begins |= rows["mode"] != self._mode[slots]
         self._since_ms[slots] = np.where(
@@ -137,8 +143,9 @@ class Window:
             self.rigs.sort(self._mode)
         self._at_ms[slots], self._uptime_s[slots] = rows["at_ms"], rows["uptime_s"]
         step_s = (np.minimum(step_ms, 120_000) / 1000).astype(np.float32)
-        self._mean(slots[mines], rows[mines], step_s[mines])
-        self._count(slots[mines], rows[mines], step_s[mines])
+        settled = mines & (rows["at_ms"] - self._since_ms[slots] >= SETTLE_MS)
+        self._mean(slots[settled], rows[settled], step_s[settled])
+        self._count(slots[settled], rows[settled], step_s[settled])
 
     def features(self, now_ms: int) -> Floats:
         """Give (slot, feature) as of `now_ms`; NaN is unknown, a row of NaN a rig not looked at."""
@@ -155,7 +162,15 @@ class Window:
     def _is_seen(self, now_ms: int) -> Mask:
         fresh = (self._since_ms > 0) & (now_ms - self._at_ms <= STALE_MS)
         seen: Mask = fresh & (self._at_ms - self._since_ms >= WARM_MS) & self.rigs.is_watched
+        for slots in self.rigs.by_class:
+            seen[slots] &= seen[slots].mean() >= CLASS_SHARE
         return seen
+
+    def _hashes(self, slots: Slots, rows: Table) -> Mask:
+        """Tell which rigs are not known to make next to nothing."""
+        with np.errstate(invalid="ignore"):
+            idle: Mask = rows["hashrate_ths"] < LEAST_HASH * np.exp(self._rated[0, slots])
+        return ~idle
 
     def _forget(self, slots: Slots) -> None:
         for array in (self._fast, self._slow, self._alive, self._most, self._totals):

@@ -17,7 +17,7 @@ from lode_models.rig.card import Card
 from lode_models.rig.features import FEATURES, told
 
 SHIPPED = Path(__file__).parent.parent / "artifacts" / "rig"
-CLIP = 10.0
+CLIP = 8.0
 LEAST_KNOWN = 5  # features; of fewer nothing is said
 REASONS = 3
 KINDS = ("autoencoder", "forest")
@@ -54,11 +54,7 @@ class Model:
         self._center = np.array(card.center, np.float32)
         self._spread = np.array(card.spread, np.float32)
         self._residual = np.array(card.residual, np.float32)
-        self._session = _session(model)
-
-    def standardise(self, features: Floats) -> Floats:
-        """Give (rig, feature) as multiples of the usual spread, 0 for unknown."""
-        return standardise(features, self._center, self._spread)
+        self._session = session(model)
 
     def score(self, features: Floats) -> tuple[Floats, Floats]:
         """Give each rig's score (0 to 1, 0.5 is the threshold) and each feature's weight in it.
@@ -71,8 +67,9 @@ class Model:
         rows = np.flatnonzero(known.sum(axis=1) >= LEAST_KNOWN)
         if not len(rows):
             return scores, weights
-        z = self.standardise(features[rows])
-        strangeness, parts = strange(self.card.kind, z, known[rows], self._run(z), self._residual)
+        z = standardise(features[rows], self._center, self._spread)
+        made = run(self._session, self.card.kind, z)
+        strangeness, parts = strange(self.card.kind, z, known[rows], made, self._residual)
         scores[rows] = strangeness / (strangeness + np.float32(self.card.threshold))
         weights[rows] = parts / np.maximum(parts.sum(axis=1, keepdims=True), np.float32(1e-9))
         return scores, weights
@@ -87,11 +84,6 @@ class Model:
             )
             for i in order.tolist() if weights[i] > 0
         )  # fmt: skip
-
-    def _run(self, z: Floats) -> Floats:
-        name = "variable" if self.card.kind == "autoencoder" else "scores"
-        (out,) = self._session.run([name], {"X": z})
-        return np.asarray(out, np.float32)
 
 
 def load(folder: Path = SHIPPED) -> Model:
@@ -123,7 +115,18 @@ def strange(
     return np.float32(0.5) - out.reshape(-1), np.where(known, z * z, np.float32(0))
 
 
-def _session(model: bytes) -> onnxruntime.InferenceSession:
+def run(session: onnxruntime.InferenceSession, kind: str, z: Floats) -> Floats:
+    """Give what a model makes of (rig, feature): the same shape, or one figure a rig."""
+    (made,) = session.run(["variable" if kind == "autoencoder" else "scores"], {"X": z})
+    # A network of many outputs is converted to one long column.
+    return np.asarray(made, np.float32).reshape(len(z), -1)
+
+
+def session(model: bytes) -> onnxruntime.InferenceSession:
+    """Make a model ready to run, on one thread.
+
+    Raises: ModelError if it cannot be run.
+    """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
