@@ -21,6 +21,8 @@ MANY_PERIOD_S = 4.0
 """An inbox of very many alerts is read again this often: each reading looks at all of them."""
 
 FIGURES_PERIOD_S = 60.0
+NAME_PERIOD_S = 60.0
+LONGEST_ID = 9
 DELIVERIES = 50
 PLANNED = 200
 OVER = 20
@@ -131,3 +133,13 @@ class AlarmAnswers:
             lambda: self._queries.alarms.figures(site=site, days=days, operators=operators),
             period_s=FIGURES_PERIOD_S,
         )
+
+    async def name(self, subject: str) -> str:
+        """Name what a subject's key such as `device:17` stands for; unknown stays as it is."""
+        kind, _, number = subject.partition(":")
+        if kind != "device" or not number.isdecimal() or len(number) > LONGEST_ID:
+            return subject
+        rig = await self._feed.ask(
+            ("name", subject), lambda: self._queries.rig(int(number)), period_s=NAME_PERIOD_S
+        )
+        return rig.name if rig else subject

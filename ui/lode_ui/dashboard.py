@@ -21,6 +21,7 @@ from lode_ui.feed import Feed
 from lode_ui.hub import Actions, Live, Person, Queries
 from lode_ui.life import Body, live
 from lode_ui.pages.agents import AgentsPage
+from lode_ui.pages.alert import AlertPage
 from lode_ui.pages.alerts import AlertsPage
 from lode_ui.pages.channels import ChannelsPage
 from lode_ui.pages.command import CommandPage
@@ -54,6 +55,7 @@ def mount(app: FastAPI, *, queries: Queries, actions: Actions, live: Live) -> No
     answers = Answers(queries, feed)
     desks = _Desks(answers, actions)
     _add_pages(desks)
+    _add_alarm_pages(desks)
     _add_command_pages(desks)
     _add_curtail_pages(desks)
     _add_telling_pages(desks)
@@ -111,9 +113,18 @@ def _add_pages(desks: _Desks) -> None:
     async def quality(client: Client, site: int = 0) -> None:
         await live(client, desks.of(client, site), "/quality", QualityPage)
 
+
+def _add_alarm_pages(desks: _Desks) -> None:
     @ui.page("/alerts")
     async def alerts(client: Client, site: int = 0) -> None:
         await live(client, desks.of(client, site), "/alerts", AlertsPage)
+
+    @ui.page("/alerts/{alert_id}")
+    async def alert(client: Client, alert_id: int, site: int = 0) -> None:
+        def body(desk: Desk) -> Body:
+            return AlertPage(desk, alert_id)
+
+        await live(client, desks.of(client, site), "/alerts", body)
 
 
 def _add_command_pages(desks: _Desks) -> None:
