@@ -22,11 +22,12 @@ from lode_hub.queries.nouns import (
     Span,
 )
 from lode_hub.queries.quality import QualitySpan, SiteQuality
-from tests.ui import made, made_quality
+from tests.ui import made, made_alarms, made_quality
 from tests.ui.world_alarms import (
     Alarms,
     StandInAlarmActions,
     StandInAlarmQueries,
+    StandInTelling,
     gravest_first,
     kept,
 )
@@ -70,6 +71,7 @@ class World:
         is_hostile: bool = False,
         has_commands: bool = False,
         gap_share: float = 0.1,
+        alarms: int = 0,
     ) -> None:
         self.gap_share = gap_share
         self.random = random.Random(7)
@@ -84,6 +86,10 @@ class World:
         self.sites_shown = ("north",) if rigs else ()
         self.book = Book()
         self.alarms = Alarms()
+        if alarms:
+            self.open_alerts = {a.alert_id: a for a in made_alarms.alerts(alarms)}
+            made_alarms.tell(self.alarms)
+        self.ramps = {17} if alarms else set()
         self.agent_values: dict[str, object] = {}
         if is_hostile:
             self._poison()
@@ -134,6 +140,7 @@ class StandInQueries:
         self.commands = StandInCommandQueries(world)
         self.quality = StandInQuality(world)
         self.alarms = StandInAlarmQueries(world)
+        self.telling = StandInTelling(world)
 
     async def sites(self) -> list[SiteTotals]:
         await self._asked("sites")
@@ -170,6 +177,8 @@ class StandInQueries:
     async def series(self, device_id: int, metric: str, span: Span) -> Series:
         await self._asked("series")
         base = {"hashrate_ths": 104.0, "power_w": 3068.0, "chip_temp_c": 76.0, "fan_rpm": 5850.0}
+        if device_id in self._world.ramps:
+            return made_alarms.ramp(metric, span, base[metric])
         return made.series(metric, span, base[metric], gap_share=self._world.gap_share)
 
     async def site_series(self, site: str, metric: str, span: Span) -> Series:

@@ -102,6 +102,17 @@ class StandInAlarmQueries:
         return figures(days, operators)
 
 
+class StandInTelling:
+    """Says who was told of a world's alerts."""
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+
+    async def deliveries(self, *, alert_id: int, limit: int = 100) -> list[DeliveryRow]:
+        await self._world.asked("deliveries")
+        return self._world.alarms.deliveries.get(alert_id, [])[:limit]
+
+
 class StandInAlarmActions:
     """Shelves, silences and maintains in a world, for those who may."""
 

@@ -49,8 +49,8 @@ def stake(usd_h: float | None) -> Figure:
     if usd_h is None:
         return Figure(MISSING)
     if 0 < usd_h < _CENT:
-        return Figure("< $0.01", "/h")
-    return Figure(f"${usd_h:,.2f}", "/h")
+        return Figure("< $0.01", "an hour")
+    return Figure(f"${usd_h:,.2f}", "an hour")
 
 
 def event(what: str) -> str:

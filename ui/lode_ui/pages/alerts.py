@@ -80,9 +80,10 @@ class AlertsPage:
         self._shown: dict[tuple[str | None, str], InboxGroup] = {}
         self._pager = Pager(GROUPS, self.refresh, ("Graver", "Less grave"))
         self._over = Resolved(desk)
-        self._bar = ChosenBar(
-            Does(acknowledge=self._acknowledge, shelve=self._shelve, clear=self._clear)
-        )
+        self._bar: ChosenBar | None = None
+        if desk.may_act:
+            does = Does(acknowledge=self._acknowledge, shelve=self._shelve, clear=self._clear)
+            self._bar = ChosenBar(does)
 
     def _tools(self) -> None:
         with columns("toolbar"):
@@ -109,7 +110,7 @@ class AlertsPage:
         is_narrowed = self._filter != Filter(states=self._filter.states, site=site)
         self._empty.say(*(NO_HIT if is_narrowed else EMPTY[self._filter.states[0]]))
         self._empty.show(not is_any)
-        self._bar.show(len(self._chosen))
+        self._show_chosen()
 
     async def _refresh_groups(self) -> bool:
         alarms, chosen = self._desk.answers.alarms, self._filter
@@ -170,7 +171,11 @@ class AlertsPage:
             self._chosen[alert.alert_id] = alert
         else:
             self._chosen.pop(alert.alert_id, None)
-        self._bar.show(len(self._chosen))
+        self._show_chosen()
+
+    def _show_chosen(self) -> None:
+        if self._bar:
+            self._bar.show(len(self._chosen))
 
     async def _choose_all(self, group: AlertGroup) -> None:
         for alert in await self._rows(group, MOST - len(self._chosen), 0):
