@@ -11,6 +11,7 @@ _UNITS = {
     "c": "°C", "s": "s", "ms": "ms", "w": "W", "kw": "kW", "ths": "TH/s", "rpm": "rpm",
     "kwh": "kWh", "v": "V", "a": "A", "hz": "Hz", "min": "min", "h": "h", "mwh": "MWh",
 }  # fmt: skip
+_NO_SPANS = {"uptime_s", "on_delay_s", "off_delay_s"}
 _OF = {"rig": "rigs", "meter": "meters", "point": "points"}
 
 
@@ -22,13 +23,16 @@ def unit(key: str) -> str:
 def name(key: str) -> str:
     """Call a key in plain words, without its unit: `far_above_c` is `far above`."""
     stem = key.removesuffix(f"_{key.rpartition('_')[2]}") if unit(key) else key
-    return stem.replace("_", " ")
+    words = stem.replace("_", " ")
+    return f"{words} for" if unit(key) == "s" and key not in _NO_SPANS else words
 
 
 def amount(key: str, value: object) -> str:
     """Say a key's value with its unit."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return "none" if value is None else str(value)
+    if key.endswith("_ratio"):
+        return str(figures.percent(value))
     if unit(key) == "s":
         return figures.duration(value) if value >= 1 or value == 0 else f"{value:g} s"
     return str(figures.number(value, unit(key), 4))
@@ -37,7 +41,7 @@ def amount(key: str, value: object) -> str:
 def judged(body: Body) -> str:
     """Say what a rule fires at."""
     if body.get("metric") is None:
-        pairs = (body.get("thresholds") or {}).items()
+        pairs = sorted((body.get("thresholds") or {}).items())
         return " · ".join(f"{name(key)} {amount(key, value)}" for key, value in pairs)
     metric = str(body["metric"])
     side = "above" if body.get("above") is not None else "below"
@@ -52,8 +56,9 @@ def judged(body: Body) -> str:
 
 def delays(body: Body) -> str:
     """Say how long it must be there, and be away."""
-    on, off = (figures.duration(body[key]) for key in ("on_delay_s", "off_delay_s"))
-    return f"on after {on}, off after {off}"
+    on_s, off_s = body["on_delay_s"], body["off_delay_s"]
+    on = f"on after {figures.duration(on_s)}" if on_s else "on at once"
+    return f"{on}, off after {figures.duration(off_s)}" if off_s else f"{on}, off at once"
 
 
 def changes(old: Body, new: Body) -> list[str]:

@@ -15,7 +15,7 @@ NEW = "-"
 
 
 class RulesPage:
-    """Every rule that is in effect, people's own first."""
+    """Every rule that is in effect: people's own first, then what fired the most."""
 
     title = "Rules"
 
@@ -49,7 +49,7 @@ class RulesPage:
             for rule in rules
             if _fits(rule, self._words) and (site is None or rule.site in (None, site))
         ]
-        self._lines.show(sorted(shown, key=lambda one: not one.rule.is_own))
+        self._lines.show(sorted(shown, key=lambda one: (not one.rule.is_own, -one.week)))
         self._none.show(not shown)
 
     async def _filter(self, text: str) -> None:

@@ -7,7 +7,7 @@ from lode_hub.queries.alert_nouns import CAUSES, METRICS
 from lode_ui import calendar, rule_words
 from lode_ui.widgets.form import CheckField, NumberField, SelectField, TextField
 from lode_ui.widgets.layout import columns
-from lode_ui.widgets.text import Words, note
+from lode_ui.widgets.text import Words
 
 Body = dict[str, Any]
 Of = Literal["rig", "meter", "point"]
@@ -35,6 +35,7 @@ NEW: Body = {
     "clear_at": None,
 }  # fmt: skip
 
+OFF_HINT = "off: it opens nothing, and what it has opened ends"
 OPTIONAL = frozenset({"clear_at", "escalate_usd_h"})
 """Numbers that may be left out."""
 
@@ -56,13 +57,14 @@ class RuleForm:
         self._foot = Words("", "lode-wrong", "p")
 
     def _build_limit(self, body: Mapping[str, Any]) -> None:
+        _head("When it fires")
         side: Side = "below" if body.get("below") is not None else "above"
         scope = body.get("scope") or {}
         with columns("fields"):
             self._of = SelectField[Of]("Looks at", OF, body["of"])
-            self._metric = TextField(
-                "Value", value=str(body["metric"] or ""), hint=", ".join(METRICS["rig"])
-            )
+            metric = str(body["metric"])
+            self._metric = SelectField[str]("Value", {metric: metric}, metric)
+            self._point = TextField("Point", value=metric, hint="its name, as its device has it")
             self._side = SelectField[Side]("Fires", SIDES, side)
             self._limit = NumberField("Limit", value=body.get(side), unit=_unit(body))
             self._clear = NumberField(
@@ -70,6 +72,7 @@ class RuleForm:
                 hint="the deadband; empty: at the limit",
             )  # fmt: skip
             self._for = _seconds("For at least", body["for_s"], "beyond the limit all the time")
+        _head("Which devices")
         with columns("fields"):
             for key in ("model", "rack", "device"):
                 self._fields[f"scope.{key}"] = TextField(
@@ -78,21 +81,26 @@ class RuleForm:
             self._fields["title"] = TextField(
                 "What to do", value=body["title"], hint="shown with the alert"
             )
-        self._fields |= {"metric": self._metric, "clear_at": self._clear, "for_s": self._for}
+        self._fields |= {"clear_at": self._clear, "for_s": self._for}
         self._of.changed = self._mark
         self._metric.changed = self._mark
         self._mark()
 
     def _mark(self) -> None:
-        """Name the values that there are of what it looks at, in their unit."""
+        """Offer the values that there are of what it looks at, in their unit."""
         of = self._of.value
-        self._metric.hint(", ".join(METRICS.get(of, ())) or "the name of a point")
+        is_point = of == "point"
+        self._metric.hide(is_point)
+        self._point.hide(not is_point)
+        if not is_point:
+            self._metric.offer({metric: _called(metric) for metric in METRICS[of]})
         for field in (self._limit, self._clear):
-            field.unit(rule_words.unit(self._metric.value))
+            field.unit("" if is_point else rule_words.unit(self._metric.value))
 
     def _build_thresholds(self, thresholds: Mapping[str, float]) -> None:
+        _head("When it fires")
         with columns("fields"):
-            for key, value in thresholds.items():
+            for key, value in sorted(thresholds.items()):
                 field = NumberField(
                     rule_words.name(key).capitalize(), value=value, unit=rule_words.unit(key)
                 )
@@ -100,6 +108,7 @@ class RuleForm:
 
     def _build_common(self, body: Mapping[str, Any]) -> None:
         fields = self._fields
+        _head("What its alerts are")
         with columns("fields"):
             fields["severity"] = SelectField("Severity", SEVERITIES, body["severity"] or "")
             fields["cause"] = SelectField(
@@ -111,6 +120,9 @@ class RuleForm:
                 "Silenced by", value=", ".join(body["inhibited_by"]),
                 hint="rules, causes, or order, with commas",
             )  # fmt: skip
+            fields["enabled"] = CheckField("In effect", value=body["enabled"], hint=OFF_HINT)
+        _head("Money")
+        with columns("fields"):
             fields["stake"] = SelectField("Money at stake", STAKES, body["stake"])
             fields["hashprice_usd_th_d"] = NumberField(
                 "Hashprice", value=body["hashprice_usd_th_d"], unit="USD/TH/d", low=0, high=100
@@ -119,8 +131,6 @@ class RuleForm:
                 "A step graver above", value=body["escalate_usd_h"], unit="USD/h", low=0,
                 hint="empty: never",
             )  # fmt: skip
-            fields["enabled"] = CheckField("In effect", value=body["enabled"])
-        note("A rule that is not in effect opens nothing, and what it has opened ends.")
 
     def read(self) -> Body | None:
         """Give the keys a person says, as the rule's table has them; None when a field is wrong."""
@@ -148,7 +158,9 @@ class RuleForm:
             side: self._limit.value if side == self._side.value else None for side in SIDES
         }
         kept = {key: v for key, v in (self._body.get("scope") or {}).items() if key not in scope}
-        return {**body, **sides, "of": self._of.value, "scope": {**kept, **scope}}
+        metric = (self._point if self._of.value == "point" else self._metric).value
+        where: Body = {"of": self._of.value, "metric": metric, "scope": {**kept, **scope}}
+        return {**body, **sides, **where}
 
     def _differing(self, said: Body) -> Body:
         body: Body = {key: value for key, value in self._person.items() if key != "thresholds"}
@@ -169,11 +181,15 @@ class RuleForm:
         if self._is_own and "clear_at" in reason:
             self._clear.wrong(reason.rpartition(": ")[2])
         elif self._is_own and "metric" in reason:
-            self._metric.wrong(reason.rpartition(": ")[2])
+            self._point.wrong(reason.rpartition(": ")[2])
         elif "inhibited_by" in reason:
             _wrong(self._fields["inhibited_by"], reason)
         else:
             self._foot.text = reason
+
+
+def _head(words: str) -> None:
+    Words(words, "lode-form-head", "h3")
 
 
 def _is_fit(key: str, field: NumberField) -> bool:
@@ -191,6 +207,12 @@ def _value(key: str, field: Field) -> object:
 def _wrong(field: Field, reason: str) -> None:
     if not isinstance(field, CheckField):
         field.wrong(reason)
+
+
+def _called(metric: str) -> str:
+    unit = rule_words.unit(metric)
+    words = metric.removesuffix("_s").replace("_", " ") if unit == "s" else rule_words.name(metric)
+    return f"{words}, {unit}" if unit else words
 
 
 def _unit(body: Mapping[str, Any]) -> str:

@@ -60,11 +60,14 @@ class RuleLine:
         look = SEVERITY[rule.severity] if rule.severity else AS_FOUND
         self._sign.show(look if rule.is_enabled else OFF)
         self._cause.text = f"cause: {rule.cause}"
-        self._judged.text = rule_words.judged(rule.body)
-        blank(self._judged_cell, is_blank=not self._judged.text)
+        judged = rule_words.judged(rule.body)
+        self._judged.text = judged or "by its detector"
+        self._judged.classes(replace="lode-wrap" if judged else "lode-faint")
+        blank(self._judged_cell, is_blank=not judged)
         self._delays.text = rule_words.delays(rule.body)
         for words, n in zip(self._counts, (shown.day, shown.week, rule.open_alerts), strict=True):
             words.text = f"{n:,}"
+            words.classes(replace="lode-strong" if n else "lode-faint")
         changed = " · changed" if rule.person is not None and not rule.is_own else ""
         self._version.text = f"{rule.version}{changed}"
 

@@ -93,9 +93,9 @@ class HabitForm:
     def __init__(self, desk: Desk, habit: Habit) -> None:
         self._desk = desk
         with columns("fields"):
-            self._zone = TextField("Time zone", value=habit.time_zone, example="Europe/Berlin")
             self._from = _time("Quiet from", habit.quiet_from, hint="empty: never")
             self._until = _time("Quiet until", habit.quiet_until, hint=QUIET_HINT)
+            self._zone = TextField("Time zone", value=habit.time_zone, example="Europe/Berlin")
             self._through = CheckField(
                 "Critical alerts come through",
                 value=habit.is_critical_through,

@@ -41,8 +41,8 @@ class Week:
                     Words(weekday)
                     Words(number, "", "b")
         with self._gaps:
-            for shift in [one for one in shifts if not one.is_reachable][:MOST_LISTED]:
-                _gap(shift, time_zone)
+            for person in dict.fromkeys(s.person for s in shifts if not s.is_reachable):
+                _gap(person, [s for s in shifts if s.person == person], time_zone)
         self._gaps.set_visibility(any(not shift.is_reachable for shift in shifts))
         self._fill(shifts, time_zone)
 
@@ -66,14 +66,15 @@ class Week:
                     Words(f"and {len(shifts) - MOST_LISTED} more in the bar above", "lode-note")
 
 
-def _gap(shift: ShiftRow, time_zone: str) -> None:
-    with box(f"lode-notice lode-{'warn' if shift.person else 'bad'}", "p"):
-        if shift.person:
-            Words(f"{shift.person} has no way to be told", "", "b")
-            Words(f"and is on call {_span(shift, time_zone)}. They add one under Channels.")
+def _gap(person: str | None, shifts: Sequence[ShiftRow], time_zone: str) -> None:
+    when = "; ".join(_span(shift, time_zone) for shift in shifts[:MOST_LISTED])
+    with box(f"lode-notice lode-{'warn' if person else 'bad'}", "p"):
+        if person:
+            Words(f"{person} has no way to be told", "", "b")
+            Words(f"and is on call {when}. They add one under Channels.")
         else:
             Words("Nobody is on call", "", "b")
-            Words(f"{_span(shift, time_zone)}. Add a layer, or let somebody stand in.")
+            Words(f"{when}. Add a layer, or let somebody stand in.")
 
 
 def _span(shift: ShiftRow, time_zone: str) -> str:
