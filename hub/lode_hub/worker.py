@@ -37,8 +37,8 @@ class Ingesting:
         settings: IngestSettings,
     ) -> None:
         self._owned: frozenset[int] = frozenset()
-        sites = Sites(store, partitions=lambda: self._owned)
-        self._domains = Domains([sites, OwnRules(store)], partial(alerts.take, store))
+        self._sites = Sites(store, partitions=lambda: self._owned)
+        self._domains = Domains([self._sites, OwnRules(store)], partial(alerts.take, store))
         self._worker = Worker(
             WorkerSettings(
                 database_url=url, name=name, brokers=brokers, make_link=LINKS[settings.client]
@@ -49,7 +49,8 @@ class Ingesting:
         )
 
     def start(self, parts: Supervisor) -> None:
-        """Start both."""
+        """Start them; the first is stopped last, and writes down what the others have learned."""
+        parts.start("judgement", self._sites.keep)
         parts.start("domains", self._domains.run)
         parts.start("ingest", self._worker.run)
 

@@ -1,6 +1,7 @@
 """The domain of mining sites: committed readings in, findings out.
 
 Committed ─► Quality ─► slots ─► rounds in order of time ─► late ones out ─► Watch ─► findings
+               └──────► Judgement, at the next tick ─► findings
 tick ─► agents from the database ─► who is stale, who is silent, what goes on ─► findings
 """
 
@@ -15,10 +16,11 @@ from lode_hub.committed import Committed, Finding
 from lode_hub.rules.schema import merged
 from lode_hub.sites import agents
 from lode_hub.sites.fleet import Fleet
+from lode_hub.sites.judgement import Judgement
 from lode_hub.sites.quality import Quality
-from lode_hub.sites.tables import Mask, readings
+from lode_hub.sites.tables import Mask, Times, readings
 from lode_hub.sites.watch import RENEW_MS, TROUBLES, Counters, Watch
-from lode_hub.store import Store, alerts, alerts_rules, inventory
+from lode_hub.store import Store, alerts, alerts_rules, inventory, judgement
 from lode_hub.store.connection import Connection
 
 REFRESH_MS = 2_000
@@ -26,6 +28,9 @@ REFRESH_MS = 2_000
 
 STOOD_STILL_MS = 10_000
 """A tick that is later than this says that the hub itself stood still and heard nobody."""
+
+KEEP_S = 60.0
+"""How often it is written down what detectors remember."""
 
 NAMES = (agents.NAME, *(trouble.name for trouble in TROUBLES))
 
@@ -57,6 +62,7 @@ class Sites:
     def _clear(self) -> None:
         self._fleet = Fleet()
         self._watch = Watch(self._fleet, self.counters)
+        self._judgement = Judgement(self._fleet, self._is_unheard)
         self._agents = agents.Agents()
         self._quality.clear(int(self._clock() * 1000))
         self._facts_version: tuple[int, ...] = ()
@@ -68,8 +74,28 @@ class Sites:
 
     async def restore(self) -> None:
         """Rebuild all state from the database, at start and after a change of partitions."""
+        await self.write_down()
         async with self._lock:
             await self._restore()
+
+    async def keep(self) -> None:
+        """Write down what detectors remember, each minute and when cancelled. Never ends."""
+        try:
+            while True:
+                await asyncio.sleep(KEEP_S)
+                await self.write_down()
+        except asyncio.CancelledError:
+            await self.write_down()
+            raise
+
+    async def write_down(self) -> None:
+        """Write down what detectors remember, so that who goes on need not learn anew."""
+        async with self._lock:
+            if not self._is_restored:
+                return
+            kept = await self._judgement.snapshots(int(self._clock() * 1000))
+        async with self._store.pool.connection() as conn:
+            await judgement.save(conn, kept)
 
     async def _restore(self) -> None:
         self._clear()
@@ -81,6 +107,7 @@ class Sites:
             await self._quality.restore(conn, last, int(self._clock() * 1000))
             for rule, subject, since_ms in await alerts.unresolved(conn, NAMES):
                 self._resume(rule, subject, since_ms)
+            await self._judgement.restore(conn, int(self._clock() * 1000))
         self._is_restored = True
         _log.info("sites restored", rigs=len(self._fleet), agents=len(self._agents.by_id))
 
@@ -98,12 +125,14 @@ class Sites:
                 self._fleet.hear(device_ids, received_ms)
             groups = [group for group in taken.trusted if group.kind == "rig" and len(group.at_ms)]
             if not groups:
+                self._judgement.take(taken.trusted)
                 return []
             device_ids = np.concatenate([group.device_id for group in groups])
             slots = self._fleet.slots(device_ids)
             if (slots < 0).any():
                 await self._refresh()
                 slots = self._fleet.slots(device_ids)
+            self._judgement.take(taken.trusted)
             rows = np.concatenate([readings(g.at_ms, g.received_ms, g.columns) for g in groups])
             return self._watch.judge_group(slots, rows)
 
@@ -124,6 +153,7 @@ class Sites:
             findings += self._watch.drop_unconfigured(now_ms, is_ours=is_ours)
             findings += await self._quality.tick(now_ms)
             findings += self._judge_silence(now_ms, is_ours)
+            findings += self._judgement.tick(now_ms, self._back_ms(now_ms))
             if now_ms - self._renewed_ms >= RENEW_MS:
                 await self._adopt()
                 self._renewed_ms = now_ms
@@ -142,6 +172,17 @@ class Sites:
             now_ms,
             is_watched=fleet.is_configured & is_ours,
         )
+
+    def _back_ms(self, now_ms: int) -> Times:
+        """Give since when each rig's agent has been heard without a pause."""
+        found = [self._agents.by_id.get(agent_id) for agent_id in self._fleet.agents]
+        back = [a.back_ms if a and now_ms - a.heard_ms <= agents.GAP_MS else now_ms for a in found]
+        times: Times = np.array([*back, now_ms], np.int64)[self._fleet.agent_places]
+        return times
+
+    def _is_unheard(self, slot: int) -> bool:
+        """Tell whether a plain rule says already that nothing is heard of a rig."""
+        return any(self._watch.is_active(rule, slot) for rule in ("rig-unreachable", "rig-silent"))
 
     def _ours(self) -> Mask:
         """Tell which rigs are of agents in our partitions."""
@@ -182,6 +223,7 @@ class Sites:
     async def _refresh(self) -> None:
         async with self._store.pool.connection() as conn:
             await self._load(conn)
+            await self._judgement.refresh(conn, int(self._clock() * 1000))
 
     async def _load(self, conn: Connection) -> None:
         self._agents.load(await inventory.agents(conn))
@@ -193,6 +235,7 @@ class Sites:
         await self._quality.load(conn, int(self._clock() * 1000))
         self._fleet.judge_by(await self._thresholds(conn))
         self._watch.fit()
+        await self._judgement.load(conn, self._ours())
         self._facts_version = version
         lacks_limit, lacks_rating = self._fleet.lacking()
         self.counters.rigs_without_limit = lacks_limit
