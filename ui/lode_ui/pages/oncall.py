@@ -39,19 +39,22 @@ class OnCallPage:
         self._people: set[str] = set()
         title("On call", "h1")
         acts = self._schedule_acts() if desk.may_act else None
-        self._none = Empty(
-            "Nobody is ever on call: there is no schedule yet.",
-            "A schedule says who takes turns. Escalation policies then tell whoever is on call.",
-        )
-        self._cards = Keyed[tuple[ScheduleRow, list[ShiftRow]]](
-            columns("stack"), lambda one: one[0].name, lambda one: ScheduleCard(one[0].name, acts)
-        )
-        self._new_schedule = Drawer()
-        with columns("buttons"):
-            if desk.may_act:
-                Button("New schedule …", self._open_schedule, "lode-button-main")
-            else:
-                note(why_not(desk))
+        with card("Schedules", aside="who takes turns, and who stands in"):
+            self._none = Empty(
+                "Nobody is ever on call: there is no schedule yet.",
+                "Make one; escalation policies then tell whoever is on call.",
+            )
+            self._cards = Keyed[tuple[ScheduleRow, list[ShiftRow]]](
+                columns("stack"),
+                lambda one: one[0].name,
+                lambda one: ScheduleCard(one[0].name, acts),
+            )
+            self._new_schedule = Drawer()
+            with columns("buttons"):
+                if desk.may_act:
+                    Button("New schedule …", self._open_schedule)
+                else:
+                    note(why_not(desk))
         self._build_policies()
         with card("Running escalations", aside="alerts that nobody has acknowledged yet"):
             self._quiet = Empty("No escalation is running.")

@@ -38,9 +38,9 @@ class ScheduleCard:
     def __init__(self, name: str, acts: ScheduleActs | None) -> None:
         self._acts = acts
         self._row: ScheduleRow | None = None
-        with box("lode-card", "section") as self.root:
+        with box("lode-policy") as self.root:
             with box("lode-card-head"):
-                Words(name, "lode-title", "h2")
+                Words(name, "lode-title", "h3")
                 self._about = Words("", "lode-note")
             with box("lode-oncall-now"):
                 self._sign = Sign(NOBODY)
@@ -158,8 +158,7 @@ class PolicyCard:
                 with box("lode-track-step lode-info", "li"):
                     after = figures.duration(step.after_s)
                     Words(f"after {after}" if step.after_s else "at once", "", "b")
-                    for told in step.tell:
-                        Words(told_words(told), "lode-wrap")
+                    Words(", ".join(map(told_words, step.tell)), "lode-wrap")
 
 
 class TimerLine:

@@ -48,11 +48,10 @@ class RuleForm:
     def __init__(self, body: Mapping[str, Any], person: Mapping[str, Any], *, is_own: bool) -> None:
         self._body, self._person, self._is_own = body, person, is_own
         self._fields: dict[str, Field] = {}
-        self._thresholds: dict[str, NumberField] = {}
         if is_own:
             self._build_limit(body)
-        elif body.get("thresholds"):
-            self._build_thresholds(body["thresholds"])
+        else:
+            self._build_thresholds(body)
         self._build_common(body)
         self._foot = Words("", "lode-wrong", "p")
 
@@ -72,6 +71,7 @@ class RuleForm:
                 hint="the deadband; empty: at the limit",
             )  # fmt: skip
             self._for = _seconds("For at least", body["for_s"], "beyond the limit all the time")
+            self._build_delays(body)
         _head("Which devices")
         with columns("fields"):
             for key in ("model", "rack", "device"):
@@ -97,14 +97,22 @@ class RuleForm:
         for field in (self._limit, self._clear):
             field.unit("" if is_point else rule_words.unit(self._metric.value))
 
-    def _build_thresholds(self, thresholds: Mapping[str, float]) -> None:
+    def _build_thresholds(self, body: Mapping[str, Any]) -> None:
         _head("When it fires")
         with columns("fields"):
-            for key, value in sorted(thresholds.items()):
-                field = NumberField(
-                    rule_words.name(key).capitalize(), value=value, unit=rule_words.unit(key)
+            for key, value in sorted((body.get("thresholds") or {}).items()):
+                self._fields[f"thresholds.{key}"] = NumberField(
+                    rule_words.name(key).capitalize(),
+                    value=value,
+                    unit=rule_words.unit(key),
+                    hint="0.85 is 85\N{NO-BREAK SPACE}%" if key.endswith("_ratio") else "",
                 )
-                self._thresholds[key] = self._fields[f"thresholds.{key}"] = field
+            self._build_delays(body)
+
+    def _build_delays(self, body: Mapping[str, Any]) -> None:
+        on, off = body["on_delay_s"], body["off_delay_s"]
+        self._fields["on_delay_s"] = _seconds("On-delay", on, "then there for so long")
+        self._fields["off_delay_s"] = _seconds("Off-delay", off, "it ends when away for so long")
 
     def _build_common(self, body: Mapping[str, Any]) -> None:
         fields = self._fields
@@ -114,8 +122,6 @@ class RuleForm:
             fields["cause"] = SelectField(
                 "Cause", {cause: cause for cause in CAUSES}, body["cause"]
             )
-            fields["on_delay_s"] = _seconds("On-delay", body["on_delay_s"], "there for so long")
-            fields["off_delay_s"] = _seconds("Off-delay", body["off_delay_s"], "away for so long")
             fields["inhibited_by"] = TextField(
                 "Silenced by", value=", ".join(body["inhibited_by"]),
                 hint="rules, causes, or order, with commas",
