@@ -14,13 +14,12 @@ from lode_ui.acts import attempt
 from lode_ui.alarm_acts import MOST, each
 from lode_ui.alarm_answers import Filter
 from lode_ui.desk import Desk
-from lode_ui.figures import Figure
 from lode_ui.life import now_ms
 from lode_ui.pages.alerts_over import Resolved
-from lode_ui.states import SEVERITY
 from lode_ui.summary import Verdict
 from lode_ui.widgets.choice import Choice
 from lode_ui.widgets.chosen import ChosenBar, Does
+from lode_ui.widgets.graveness import Graveness
 from lode_ui.widgets.inbox import Hands, InboxGroup
 from lode_ui.widgets.keyed import Keyed
 from lode_ui.widgets.layout import Empty, columns
@@ -28,20 +27,14 @@ from lode_ui.widgets.pager import Pager
 from lode_ui.widgets.picker import Picker
 from lode_ui.widgets.search import Search
 from lode_ui.widgets.sentence import Sentence
-from lode_ui.widgets.text import box, note
-from lode_ui.widgets.tile import Tile
+from lode_ui.widgets.text import note
 
 Told = Literal["", "told", "untold"]
-Grave = Severity | Literal[""]
 STATES: dict[AlertState, str] = {
     "open": "Open",
     "acknowledged": "Acknowledged",
     "pending": "Pending",
     "resolved": "Resolved",
-}
-SEVERITIES: dict[Grave, str] = {
-    "": "All severities",
-    **{grave: look.word for grave, look in SEVERITY.items()},
 }
 CAUSES = {"": "All causes"} | alarm_words.CAUSES
 TOLD: dict[Told, str] = {"": "Told or not", "told": "People are told", "untold": "Nobody is told"}
@@ -67,8 +60,6 @@ class AlertsPage:
         self._filter = Filter()
         self._chosen: dict[int, AlertRow] = {}
         self._head = Sentence("Alerts")
-        with columns("tiles"):
-            self._tiles = {name: Tile(name) for name in ("Critical", "Warning", "Info", "At stake")}
         self._counts = note("")
         self._tools()
         self._empty = Empty("")
@@ -88,11 +79,10 @@ class AlertsPage:
     def _tools(self) -> None:
         with columns("toolbar"):
             Choice("State of the alerts", STATES, "open", self._choose_state)
-            Search("Find by rig, rule, rack or text", self._search)
-        with box("lode-filters"):
-            Picker[Grave]("Severity", SEVERITIES, self._choose_severity)
+            self._graveness = Graveness(self._choose_severity)
             Picker[str]("Cause", CAUSES, self._choose_cause)
             Picker[Told]("Told", TOLD, self._choose_told)
+            Search("Find by rig, rule, rack or text", self._search)
 
     async def refresh(self) -> None:
         """Ask for the counts, and for the alerts that the filter leaves."""
@@ -125,10 +115,7 @@ class AlertsPage:
         return bool(found.groups)
 
     def _show_counts(self, counts: AlertCounts) -> None:
-        for severity, look in SEVERITY.items():
-            n = counts.by_severity.get(severity, 0)
-            self._tiles[look.word].show(Figure(f"{n:,}"), look.meaning)
-        self._tiles["At stake"].show(alarm_words.stake(counts.stake_usd_h), "of what is counted")
+        self._graveness.show(counts.by_severity)
         self._head.show(_verdict(counts))
         states = (f"{counts.by_state.get(s, 0):,} {s}" for s in ("open", "acknowledged", "pending"))
         untold = f"{counts.untold:,} not told" if counts.untold else ""
@@ -213,7 +200,7 @@ class AlertsPage:
     async def _search(self, text: str) -> None:
         await self._look(replace(self._filter, search=text.strip()))
 
-    async def _choose_severity(self, picked: Grave) -> None:
+    async def _choose_severity(self, picked: Severity | None) -> None:
         await self._look(replace(self._filter, severities=(picked,) if picked else ()))
 
     async def _choose_cause(self, picked: str) -> None:
@@ -226,13 +213,15 @@ class AlertsPage:
 
 def _verdict(counts: AlertCounts) -> Verdict:
     n_critical, n_warning = (counts.by_severity.get(s, 0) for s in ("critical", "warning"))
-    n_info = counts.by_severity.get("info", 0)
     warnings = figures.plural(n_warning, "warning")
+    usd_h = counts.stake_usd_h
+    costs = f", {alarm_words.stake(usd_h)} at stake" if usd_h is not None else ""
     if n_critical:
         also = f" and {warnings}" if n_warning else ""
-        return Verdict("bad", "alert", f"{figures.plural(n_critical, 'critical alert')}{also}")
+        critical = figures.plural(n_critical, "critical alert")
+        return Verdict("bad", "alert", f"{critical}{also}{costs}")
     if n_warning:
-        return Verdict("warn", "diamond", warnings)
-    if n_info:
-        return Verdict("info", "disc", f"{figures.plural(n_info, 'note')}, nothing grave")
+        return Verdict("warn", "diamond", f"{warnings}{costs}")
+    if any(counts.by_severity.values()):
+        return Verdict("info", "disc", "Nothing grave")
     return Verdict("good", "check", "No alert")

@@ -50,7 +50,7 @@ class ToldLine:
     def __init__(self) -> None:
         with box("", "tr") as self.root:
             with cell():
-                self._who = Words("", "lode-wrap", "b")
+                self._who = Words("", "lode-who", "b")
             with cell(head="How"), box("lode-command-what"):
                 self._how = Words("", "lode-wrap")
                 self._about = Words("", "lode-note")

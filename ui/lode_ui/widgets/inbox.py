@@ -7,7 +7,7 @@ from functools import partial
 from lode_hub.queries.alert_nouns import AlertGroup
 from lode_hub.queries.nouns import AlertRow
 from lode_ui import alarm_words, figures
-from lode_ui.states import ALERT, SEVERITY
+from lode_ui.states import SEVERITY
 from lode_ui.widgets.age import Age
 from lode_ui.widgets.button import Button
 from lode_ui.widgets.keyed import Keyed
@@ -47,9 +47,7 @@ class InboxLine:
                     f"Choose alert {alert.alert_id:d}", lambda is_on: choose(self._alert, is_on)
                 )
             with box("lode-inbox-what"):
-                with box("lode-inbox-signs"):
-                    self._severity = Sign(SEVERITY[alert.severity])
-                    self._state = Sign(ALERT[alert.state])
+                self._severity = Sign(SEVERITY[alert.severity])
                 self._title = Words("", "lode-link lode-inbox-title", "a")
                 self._title.props["href"] = f"/alerts/{alert.alert_id:d}"
                 self._where = Words("", "lode-note")
@@ -72,7 +70,6 @@ class InboxLine:
         if alert.state == "resolved":
             self.root.classes("lode-alert-over")
         self._severity.show(SEVERITY[alert.severity])
-        self._state.show(ALERT[alert.state])
         self._title.text = alert.title or alert.rule
         self._where.text = _where(alert)
         self._cause.text = f"Usually: {alert.likely_cause}" if alert.likely_cause else ""
@@ -101,7 +98,6 @@ class InboxGroup:
         self._is_open = False
         with box("lode-card lode-group", "section") as self.root:
             with box("lode-group-head"):
-                self._severity = Sign(SEVERITY[group.severity])
                 self._name = Words("", "lode-title", "h2")
                 self._counts = Words("", "lode-note")
                 with box("lode-note lode-group-when", "span"):
@@ -123,7 +119,6 @@ class InboxGroup:
     def show(self, group: AlertGroup) -> None:
         """Show the group's present figures; its lines come by `fill`."""
         self._group = group
-        self._severity.show(SEVERITY[group.severity])
         self._name.text = f"{alarm_words.cause(group.cause)} at {group.site or 'no site'}"
         taken = group.n - group.n_open
         parts = [figures.plural(group.n, "alert"), f"{taken:,} taken" if taken else ""]
