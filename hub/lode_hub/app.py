@@ -28,6 +28,7 @@ from lode_hub.broker import EmbeddedBroker
 from lode_hub.commands import keys
 from lode_hub.commands.dispatch import Dispatcher
 from lode_hub.database import EmbeddedPostgres
+from lode_hub.energy.live.planner import Planner
 from lode_hub.energy.sources.run import EnergySources
 from lode_hub.errors import HubError
 from lode_hub.live import Live
@@ -108,6 +109,7 @@ class Hub:
             self._start_ingest(store, url)
             live = Live(url)
             self._start_parts(store, live, access)
+            self._start_planner(store, url, access)
             self._start_commands(store, live)
             server = self._doors(store, live, access, trust)
             _log.info("hub started", url=settings.public_url)
@@ -180,6 +182,9 @@ class Hub:
         self._parts.start("sessions", access.run)
         sources = EnergySources(store, settings.energy.secrets_dir, name=self._name)
         self._parts.start("energy sources", sources.run)
+
+    def _start_planner(self, store: Store, url: str, access: Access) -> None:
+        self._parts.start("planner", Planner(store, url, access, name=self._name).run)
 
     def _doors(self, store: Store, live: Live, access: Access, trust: Trust) -> "Server":
         settings = self._settings

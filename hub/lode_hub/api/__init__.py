@@ -21,6 +21,7 @@ from lode_hub.api import (
     enrol,
     feed,
     fleet,
+    planner,
     problems,
     quality,
     session,
@@ -89,6 +90,7 @@ def _for_people(queries: Queries, actions: Actions, trust: Trust) -> Iterator[AP
     yield telling.routes(queries, actions)
     yield commands.routes(queries, actions)
     yield energy.routes(queries, actions)
+    yield planner.routes(queries, actions)
     yield quality.routes(queries)
     yield enrol.routes(trust, actions)
 

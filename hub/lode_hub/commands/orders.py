@@ -179,9 +179,9 @@ def shown(order: Order) -> dict[str, Any]:
     said: dict[str, Any] = msgspec.to_builtins(order)
     for pool in said["intent"].get("pools", ()):
         pool["password"] = ""
-    if isinstance(order.intent, orders.Curtail):
-        for step in said["intent"]["steps"]:
-            step["devices"] = len(step["devices"])
+    periods = said["intent"].get("periods", [])
+    for step in [*said["intent"].get("steps", []), *(s for p in periods for s in p["steps"])]:
+        step["devices"] = len(step["devices"])
     return said
 
 

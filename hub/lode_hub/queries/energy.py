@@ -36,6 +36,7 @@ from lode_hub.queries.energy_nouns import (
     PriceSeries,
     SourceRow,
 )
+from lode_hub.queries.planner import PlannerQueries
 from lode_hub.store import (
     Store,
     energy,
@@ -59,7 +60,7 @@ Floats = npt.NDArray[np.float64]
 class EnergyQueries:
     """Answers from the database; each call raises UnavailableError when that is away.
 
-    NotFoundError is raised when there is no such site.
+    NotFoundError is raised when there is no such site. `planner` answers about the planner at work.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class EnergyQueries:
     ) -> None:
         self._store = store
         self._clock_ms = clock_ms
+        self.planner = PlannerQueries(store, clock_ms)
 
     async def documents(self, site: str, kind: DocumentKind) -> list[DocumentRow]:
         """Give a site's documents of a kind, and those of all sites."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-DocumentKind = Literal["tariff", "source", "programme", "economics"]
+DocumentKind = Literal["tariff", "source", "programme", "economics", "limits"]
 CallState = Literal["to come", "holds", "over", "cancelled"]
 
 

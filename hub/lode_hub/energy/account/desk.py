@@ -13,6 +13,8 @@ from lode_hub.access import Access, Right
 from lode_hub.access import Person as Member
 from lode_hub.energy.account.event import Terms
 from lode_hub.energy.account.make import Made, Span, of_bill, of_event, told
+from lode_hub.energy.live import limits
+from lode_hub.energy.live.nouns import PlannerMode
 from lode_hub.energy.prices import OPEN_MS, Parsed, Refusal
 from lode_hub.energy.signals import calls, economics, programme
 from lode_hub.energy.signals.calls import Way, call_of
@@ -21,11 +23,18 @@ from lode_hub.energy.sources import decode, described
 from lode_hub.energy.sources.keep import keep
 from lode_hub.energy.tariff import described as tariff_of
 from lode_hub.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
-from lode_hub.store import Store, energy, energy_accounts, energy_calls, energy_documents
+from lode_hub.store import (
+    Store,
+    energy,
+    energy_accounts,
+    energy_calls,
+    energy_documents,
+    energy_live,
+)
 from lode_hub.store.asking import asking
 from lode_hub.store.connection import Connection
 
-DocumentKind = Literal["tariff", "source", "programme", "economics"]
+DocumentKind = Literal["tariff", "source", "programme", "economics", "limits"]
 MAX_NAME_CHARS = 60
 MAX_GAPS = 100
 _CHECKS: dict[str, Callable[[str, str], object]] = {
@@ -33,6 +42,7 @@ _CHECKS: dict[str, Callable[[str, str], object]] = {
     "source": described,
     "programme": programme.described,
     "economics": economics.described,
+    "limits": limits.described,
 }
 
 
@@ -119,6 +129,24 @@ class EnergyDesk:
             await energy_documents.save(
                 conn, number, kind, name, None, person=person.name, saved_ms=self._clock_ms()
             )
+
+    async def set_planner(self, person: Person, site: str, mode: PlannerMode) -> None:
+        """Let the planner do nothing at a site, only advise, or act; who said so is kept.
+
+        To let it act takes the right to order; the rest may be done by who may order, or manage.
+
+        Raises:
+            InvalidError: there is no such mode.
+        """
+        if mode not in get_args(PlannerMode):
+            raise InvalidError(f"planner {mode}: no such mode; use off, advise or act")
+        member = Member(name=person.name, role=person.role)
+        may_manage = await self._access.may(member, "energy.manage", site)
+        if mode == "act" or not may_manage:
+            await self._demand(person, "commands.order", site)
+        async with asking(self._store) as conn:
+            number = await _site(conn, site)
+            await energy_live.set_mode(conn, number or 0, mode, person.name)
 
     async def upload(
         self, person: Person, source: str, data: bytes, *, site: str | None

@@ -1,0 +1,174 @@
+"""The market that the live planner plans by: what is published, and beyond that what is believed.
+
+known prices, calls ─► beliefs where nothing is published ─► Market ─► less what others draw
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from lode_hub.energy.account.make import Told
+from lode_hub.energy.live.fleet import Fleet
+from lode_hub.energy.nouns import Commitment, Floats, Market
+from lode_hub.energy.plan.ahead import ahead
+from lode_hub.energy.plan.earnings import target_w
+from lode_hub.energy.prices import Times, Values, at, over, periods
+from lode_hub.energy.signals.market import Seen, seen
+from lode_hub.energy.sources.keep import HASHING, needed, rates
+from lode_hub.energy.tariff import Rates
+from lode_hub.store import energy_calls
+from lode_hub.store.connection import Connection
+
+STEP_S = 300.0
+PERIODS = 288
+PAST_DAYS = 7
+KEPT_USD_MWH = 5000.0
+"""What a call without a penalty of its own counts as when it is missed: it was promised."""
+
+CAP_SHARE, SETPOINT_SHARE = 0.985, 0.996
+"""Of a cap and of a promise is planned so much: meters are noisy, and rigs come in whole watts."""
+
+_STEP_MS = round(STEP_S * 1000)
+_DAY_MS = 86_400_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outlook:
+    """A market for planning; `setpoint_w` and `cap_w` are what the site's meter may show.
+
+    `market` has them less what others than the planned rigs draw. Arrays by period; infinite where
+    there is none.
+    """
+
+    market: Market
+    setpoint_w: Floats
+    cap_w: Floats
+    fixed_w: float  # at the meter, drawn by others than the planned rigs
+    believed: int  # so many five-minute periods have a price that nobody has published
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Known:
+    """What is known of a site's market now; `seen.market` None: hold what stands."""
+
+    seen: Seen
+    believed: int
+    calls: Sequence[dict[str, Any]]
+
+
+def first_ms(now_ms: int) -> int:
+    """Give the begin of the period that a moment is in."""
+    return now_ms - now_ms % _STEP_MS
+
+
+async def known(conn: Connection, told: Told, now_ms: int, baseline_w: float) -> Known:
+    """Gather what is known, and believe the rest of the next 24 hours."""
+    begin = first_ms(now_ms)
+    span = (begin, begin + PERIODS * _STEP_MS)
+    wanted = needed(told.tariffs) | {(name, "") for name in HASHING}
+    nodes = {(q, n) for q, n in needed(told.tariffs) if q in ("real-time", "day-ahead")}
+    wanted |= {("day-ahead", node) for _, node in nodes}
+    back = (begin - 40 * _DAY_MS, span[1])
+    found = await rates(conn, told.site_id, wanted, back, known_ms=now_ms)
+    calls = await energy_calls.calls(conn, told.site, span, as_of_ms=now_ms)
+    series, believed = dict(found.series), 0
+    for quantity, node in nodes:
+        values, missing = believe(
+            found.of(quantity, node), found.of("day-ahead", node), begin, now_ms
+        )
+        series[quantity, node], believed = values, max(believed, missing)
+    said = seen(
+        told, Rates(series), calls, periods(begin, PERIODS, STEP_S), now_ms=now_ms,
+        baseline_w=baseline_w,
+    )  # fmt: skip
+    return Known(seen=said, believed=believed, calls=calls)
+
+
+def believe(values: Values, published: Values, begin_ms: int, now_ms: int) -> tuple[Values, int]:
+    """Fill the next 24 hours where a series has nothing, and say how many periods that is.
+
+    With the day-ahead price where there is one, else with the mean of the same time of the days
+    before. The price of now is never believed: without it the series stays as it is.
+    """
+    begins, ends = periods(begin_ms, PERIODS, STEP_S)
+    have = over(values, begins, ends)
+    missing = np.isnan(have)
+    now = at(values, now_ms)
+    if np.isnan(now) or not missing.any():
+        return values, 0
+    believed = over(published, begins, ends) if published.unit == values.unit else have
+    past = np.stack([over(values, begins - n * _DAY_MS, ends - n * _DAY_MS)
+                     for n in range(1, PAST_DAYS + 1)])  # fmt: skip
+    count = (~np.isnan(past)).sum(axis=0)
+    usual = np.nansum(past, axis=0) / np.maximum(count, 1)
+    believed = np.where(np.isnan(believed), np.where(count > 0, usual, now), believed)
+    believed[0] = now  # of which a part may be unknown yet, not the present
+    filled = Values(
+        unit=values.unit,
+        from_ms=np.concatenate([values.from_ms, begins[missing]]),
+        until_ms=np.concatenate([_closed(values, begin_ms), ends[missing]]),
+        value=np.concatenate([values.value, believed[missing]]),
+        # As if said before all that was: what is known stands above it.
+        published_ms=np.concatenate([values.published_ms, np.zeros(missing.sum(), np.int64)]),
+    )
+    order = np.argsort(filled.from_ms, kind="stable")
+    return (
+        Values(
+            unit=filled.unit,
+            from_ms=filled.from_ms[order],
+            until_ms=filled.until_ms[order],
+            value=filled.value[order],
+            published_ms=filled.published_ms[order],
+        ),
+        int(missing.sum()),
+    )
+
+
+def _closed(values: Values, begin_ms: int) -> Times:
+    following = np.append(values.from_ms[1:], begin_ms + PERIODS * _STEP_MS)
+    return np.asarray(np.minimum(values.until_ms, np.maximum(following, values.from_ms + 1)))
+
+
+def outlook(market: Market, fleet: Fleet, believed: int, unexplained_w: float) -> Outlook:
+    """Lay a site's limit and its others on a market.
+
+    Args:
+        market: as seen, in steps of five minutes.
+        fleet: the rigs, and those that are left out.
+        believed: so many of its periods have a believed price.
+        unexplained_w: what the meter shows beyond what the rigs' own figures add up to.
+    """
+    peaks_w = tuple(charge.peak_w for charge in market.demand_charges)
+    joined = ahead(market, 0, market.price_usd_mwh, peaks_w)
+    fixed_w = max(0.0, fleet.left_w * float(joined.pue[0]) + unexplained_w)
+    targets = [_target_w(fleet, promise, fixed_w) for promise in joined.commitments]
+    setpoint = np.full(joined.periods, np.inf)
+    for promise, watts in zip(joined.commitments, targets, strict=True):
+        setpoint = np.where(promise.counts, np.minimum(setpoint, watts), setpoint)
+    cap = np.minimum(joined.cap_w, fleet.site.limit_w)
+    promises = tuple(
+        replace(
+            promise,
+            kind="reduce_to",
+            watts=max(0.0, SETPOINT_SHARE * watts - fixed_w),
+            penalty_usd_mwh=promise.penalty_usd_mwh or KEPT_USD_MWH,
+        )
+        for promise, watts in zip(joined.commitments, targets, strict=True)
+    )
+    return Outlook(
+        market=replace(
+            joined, cap_w=np.maximum(0.0, CAP_SHARE * cap - fixed_w), commitments=promises
+        ),
+        setpoint_w=setpoint,
+        cap_w=cap,
+        fixed_w=fixed_w,
+        believed=believed,
+    )
+
+
+def _target_w(fleet: Fleet, promise: Commitment, fixed_w: float) -> float:
+    """Give what the meter may show by a promise; of all, the others' power remains."""
+    watts = target_w(fleet.site, promise)
+    return watts + fixed_w if promise.kind == "all" else watts
