@@ -49,11 +49,15 @@ def drop_pending(m: Memory, at: Slots, rows: Mask) -> None:
 def mature(m: Memory, at_once: Mask) -> Mask:
     """Tell by (kind, slot) which suspicions have lasted; some need one sample only."""
     pending: Mask = m.phase == PENDING
-    if not pending.any():
+    slots = np.flatnonzero(pending.any(axis=0))
+    if not len(slots):
         return pending
-    enough = (m.seen >= MATURE_SAMPLES) | at_once
-    mask: Mask = pending & enough & (m.on_ms - m.pending_ms >= np.where(at_once, 0, _HOLD_MS))
-    return mask
+    kinds, places = np.nonzero(pending[:, slots])
+    here = kinds, slots[places]
+    sure = at_once[here]
+    lasts = m.on_ms[here] - m.pending_ms[here] >= np.where(sure, 0, _HOLD_MS[kinds, 0])
+    pending[here] = ((m.seen[here] >= MATURE_SAMPLES) | sure) & lasts
+    return pending
 
 
 def settle(m: Memory, ripe: Mask, covered: Mask) -> Mask:

@@ -5,7 +5,7 @@ residual ─► 30 s, 3 min, 15 min averages ─► each against its own learned
 
 import numpy as np
 
-from lode_models.peers.memory import CHART_S, Memory
+from lode_models.peers.memory import CHART_S, Memory, of, put
 from lode_models.peers.rigs import Rigs
 from lode_models.peers.sample import IS_TEMP, METRICS, Mask, Slots, Turn
 
@@ -43,6 +43,9 @@ CLIP = np.where(IS_TEMP, 25.0, 1.0).astype(np.float32)[:, None]
 CALM = 2.0 / 7.5  # of the limit
 POOL_QUANTILE = 0.75
 WINSOR = 2.5  # spreads
+_WINSOR = (WINSOR / THRESHOLDS)[:, None, None].astype(np.float32)
+_MINUS_TAU = -np.array(CHART_S, np.float32)[:, None, None]
+_LEAST = np.float32(1e-9)
 DOUBT, DOUBTING = 0.5, 0.2  # beyond half the limit, learn at a fifth
 
 
@@ -53,33 +56,35 @@ def residuals(m: Memory, at: Slots | slice, x: np.ndarray, median: np.ndarray) -
     two counts. So neither the weather nor peers that fail make a rig look bad. A rig without
     peers has its past alone.
     """
-    own = x - m.own[:, at]
-    peer = x - median - m.bias[:, at]
-    with np.errstate(invalid="ignore"):
-        both = np.where(own * peer > 0, np.copysign(np.minimum(np.abs(own), np.abs(peer)), own), 0)
-    has_peer, has_own = ~np.isnan(peer), ~np.isnan(own)
-    e = np.where(has_peer & has_own, both, np.where(has_own, own, np.nan))
-    return np.clip(e, -CLIP, CLIP)
+    peer = x - median
+    peer -= of(m.bias, at)
+    # Between nothing and what its peers say; where they say nothing, anything.
+    least = np.fmax(np.minimum(peer, 0), -CLIP)
+    most = np.fmin(np.maximum(peer, 0, out=peer), CLIP, out=peer)
+    own = x - of(m.own, at)
+    e: np.ndarray = np.minimum(np.maximum(own, least, out=own), most, out=own)
+    return e
 
 
 def update(
     m: Memory, at: Slots | slice, e: np.ndarray, step_s: np.ndarray, at_ms: np.ndarray
-) -> None:
-    """Move the charts by a residual each; NaN holds them."""
-    tau = np.array(CHART_S, np.float32)[:, None, None]
-    share = (1 - np.exp(-step_s / tau)).astype(np.float32)
-    chart = m.chart[:, :, at]
-    chart = chart + np.where(np.isnan(e), 0, share * (e - chart))
-    m.chart[:, :, at] = chart
-    limit = m.limit[0][:, at]
-    is_calm = np.abs(chart[0]) < CALM * np.where(np.isinf(limit), 0, limit)
-    m.calm_ms[:, at] = np.where(is_calm, at_ms, m.calm_ms[:, at])
+) -> Mask:
+    """Move the charts by a residual each; NaN holds them.
 
-
-def beyond(m: Memory, at: Slots | slice) -> Mask:
-    """Tell (row) where any chart is beyond its limit, or the hashrate is gone."""
-    is_far = np.abs(m.chart[:, :, at]) > m.limit[:, :, at]
-    return np.asarray(is_far.any(axis=(0, 1)), bool)
+    Gives (row) where any chart is beyond its limit, or the hashrate is gone.
+    """
+    chart, limit, calm_ms = of(m.chart, at), of(m.limit, at), of(m.calm_ms, at)
+    move = e - chart
+    move *= 1 - np.exp(step_s.astype(np.float32) / _MINUS_TAU)
+    np.copyto(move, 0, where=np.isnan(e))
+    chart += move
+    put(m.chart, at, chart)
+    size = np.abs(chart, out=move)
+    is_calm = (size[0] < CALM * limit[0]) & (limit[0] < np.inf)
+    np.copyto(calm_ms, at_ms, where=is_calm)
+    put(m.calm_ms, at, calm_ms)
+    far: Mask = np.logical_or.reduce((size > limit).reshape(-1, size.shape[-1]))
+    return far
 
 
 def forget(m: Memory, slots: Slots) -> None:
@@ -87,26 +92,34 @@ def forget(m: Memory, slots: Slots) -> None:
     m.chart[1:, :, slots] = m.chart[0][:, slots]
 
 
-def learn(m: Memory, turn: Turn, e: np.ndarray, step_s: np.ndarray, free: Mask) -> None:
-    """Learn levels, offsets and spreads of rigs that are free of trouble; others keep theirs."""
+def learn(m: Memory, turn: Turn, median: np.ndarray, e: np.ndarray, step_s: np.ndarray) -> None:
+    """Learn levels, offsets and spreads over `step_s`; that is 0 of rigs in trouble."""
     at, x = turn.at, turn.x
-    takes = free & ~np.isnan(x)
-    known = m.learned_s[:, at]
-    step = np.where(takes, step_s, 0).astype(np.float32)
-    for array, value, tau in ((m.own, x, OWN_S[:, None]), (m.bias, x - turn.median, BIAS_S)):
-        held = array[:, at]
-        share = step / (np.minimum(known, tau) + step + 1e-9)
-        moved = held + share * (value - held)
-        is_first = takes & np.isnan(held)
-        array[:, at] = np.where(is_first, value, np.where(np.isnan(moved), held, moved))
-    chart, spread, limit = m.chart[:, :, at], m.spread[:, :, at], m.limit[:, :, at]
+    known = of(m.learned_s, at)
+    step = np.where(np.isnan(x), 0, step_s).astype(np.float32)
+    for array, value, tau in ((m.own, x, OWN_S[:, None]), (m.bias, x - median, BIAS_S)):
+        held = of(array, at)
+        move = value - held
+        move *= step / (np.minimum(known, np.float32(tau)) + step + _LEAST)
+        np.copyto(move, 0, where=np.isnan(move))
+        is_first = np.isnan(held) & (step > 0)
+        held += move
+        np.copyto(held, value, where=is_first)
+        put(array, at, held)
+    chart, spread, limit = of(m.chart, at), of(m.spread, at), of(m.limit, at)
     # A drift must neither widen what is thought its noise nor be learned as its level.
-    most = np.where(np.isinf(limit), 1e3, WINSOR * limit / THRESHOLDS[:, None, None])
-    surprise = np.minimum(chart * chart, most * most)
-    step = np.where(np.abs(chart[2]) > DOUBT * limit[2], DOUBTING * step, step)
-    share = step / (np.minimum(known, SPREAD_S) + step + 1e-9)
-    m.spread[:, :, at] = spread + np.where(np.isnan(e), 0, share * (surprise - spread))
-    m.learned_s[:, at] = known + step
+    most = limit * _WINSOR
+    np.copyto(most, 1e3, where=np.isinf(limit))
+    size = np.abs(chart)
+    step[size[2] > DOUBT * limit[2]] *= DOUBTING
+    surprise = np.square(np.minimum(size, most, out=size), out=size)
+    surprise -= spread
+    surprise *= step / (np.minimum(known, SPREAD_S) + step + _LEAST)
+    np.copyto(surprise, 0, where=np.isnan(e))
+    spread += surprise
+    put(m.spread, at, spread)
+    known += step
+    put(m.learned_s, at, known)
 
 
 def set_limits(m: Memory, rigs: Rigs) -> None:
@@ -129,10 +142,16 @@ def set_limits(m: Memory, rigs: Rigs) -> None:
 
 def medians(latest: np.ndarray, rigs: Rigs, least: int, out: np.ndarray) -> None:
     """Write each class's median into `out`, (metric, slot); NaN where fewer than `least` speak."""
-    out[:] = np.nan
-    rows = np.arange(len(latest))
-    for slots in rigs.by_class:
-        values = np.sort(latest[:, slots], axis=1)  # NaN comes last
-        n = len(slots) - np.isnan(values).sum(axis=1)
-        middle = (values[rows, (n - 1) // 2] + values[rows, n // 2]) / 2
-        out[:, slots] = np.where(n >= least, middle, np.nan)[:, None]
+    starts, ends = rigs.edges
+    if not len(starts):
+        out[:] = np.nan
+        return
+    values = latest.take(rigs.order, axis=1)
+    speak = np.add.reduceat(~np.isnan(values), starts, axis=1, dtype=np.intp)
+    for begin, end in zip(starts.tolist(), ends.tolist(), strict=True):
+        values[:, begin:end].sort(axis=1)  # NaN comes last
+    rows = np.arange(len(latest))[:, None]
+    low = values[rows, starts + np.maximum(speak - 1, 0) // 2]
+    middle = np.full((len(latest), len(starts) + 1), np.nan, latest.dtype)
+    middle[:, :-1] = np.where(speak >= least, (low + values[rows, starts + speak // 2]) / 2, np.nan)
+    middle.take(rigs.place, axis=1, out=out, mode="wrap")  # the last is of rigs without a class

@@ -7,7 +7,7 @@ import numpy as np
 from lode_models.peers import parts
 from lode_models.peers.charts import LEAST
 from lode_models.peers.kinds import KINDS, NUMBER
-from lode_models.peers.memory import Memory
+from lode_models.peers.memory import Memory, of
 from lode_models.peers.sample import BOARD, CHIP, EFFICIENCY, FAN, HASH, POWER, Mask, Slots, Turn
 
 OFF, BACK_SPREADS = 0.6, 2.0 / 7.5  # of limits: nearer to zero is over
@@ -32,7 +32,7 @@ class Shown:
 def shown(m: Memory, turn: Turn, e: np.ndarray, parts_seen: parts.Seen) -> Shown:
     """Judge samples; of rigs that are not judged, nothing is on and nothing off."""
     at, rows, judged = turn.at, turn.rows, turn.judged
-    n = len(rows)
+    n = len(judged)
     on, off = np.zeros((len(KINDS), n), bool), np.zeros((len(KINDS), n), bool)
     strong = np.zeros((len(KINDS), n), bool)
     since = np.broadcast_to(rows["at_ms"], (len(KINDS), n)).copy()
@@ -102,16 +102,22 @@ def _charted(
 def follow_own(m: Memory, turn: Turn) -> None:
     """Note who lost its hashrate or became hot by its own measure, whatever its peers do."""
     at, x, at_ms, judged = turn.at, turn.x, turn.rows["at_ms"], turn.judged
-    own = x - m.own[:, at]
+    own = x - of(m.own, at)
+    limit = of(m.limit[0, HASH], at)
     with np.errstate(invalid="ignore"):
-        noise = 1.2 * np.where(np.isinf(m.limit[0, HASH][at]), 0, m.limit[0, HASH][at])
+        noise = 1.2 * np.where(np.isinf(limit), 0, limit)
         falls = own[HASH] < np.minimum(OWN_HASH_LOG, -noise)
         heats = np.fmax(own[CHIP], own[BOARD]) > OWN_HEAT_C
-    ready = m.learned_s[:, at] >= OWN_READY_S
-    has = np.stack([falls & ready[HASH], heats & (ready[CHIP] | ready[BOARD])]) & judged
+    here = np.flatnonzero((falls | heats) & judged | of(m.own_ms, at).any(axis=0))
+    if not len(here):
+        return
+    slots = np.arange(len(m))[at][here]
+    own, judged = own[:, here], judged[here]
+    ready = m.learned_s[:, slots] >= OWN_READY_S
+    has = np.stack([falls[here] & ready[HASH], heats[here] & (ready[CHIP] | ready[BOARD])]) & judged
     said = np.stack([~np.isnan(own[HASH]), ~(np.isnan(own[CHIP]) & np.isnan(own[BOARD]))])
-    begun = m.own_ms[:, at]
-    now = np.where(has & (begun == 0), at_ms, begun)
-    m.own_ms[:, at] = np.where(said & ~has, 0, now)
-    count = np.minimum(m.own_n[:, at] + has, 250)
-    m.own_n[:, at] = np.where(said & ~has, 0, count)
+    begun = m.own_ms[:, slots]
+    now = np.where(has & (begun == 0), at_ms[here], begun)
+    m.own_ms[:, slots] = np.where(said & ~has, 0, now)
+    count = np.minimum(m.own_n[:, slots] + has, 250)
+    m.own_n[:, slots] = np.where(said & ~has, 0, count)

@@ -22,24 +22,28 @@ from lode_models.peers import (
 )
 from lode_models.peers.found import Found
 from lode_models.peers.kinds import KINDS, MATURE_SAMPLES, NUMBER, VERSION
-from lode_models.peers.memory import Array, Memory
+from lode_models.peers.memory import Array, Memory, of, put
 from lode_models.peers.rigs import Rigs
 from lode_models.peers.sample import (
+    JUDGED,
     METRICS,
+    Columns,
     Mask,
     Slots,
     Table,
     Times,
     Turn,
+    by_column,
     measures,
     says_something,
+    some,
 )
 
 REFRESH_MS = 60_000
 """How often limits are set anew from what was learned."""
 
 OFFSET_MS = 300_000
-LEARN_MS = 29_000
+LEARN_MS, TURN_MS = 29_000, 5_000
 """How often levels and spreads are learned: readings nearer to each other say the same."""
 
 SLOW_S = 45.0  # where polls are rarer, two witnesses in one sample are enough
@@ -48,6 +52,9 @@ HELD_MS = 2 * 3_600_000
 """So long is a rig that became hot with all others held to its old level."""
 
 MOST_STEP_S = 120.0
+MOST = 0.5
+"""Where more of the rigs were heard, all are gone through: that is faster than to pick them."""
+
 CHUNK = 2_048
 """How many rigs are judged at a time: what is worked on stays in the processor's cache."""
 
@@ -115,59 +122,66 @@ class Peers:
         Raises:
             ValueError: two readings are of one rig.
         """
-        order = np.argsort(slots, kind="stable")
-        if len(slots) and (np.diff(slots[order]) == 0).any():
-            raise ValueError("step: two readings of one rig; give them in two steps")
-        order = order[(rows["at_ms"] > self._m.heard_ms[slots])[order]]
-        self.late += len(slots) - len(order)
-        said = says_something(rows)
-        order = order[said[order]]
-        slots, rows = slots[order], rows.take(order)
+        if not (slots[1:] > slots[:-1]).all():
+            order = np.argsort(slots, kind="stable")
+            slots, rows = slots[order], rows.take(order)
+            if (slots[1:] == slots[:-1]).any():
+                raise ValueError("step: two readings of one rig; give them in two steps")
+        columns = by_column(rows)
+        is_new = columns["at_ms"] > self._m.heard_ms[slots]
+        self.late += int((~is_new).sum())
+        is_new &= says_something(columns)
+        if not is_new.all():
+            slots, columns = slots[is_new], some(columns, is_new)
         over = np.zeros((len(KINDS), len(self._m)), bool)
         self._at_once[:] = False
-        if len(order):
-            self._judge(slots, rows, over)
+        if len(slots):
+            self._judge(slots, columns, over)
         if now_ms - self._refreshed_ms >= REFRESH_MS:
             self._refresh(now_ms, over)
         return self._find(now_ms, over, back_ms)
 
-    def _judge(self, slots: Slots, rows: Table, over: Mask) -> None:
+    def _judge(self, slots: Slots, rows: Columns, over: Mask) -> None:
         m, rigs = self._m, self.rigs
-        at = slice(None) if len(slots) == len(m) else slots
-        is_new = (rows["mode"] != m.mode[at]).any()
-        step_s = np.nan_to_num(hearing.hear(m, at, rows, self._gaps))
+        is_new = (rows["mode"] != m.mode[slots]).any()
+        step_s = np.nan_to_num(hearing.hear(m, slots, rows, self._gaps))
         if is_new:
             rigs.sort(m.mode)
         x = measures(rows)
-        judged = hearing.may_judge(m, at, rows, x) & rigs.is_watched[at]
-        m.latest[:, at] = x = np.where(judged, x, np.float32(np.nan))
+        judged = hearing.may_judge(m, slots, rows, x) & rigs.is_watched[slots]
+        x[:, ~judged] = np.nan
+        m.latest[:, slots] = x
         charts.medians(m.latest, rigs, LEAST_PEERS_NOW, self._median)
-        parts.follow_shares(m, at, rows, step_s)
+        parts.follow_shares(m, slots, rows, step_s)
         self._usual = parts.usual_rejects(m, rigs)
+        turn = Turn(
+            at=slots, rows={name: rows[name] for name in JUDGED}, x=x,
+            step_s=np.minimum(step_s, MOST_STEP_S), judged=judged, heard=np.ones(len(slots), bool),
+        )  # fmt: skip
+        if len(slots) > MOST * len(m):
+            turn, slots = turn.of_all(m.heard_ms), np.arange(len(m))
         for begin in range(0, len(slots), CHUNK):
             part = slice(begin, begin + CHUNK)
-            here = part if isinstance(at, slice) else slots[part]
-            turn = Turn(
-                at=here, rows=rows[part], x=x[:, part], median=self._median[:, here],
-                step_s=np.minimum(step_s[part], MOST_STEP_S), judged=judged[part],
-            )  # fmt: skip
-            self._judge_some(turn, slots[part], over)
+            self._judge_some(turn.some(part), slots[part], over)
 
     def _judge_some(self, turn: Turn, slots: Slots, over: Mask) -> None:
         m, at, rows = self._m, turn.at, turn.rows
-        e = charts.residuals(m, at, turn.x, turn.median)
-        charts.update(m, at, e, turn.step_s, rows["at_ms"])
+        e = charts.residuals(m, at, turn.x, of(self._median, at))
+        is_far = charts.update(m, at, e, turn.step_s, rows["at_ms"])
         conditions.follow_own(m, turn)
         seen = parts.see(m, turn, self._usual)
         # Most rigs show nothing and are in no trouble: their page of the book stays as it is.
-        busy = charts.beyond(m, at) | seen.suspicious() | (m.phase[:, at] > book.IDLE).any(axis=0)
-        if busy.any():
-            here = np.flatnonzero(busy)
-            self._note(turn.some(here, slots[here]), slots[here], e[:, here], seen.some(here), over)
-        due = (rows["at_ms"] - m.learned_ms[at] >= LEARN_MS) & turn.judged
-        here = np.flatnonzero(due)
+        busy = is_far | seen.suspicious() | of(m.phase, at).any(axis=0)
+        here = np.flatnonzero(busy & turn.heard)
         if len(here):
-            self._learn(turn.some(here, slots[here]), e[:, here])
+            self._note(turn.some(here), slots[here], e[:, here], seen.some(here), over)
+        due = rows["at_ms"] >= of(m.learned_ms, at) + LEARN_MS
+        due &= turn.judged
+        here = np.flatnonzero(due)
+        if isinstance(at, slice) and len(here) > MOST * len(due):
+            self._learn(turn, e, due)
+        elif len(here):
+            self._learn(turn.some(here), e[:, here], due[here])
 
     def _note(self, turn: Turn, at: Slots, e: Floats, seen: parts.Seen, over: Mask) -> None:
         m = self._m
@@ -177,14 +191,20 @@ class Peers:
         charts.forget(m, at[over[CHARTED][:, at].any(axis=0)])
         self._at_once[:, at] = shown.strong & (m.interval_s[at] > SLOW_S)
 
-    def _learn(self, turn: Turn, e: Floats) -> None:
+    def _learn(self, turn: Turn, e: Floats, due: Mask) -> None:
         m, at, at_ms = self._m, turn.at, turn.rows["at_ms"]
-        in_trouble = (m.phase[CHARTED][:, at] > book.IDLE).any(axis=0)
-        in_trouble |= (m.own_ms[:, at] > at_ms - HELD_MS).any(axis=0)
-        since_s = np.where(m.learned_ms[at] > 0, (at_ms - m.learned_ms[at]) / 1000, turn.step_s)
+        learned_ms = of(m.learned_ms, at)
+        in_trouble = (of(m.phase, at)[CHARTED] > book.IDLE).any(axis=0)
+        in_trouble |= (of(m.own_ms, at) > at_ms - HELD_MS).any(axis=0)
+        since_s = np.where(learned_ms > 0, (at_ms - learned_ms) / 1000, turn.step_s)
         step_s = np.minimum(since_s, MOST_STEP_S).astype(np.float32)
-        charts.learn(m, turn, e, step_s, turn.judged & ~in_trouble)
-        m.learned_ms[at] = at_ms
+        step_s[in_trouble | ~due] = 0
+        charts.learn(m, turn, of(self._median, at), e, step_s)
+        # From its first time on each block of slots has a time of its own.
+        block = np.arange(len(m))[at] // CHUNK
+        late_ms = np.where(learned_ms > 0, 0, block * TURN_MS % LEARN_MS)
+        np.copyto(learned_ms, at_ms - late_ms, where=due)
+        put(m.learned_ms, at, learned_ms)
 
     def _refresh(self, now_ms: int, over: Mask) -> None:
         m = self._m
@@ -221,7 +241,7 @@ class Peers:
         back = (phase >= book.FOUND) & ~late
         begins = (phase == book.IDLE) & offline
         for array, value in ((m.since_ms, due_ms), (m.pending_ms, due_ms), (m.on_ms, now_ms)):
-            array[OFFLINE] = np.where(begins, value, array[OFFLINE])
+            np.copyto(array[OFFLINE], value, where=begins)
         m.seen[OFFLINE] = MATURE_SAMPLES
         ended: Mask = back & (phase == book.FOUND)
         m.phase[OFFLINE] = np.where(begins, book.PENDING, np.where(back, book.IDLE, phase))
@@ -249,7 +269,7 @@ class Peers:
         for mask, is_active in ((over, False), (fresh, True)):
             out += [
                 evidence.of_rig(m, rigs, kind, slot, now_ms, is_active=is_active)
-                for kind, slot in np.argwhere(mask).tolist()
+                for kind, slot in (np.argwhere(mask).tolist() if mask.any() else ())
             ]
         return out
 

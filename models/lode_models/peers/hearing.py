@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lode_models.peers.memory import Memory
-from lode_models.peers.sample import HASH, RESTING, Mask, Slots, Table, Times
+from lode_models.peers.memory import Memory, of
+from lode_models.peers.sample import HASH, Columns, Mask, Slots, Times, rests
 
 GRACE_MS = 300_000
 """After a commanded change, a rest or a long silence a rig is not judged for so long..."""
@@ -55,7 +55,7 @@ class Gaps:
         return np.where(is_rare & (interval_s >= SLOW_S), MISSED_FEW, MISSED).astype(np.float32)
 
 
-def hear(m: Memory, at: Slots | slice, rows: Table, gaps: Gaps) -> np.ndarray:
+def hear(m: Memory, at: Slots | slice, rows: Columns, gaps: Gaps) -> np.ndarray:
     """Note that rigs were heard; give the seconds since each one's reading before, NaN for none."""
     before = m.heard_ms[at]
     step = np.where(before > 0, (rows["at_ms"] - before) / 1000, np.nan).astype(np.float32)
@@ -76,35 +76,38 @@ def hear(m: Memory, at: Slots | slice, rows: Table, gaps: Gaps) -> np.ndarray:
     return step
 
 
-def _give_grace(m: Memory, at: Slots | slice, rows: Table, step: np.ndarray) -> None:
-    at_ms, interval = rows["at_ms"], m.interval_s[at]
-    rests = np.isin(rows["state"], RESTING)
-    is_other = (rows["mode"] != m.mode[at]) & ~np.isnan(step)
-    commanded = rests | is_other
-    # Another mode has other levels, and other peers.
-    m.own[:, at] = np.where(is_other, np.nan, m.own[:, at])
-    m.learned_s[:, at] = np.where(is_other, 0, m.learned_s[:, at])
-    uptime_ms = rows["uptime_s"] * 1000
+def _give_grace(m: Memory, at: Slots | slice, rows: Columns, step: np.ndarray) -> None:
+    at_ms, uptime_s = rows["at_ms"], rows["uptime_s"]
+    commanded = rests(rows["state"])
+    is_other = (rows["mode"] != of(m.mode, at)) & ~np.isnan(step)
+    if is_other.any():
+        # Another mode has other levels, and other peers.
+        slots = np.arange(len(m))[at][is_other]
+        m.own[:, slots], m.learned_s[:, slots] = np.nan, 0
+        commanded |= is_other
+    no_uptime = np.isnan(uptime_s)
     with np.errstate(invalid="ignore"):
-        came_back = np.isnan(rows["uptime_s"]) & (step > LONG_GAP * interval)
-        starts = uptime_ms < WARM_UP_MS
-        warm_ms = np.where(starts, at_ms + (WARM_UP_MS - uptime_ms), 0)
-        is_reset = (rows["accepted_shares"] < m.totals[0][at]) & np.isnan(uptime_ms)
-        warm_ms = np.where(is_reset, at_ms + WARM_UP_MS, warm_ms)
-    begins = commanded | came_back
-    m.rest_ms[at] = np.where(begins, at_ms, m.rest_ms[at])
-    until = np.where(begins, at_ms + GRACE_MS, np.nan_to_num(warm_ms).astype(np.int64))
-    m.grace_ms[at] = np.maximum(m.grace_ms[at], until)
+        begins = commanded | (no_uptime & (step > LONG_GAP * of(m.interval_s, at)))
+        is_reset = no_uptime & (rows["accepted_shares"] < of(m.totals[0], at))
+        starts = uptime_s < WARM_UP_MS / 1000
     m.state[at], m.mode[at] = rows["state"], rows["mode"]
+    told = np.flatnonzero(begins | is_reset | starts)
+    if not len(told):
+        return
+    slots, at_ms, begins = np.arange(len(m))[at][told], at_ms[told], begins[told]
+    warm_ms = WARM_UP_MS - np.nan_to_num(1000 * uptime_s[told]).astype(np.int64)
+    until = at_ms + np.where(begins, GRACE_MS, warm_ms)
+    m.rest_ms[slots] = np.where(begins, at_ms, m.rest_ms[slots])
+    m.grace_ms[slots] = np.maximum(m.grace_ms[slots], until)
 
 
-def may_judge(m: Memory, at: Slots | slice, rows: Table, x: np.ndarray) -> Mask:
+def may_judge(m: Memory, at: Slots | slice, rows: Columns, x: np.ndarray) -> Mask:
     """Tell which rigs mine and are past their grace."""
-    rests = np.isin(rows["state"], RESTING)
+    at_ms, rest_ms = rows["at_ms"], of(m.rest_ms, at)
     with np.errstate(invalid="ignore"):
-        is_cold = x[HASH] - m.own[HASH][at] < WARM_LOG
-    warms_up = is_cold & (m.rest_ms[at] > 0) & (rows["at_ms"] < m.rest_ms[at] + WARM_UP_MS)
-    mask: Mask = ~rests & (rows["at_ms"] >= m.grace_ms[at]) & ~warms_up
+        is_cold = x[HASH] - of(m.own[HASH], at) < WARM_LOG
+    warms_up = is_cold & (rest_ms > 0) & (at_ms < rest_ms + WARM_UP_MS)
+    mask: Mask = ~rests(rows["state"]) & (at_ms >= of(m.grace_ms, at)) & ~warms_up
     return mask
 
 
@@ -117,10 +120,10 @@ def silence(
     A rig that rests is not judged: it may have been switched off.
     """
     interval = m.interval_s
-    judged = watched & (m.heard_ms > 0) & ~np.isin(m.state, RESTING) & (interval > 0)
+    judged = watched & (m.heard_ms > 0) & ~rests(m.state) & (interval > 0)
     slack_s = np.minimum(4 * m.jitter_s, 0.5 * interval) + np.where(m.jitter_s > 0.01, 0.1, 0)  # noqa: PLR2004
     since_ms = np.maximum(m.heard_ms, back_ms)
-    quiet_s = (now_ms - since_ms) / 1000
+    quiet_s = (now_ms - since_ms).astype(np.float32) / 1000
     with np.errstate(invalid="ignore"):
         late = judged & (quiet_s > 1.5 * interval + slack_s)
         limit_s = np.maximum(gaps.missed(interval) * interval + slack_s, LEAST_SILENCE_S)

@@ -59,6 +59,18 @@ SHAPES: dict[str, tuple[str, tuple[int, ...], float]] = {
 }
 
 
+def of(array: Array, at: npt.NDArray[np.intp] | slice) -> Array:
+    """Give some slots' part of an array: a view for a slice, a copy for a list of slots."""
+    part: Array = array[..., at] if isinstance(at, slice) else array.take(at, axis=-1)
+    return part
+
+
+def put(array: Array, at: npt.NDArray[np.intp] | slice, part: Array) -> None:
+    """Write back what `of` gave and was changed in place; a view needs no writing."""
+    if not isinstance(at, slice):
+        array[..., at] = part
+
+
 class Memory:
     """Arrays by name; `m.chart` is (chart, metric, slot)."""
 

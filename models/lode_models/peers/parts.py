@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lode_models.peers.memory import Memory
+from lode_models.peers.memory import Memory, of, put
 from lode_models.peers.rigs import LEAST_PEERS, Rigs
-from lode_models.peers.sample import COUNTED, FAN, RAW, Mask, Slots, Table, Turn
+from lode_models.peers.sample import COUNTED, FAN, RAW, Columns, Mask, Slots, Turn
 
 BOARDS, CHIPS, FANS = range(3)
 LOST_CHIPS, LOST_CHIPS_SHARE = 2.0, 0.012
@@ -53,19 +53,22 @@ def see(m: Memory, turn: Turn, usual_rejects: np.ndarray) -> Seen:
     return Seen(lacking=lacking, whole=whole, stuck=stuck, rejects=rejects, rejects_few=few)
 
 
-def count(m: Memory, at: Slots | slice, rows: Table, judged: Mask) -> tuple[np.ndarray, np.ndarray]:
+def count(
+    m: Memory, at: Slots | slice, rows: Columns, judged: Mask
+) -> tuple[np.ndarray, np.ndarray]:
     """Note the parts alive; give (part, row) how many lack, and of how many.
 
     What a rig should have is the most that it showed twice in a row.
     """
     now = np.stack([rows[name] for name in COUNTED])
-    now = np.where(judged & (now >= 0), now, np.nan)
-    before, reference = m.count[:, at], m.reference[:, at]
     with np.errstate(invalid="ignore"):
-        twice = np.minimum(now, before)
-        reference = np.fmax(reference, twice)
-    m.count[:, at] = np.where(np.isnan(now), before, now)
-    m.reference[:, at] = reference
+        said = judged & (now >= 0)
+    now[~said] = np.nan
+    before, reference = of(m.count, at), of(m.reference, at)
+    np.fmax(reference, np.minimum(now, before), out=reference)
+    np.copyto(before, now, where=said)
+    put(m.count, at, before)
+    put(m.reference, at, reference)
     return reference - now, reference
 
 
@@ -97,20 +100,25 @@ def raise_references(m: Memory, rigs: Rigs) -> None:
                 m.reference[part, slots] = np.where(is_less, middle[part], mine)
 
 
-def follow_runs(m: Memory, at: Slots | slice, rows: Table, judged: Mask) -> Mask:
+def follow_runs(m: Memory, at: Slots | slice, rows: Columns, judged: Mask) -> Mask:
     """Follow runs of equal values; tell (row) who repeats one for too long."""
-    now = np.stack([rows[name] for name in RAW]).astype(np.float32)
-    before, run = m.raw[:, at], m.run[:, at]
-    has = ~np.isnan(now) & judged
-    same = has & (now == before)
+    now = np.stack([rows[name] for name in RAW])
+    before, run, run_ms = of(m.raw, at), of(m.run, at), of(m.run_ms, at)
+    has = ~np.isnan(now)
+    has &= judged
+    same = now == before
+    same &= has
     ends = has & ~same
-    longest = m.longest[:, at]
-    m.longest[:, at] = np.where(ends, np.maximum(longest, run), longest)
-    m.run_ms[:, at] = np.where(ends, rows["at_ms"], m.run_ms[:, at])
-    run = np.where(same, np.minimum(run + 1, MOST_RUN), np.where(ends, 0, run)).astype(np.uint16)
-    m.run[:, at] = run
-    m.raw[:, at] = np.where(has, now, before)
-    stuck: Mask = (same & (run >= m.run_limit[:, at])).any(axis=0)
+    longest = of(m.longest, at)
+    is_longest = ends & (run > longest)
+    longest[is_longest] = run[is_longest]
+    np.copyto(run_ms, rows["at_ms"], where=ends)
+    np.copyto(before, now, where=has)
+    run += same & (run < MOST_RUN)
+    run *= ~ends
+    for array, part in ((m.longest, longest), (m.run_ms, run_ms), (m.run, run), (m.raw, before)):
+        put(array, at, part)
+    stuck: Mask = (same & (run >= of(m.run_limit, at))).any(axis=0)
     return stuck
 
 
@@ -130,29 +138,32 @@ def set_run_limits(m: Memory, rigs: Rigs) -> None:
     m.run_limit[...] = np.minimum(limit, MOST_RUN + 1).astype(np.uint16)
 
 
-def follow_shares(m: Memory, at: Slots | slice, rows: Table, step_s: np.ndarray) -> None:
+def follow_shares(m: Memory, at: Slots | slice, rows: Columns, step_s: np.ndarray) -> None:
     """Keep the shares of the last quarter of an hour, old ones fading; a reset counts nothing."""
-    totals = np.stack([rows["accepted_shares"], rows["rejected_shares"]])
+    now = np.stack([rows["accepted_shares"], rows["rejected_shares"]])
+    totals, shares = of(m.totals, at), of(m.shares, at)
     with np.errstate(invalid="ignore"):
-        more = totals - m.totals[:, at]
-        more = np.where((more >= 0).all(axis=0), more, 0)
-    fading = np.exp(-step_s / SHARES_S)
-    m.shares[:, at] = (m.shares[:, at] * fading + more).astype(np.float32)
-    m.totals[:, at] = np.where(np.isnan(totals), m.totals[:, at], totals)
+        more = (now - totals).astype(np.float32)
+        np.copyto(more, 0, where=~(more >= 0).all(axis=0))
+    shares *= np.exp(-step_s / np.float32(SHARES_S))
+    shares += more
+    np.copyto(totals, now, where=~np.isnan(now))
+    put(m.totals, at, totals)
+    put(m.shares, at, shares)
 
 
 def usual_rejects(m: Memory, rigs: Rigs) -> np.ndarray:
     """Give by slot the share of rejected shares in the rig's class."""
     usual = np.zeros(len(m), np.float32)
     for slots in rigs.by_class:
-        accepted, bad = m.shares[:, slots].sum(axis=1)
+        accepted, bad = m.shares.take(slots, axis=1).sum(axis=1)
         usual[slots] = bad / (accepted + bad) if accepted + bad > 0 else 0
     return usual
 
 
 def rejected(m: Memory, at: Slots | slice, usual: np.ndarray) -> tuple[Mask, Mask]:
     """Tell whose share of rejected shares is far above its class's, and whose is not."""
-    accepted, bad = m.shares[:, at]
+    accepted, bad = of(m.shares, at)
     with np.errstate(invalid="ignore", divide="ignore"):
         share = bad / (accepted + bad)
         over: Mask = (bad >= LEAST_REJECTED) & (share > REJECTED + REJECTED_OF_PEERS * usual[at])

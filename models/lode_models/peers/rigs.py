@@ -73,6 +73,9 @@ class Rigs:
         edges = np.flatnonzero(np.diff(keys[order], prepend=-2, append=np.iinfo(np.intp).max))
         groups = [order[begin:end] for begin, end in pairwise(edges)]
         self.by_class = [g for g in groups if len(g) >= LEAST_PEERS and keys[g[0]] >= 0]
+        self.order = np.concatenate([*self.by_class, np.zeros(0, np.intp)])
+        ends = np.cumsum([len(slots) for slots in self.by_class], dtype=np.intp)
+        self.edges = np.concatenate([[0], ends[:-1]]).astype(np.intp)[: len(ends)], ends
         self.place = np.full(len(self.rows), -1, np.intp)
         for number, slots in enumerate(self.by_class):
             self.place[slots] = number

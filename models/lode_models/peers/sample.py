@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ Mask: TypeAlias = npt.NDArray[np.bool_]
 Slots: TypeAlias = npt.NDArray[np.intp]
 Times: TypeAlias = npt.NDArray[np.int64]
 Table: TypeAlias = npt.NDArray[np.void]
+Columns: TypeAlias = Mapping[str, npt.NDArray[Any]]
 
 FLOATS = ("hashrate_ths", "power_w", "board_temp_c", "chip_temp_c", "fan_rpm")
 COUNTED = ("boards_alive", "chips_alive", "fans_alive")
@@ -41,6 +42,12 @@ RAW = ("hashrate_ths", "power_w", "chip_temp_c", "board_temp_c")
 """What a stuck sensor or interface repeats."""
 
 RESTING = (State.SLEEPING, State.CURTAILED, State.TUNING)
+JUDGED = ("at_ms", "fan_rpm", *RAW, *COUNTED)
+"""The columns that are looked at beside what is charted."""
+
+_RESTS, _SAYS = np.zeros((2, 256), bool)
+_RESTS[list(RESTING)] = _SAYS[[*RESTING, State.FAULTED]] = True
+
 LEAST_HASH_THS, LEAST_POWER_W, LEAST_RPM = 1e-3, 1.0, 50.0  # nothing, where a logarithm is wanted
 
 
@@ -49,17 +56,38 @@ class Turn:
     """Some rigs' samples on their way through the charts; arrays by (metric, row) or (row)."""
 
     at: Slots | slice
-    rows: Table
+    rows: Columns
     x: Floats
-    median: Floats
     step_s: Floats  # since the reading before
     judged: Mask
+    heard: Mask  # where this is of all rigs: there is a reading
 
-    def some(self, rows: Slots, slots: Slots) -> "Turn":
-        """Give some rows of it, whose slots these are."""
+    def some(self, which: Slots | slice) -> "Turn":
+        """Give some rows of it; a slice is only taken of a turn's whole."""
+        at: Slots | slice
+        if isinstance(self.at, slice):
+            at = which if isinstance(which, slice) else self.at.start + which
+        else:
+            at = self.at[which]
         return Turn(
-            at=slots, rows=self.rows.take(rows), x=self.x[:, rows], median=self.median[:, rows],
-            step_s=self.step_s[rows], judged=self.judged[rows],
+            at=at, rows=some(self.rows, which), x=self.x[:, which],
+            step_s=self.step_s[which], judged=self.judged[which],
+            heard=self.heard[which],
+        )  # fmt: skip
+
+    def of_all(self, heard_ms: Times) -> "Turn":
+        """Give it with a row for each slot; where there is no reading, all is missing."""
+
+        def spread(values: npt.NDArray[Any], empty: float) -> npt.NDArray[Any]:
+            out = np.full((*values.shape[:-1], len(heard_ms)), empty, values.dtype)
+            out[..., self.at] = values
+            return out
+
+        rows = {name: spread(v, np.nan) for name, v in self.rows.items() if name != "at_ms"}
+        return Turn(
+            at=slice(0, len(heard_ms)), rows={**rows, "at_ms": heard_ms}, x=spread(self.x, np.nan),
+            step_s=spread(self.step_s, 0), judged=spread(self.judged, 0),
+            heard=spread(self.heard, 0),
         )  # fmt: skip
 
 
@@ -83,19 +111,35 @@ def doubles(column: Numbers) -> npt.NDArray[np.float64]:
     return column.astype(np.float64)
 
 
-def says_something(rows: Table) -> Mask:
-    """Tell which samples are of a rig that answered: any figure, or a state that says why not."""
-    has_any = np.zeros(len(rows), bool)
-    for name in (*FLOATS, *COUNTED, "uptime_s"):
-        has_any |= ~np.isnan(rows[name])
-    said = np.isin(rows["state"], (*RESTING, State.FAULTED))
-    mask: Mask = (has_any | said) & (rows["state"] != State.UNREACHABLE)
+def by_column(rows: Table) -> Columns:
+    """Give each column of samples by itself: arithmetic on fields of rows is slow."""
+    return {name: rows[name].copy() for name in SAMPLE.fields or ()}
+
+
+def some(rows: Columns, which: Slots | slice | Mask) -> Columns:
+    """Give some of the samples."""
+    return {name: column[which] for name, column in rows.items()}
+
+
+def rests(state: npt.NDArray[Any]) -> Mask:
+    """Tell whose state is one in which nothing is expected of a rig."""
+    mask: Mask = _RESTS[state]
     return mask
 
 
-def measures(rows: Table) -> Floats:
+def says_something(rows: Columns | Table) -> Mask:
+    """Tell which samples are of a rig that answered: any figure, or a state that says why not."""
+    state = rows["state"]
+    nothing = ~_SAYS[state]
+    for name in (*FLOATS, *COUNTED, "uptime_s"):
+        nothing &= np.isnan(rows[name])
+    mask: Mask = ~nothing & (state != State.UNREACHABLE)
+    return mask
+
+
+def measures(rows: Columns | Table) -> Floats:
     """Give what is charted, (metric, row)."""
-    out = np.empty((len(METRICS), len(rows)), np.float32)
+    out = np.empty((len(METRICS), len(rows["state"])), np.float32)
     faulted = (rows["state"] == State.FAULTED) & np.isnan(rows["hashrate_ths"])
     out[HASH] = _log(np.where(faulted, 0, rows["hashrate_ths"]), LEAST_HASH_THS)
     out[POWER] = _log(rows["power_w"], LEAST_POWER_W)

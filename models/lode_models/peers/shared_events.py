@@ -13,7 +13,7 @@ from lode_models.peers.hearing import GRACE_MS
 from lode_models.peers.kinds import EXPLAINS, KINDS, NUMBER
 from lode_models.peers.memory import Memory
 from lode_models.peers.rigs import LEVELS, Group, Rigs
-from lode_models.peers.sample import RESTING, Mask, Slots, Times
+from lode_models.peers.sample import Mask, Slots, Times, rests
 
 SHARE, LEAST_MEMBERS, LEAST_RIPE = 0.25, 5, 3
 HOLDS = 0.85
@@ -57,13 +57,13 @@ class Suspects:
 
     may: Mask
     ripe: Mask
-    begun_ms: Times
+    begun_ms: list[Times]
 
 
 def suspects(m: Memory, ripe: Mask, late: Mask, due_ms: Times) -> Suspects:
     """Gather who has or may have which trouble, by the book and by the rigs' own measure."""
     may = m.phase > book.IDLE
-    begun = m.pending_ms.copy()
+    begun = list(m.pending_ms)
     sure = ripe | (m.phase >= book.FOUND)
     may[OFFLINE], begun[OFFLINE] = late, due_ms
     for kind, own in ((HASH_LOSS, OWN_HASH), (OVERHEATING, OWN_HEAT)):
@@ -83,7 +83,7 @@ def begin(m: Memory, rigs: Rigs, found: Suspects, events: list[Event], now_ms: i
     new: list[Event] = []
     if found.may.sum() < LEAST_MEMBERS:
         return new
-    counted = rigs.is_watched & (m.heard_ms > 0) & ~np.isin(m.state, RESTING)
+    counted = rigs.is_watched & (m.heard_ms > 0) & ~rests(m.state)
     for kind in np.flatnonzero(found.may.sum(axis=1) >= LEAST_MEMBERS).tolist():
         window = LONG_WINDOW_MS if KINDS[kind].name in SLOW else WINDOW_MS
         if kind == OFFLINE:
@@ -106,11 +106,11 @@ def _largest(rigs: Rigs, kind: int, fresh: Mask, ripe: Mask, counted: Mask) -> E
     for level in range(len(LEVELS)):
         if LEVELS[level] == "fleet" and len(rigs.groups[LEVELS.index("site")]) < 2:  # noqa: PLR2004
             continue
-        of = rigs.group_of[level]
-        n = len(rigs.groups[level]) + 1  # the last is for rigs without such a group
-        size, hit, sure = (np.bincount(of, weights=w, minlength=n)[: n - 1] if (of >= 0).all()
-                           else np.bincount(of + 1, weights=w, minlength=n)[1:]
-                           for w in (counted, fresh, fresh & ripe))  # fmt: skip
+        of, n = rigs.group_of[level], len(rigs.groups[level])
+        hit = _count(of[fresh], n)
+        if not len(hit) or hit.max() < LEAST_MEMBERS:
+            continue
+        size, sure = _count(of[counted], n), _count(of[fresh & ripe], n)
         enough = (hit >= LEAST_MEMBERS) & (hit > SHARE * size) & (sure >= LEAST_RIPE)
         for number in np.flatnonzero(enough).tolist():
             holds_all = hit[number] >= HOLDS * fresh.sum()
@@ -123,6 +123,11 @@ def _largest(rigs: Rigs, kind: int, fresh: Mask, ripe: Mask, counted: Mask) -> E
     members = np.flatnonzero(fresh & (rigs.group_of[level] == number))
     return Event(kind=kind, level=level, number=number, since_ms=0, members=members,
                  share=share, hit_ms=0)  # fmt: skip
+
+
+def _count(groups: Slots, n: int) -> Slots:
+    """Count rigs by group; those without one are -1 and not counted."""
+    return np.bincount(groups + 1, minlength=n + 1)[1:]
 
 
 def _covered(rigs: Rigs, events: list[Event], kind: int) -> Mask:
