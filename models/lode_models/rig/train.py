@@ -31,8 +31,9 @@ try:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.neural_network import MLPRegressor
 except ImportError as error:
+    missing = str(error.name).split(".", 1)[0]
     raise TrainingError(
-        f"train: {error.name} is not installed; install lode-models with its extra `train`"
+        f"train: {missing} is not installed; install lode-models with its extra `train`"
     ) from None
 
 LEAST_RIGS, LEAST_ROWS = 20, 2_000
