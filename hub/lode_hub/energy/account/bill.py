@@ -11,10 +11,10 @@ import numpy as np
 
 from lode_hub.energy.account.metered import Metered
 from lode_hub.energy.prices import Figures, Times
-from lode_hub.energy.tariff import Priced, Rates, Tariff, priced
+from lode_hub.energy.tariff import Rates, Tariff, priced
 from lode_hub.energy.tariff.calendar import Bools, billing_month, counts, local
 from lode_hub.energy.tariff.described import Demand, Peak
-from lode_hub.energy.tariff.price import exchange, probability
+from lode_hub.energy.tariff.price import exchange, probability, valid
 
 LineKind = Literal["energy", "losses", "adders", "demand", "peaks", "tax"]
 _HOUR_MS = 3_600_000
@@ -68,11 +68,12 @@ def bill(
     prices = priced(tariffs, rates, metered.from_ms, metered.until_ms)
     lines: list[Line] = []
     notes: list[str] = []
-    for tariff in tariffs:
-        mine = np.array([name == tariff.name for name in prices.tariff])
+    which = valid(tariffs, metered.from_ms)
+    for number, tariff in enumerate(tariffs):
+        mine = which == number  # not by its name: the next year's tariff may have the same
         if mine.any():
             one = _Billing(tariff, rates, _chosen(metered, mine), dict(peaked_ms or {}))
-            lines += one.lines(prices, mine)
+            lines += one.lines()
             notes += one.notes
     is_placed = ~np.isnan(metered.energy_kwh)
     unpriced = is_placed & np.isnan(prices.total_usd_mwh)
@@ -99,18 +100,18 @@ class _Billing:
         self._month = billing_month(self._shown, tariff.billing_day)
         self._usd = exchange(tariff, rates, mine.from_ms, mine.until_ms)
 
-    def lines(self, prices: Priced, mine: Bools) -> list[Line]:
-        found = self._energy(prices, mine)
+    def lines(self) -> list[Line]:
+        found = self._energy()
         found += [line for demand in self.tariff.demand for line in self._demand(demand)]
         found += [line for peak in self.tariff.peaks for line in self._peak(peak)]
         return found + self._taxes(found)
 
-    def _energy(self, prices: Priced, mine: Bools) -> list[Line]:
+    def _energy(self) -> list[Line]:
         found = []
-        for part in prices.parts:
+        for part in priced([self.tariff], self.rates, self.mine.from_ms, self.mine.until_ms).parts:
             if part.kind in {"peaks", "tax"}:
                 continue
-            usd_mwh = part.usd_mwh[mine]
+            usd_mwh = part.usd_mwh
             for month in np.unique(self._month):
                 here = self._month == month
                 good = here & ~np.isnan(self.mine.energy_kwh) & ~np.isnan(usd_mwh)
@@ -148,6 +149,9 @@ class _Billing:
             note = f"window of {_moment(int(begin_ms[peak]))}"
             note += ", held up by the months before" if kw > power_kw[peak] else ""
             cost = kw * demand.price_kw * float(usd[peak])
+            if np.isnan(cost):
+                self._without_rate(demand.name)
+                continue
             found.append(_line(number, "demand", demand.name, kw, "kW", cost, note))
         return found
 
@@ -171,11 +175,16 @@ class _Billing:
         found = []
         for number in np.unique(month):
             here = (month == number) & (weight > 0) & ~np.isnan(power_kw)
-            if here.any():
+            if here.any() and np.isnan(usd[here]).any():
+                self._without_rate(peak.name)
+            elif here.any():
                 kw = float((power_kw * weight)[here].sum())
                 cost = float((power_kw * weight * usd)[here].sum()) * share
                 found.append(_line(number, "peaks", peak.name, kw, "kW", cost, note))
         return found
+
+    def _without_rate(self, name: str) -> None:
+        self.notes.append(f"{name}: no exchange rate of {self.tariff.currency}; in no line")
 
     def _taxes(self, lines: list[Line]) -> list[Line]:
         found = []

@@ -64,10 +64,7 @@ def priced(tariffs: Sequence[Tariff], rates: Rates, from_ms: Times, until_ms: Ti
 
     A period is priced by the rules of its begin; choose periods that end where rules change.
     """
-    which = np.full(len(from_ms), -1)
-    for number, tariff in enumerate(tariffs):
-        begin, end = tariff.span_ms
-        which[(from_ms >= begin) & (from_ms < end)] = number
+    which = valid(tariffs, from_ms)
     parts: dict[tuple[Kind, str], Part] = {}
     for number in sorted(set(which.tolist()) - {-1}):
         mine = which == number
@@ -84,6 +81,15 @@ def priced(tariffs: Sequence[Tariff], rates: Rates, from_ms: Times, until_ms: Ti
         tariff=tuple("" if number < 0 else tariffs[number].name for number in which),
         parts=tuple(parts.values()),
     )
+
+
+def valid(tariffs: Sequence[Tariff], from_ms: Times) -> Times:
+    """Give by period the number of the tariff that counts at its begin; -1 where none does."""
+    which = np.full(len(from_ms), -1)
+    for number, tariff in enumerate(tariffs):
+        begin, end = tariff.span_ms
+        which[(from_ms >= begin) & (from_ms < end)] = number
+    return which
 
 
 def exchange(tariff: Tariff, rates: Rates, from_ms: Times, until_ms: Times) -> Figures:
