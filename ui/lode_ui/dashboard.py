@@ -21,6 +21,7 @@ from lode_ui.feed import Feed
 from lode_ui.hub import Actions, Live, Person, Queries
 from lode_ui.life import Body, live
 from lode_ui.pages.agents import AgentsPage
+from lode_ui.pages.alarm_figures import AlarmFiguresPage
 from lode_ui.pages.alert import AlertPage
 from lode_ui.pages.alerts import AlertsPage
 from lode_ui.pages.channels import ChannelsPage
@@ -36,6 +37,7 @@ from lode_ui.pages.quality import QualityPage
 from lode_ui.pages.rig import RigPage
 from lode_ui.pages.rule import RulePage
 from lode_ui.pages.rules import RulesPage
+from lode_ui.pages.silences import SilencesPage
 from lode_ui.pages.technician import TechnicianPage
 from lode_ui.rows import Fleet
 
@@ -125,6 +127,19 @@ def _add_alarm_pages(desks: _Desks) -> None:
             return AlertPage(desk, alert_id)
 
         await live(client, desks.of(client, site), "/alerts", body)
+
+    @ui.page("/silences")
+    async def silences(client: Client, site: int = 0) -> None:
+        given = dict(client.request.query_params)
+
+        def body(desk: Desk) -> Body:
+            return SilencesPage(desk, given)
+
+        await live(client, desks.of(client, site), "/silences", body)
+
+    @ui.page("/alarm-figures")
+    async def alarm_figures(client: Client, site: int = 0) -> None:
+        await live(client, desks.of(client, site), "/alarm-figures", AlarmFiguresPage)
 
 
 def _add_command_pages(desks: _Desks) -> None:

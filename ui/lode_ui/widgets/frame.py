@@ -25,9 +25,11 @@ PAGES = (
 SECTIONS = {
     "/alerts": (
         ("/alerts", "Inbox"),
+        ("/silences", "Silences"),
         ("/rules", "Rules"),
         ("/oncall", "On call"),
         ("/channels", "Channels"),
+        ("/alarm-figures", "Figures"),
     ),
 }
 """Tabs of several pages: their addresses and names, in a row above the page."""
