@@ -38,6 +38,7 @@ from tests.ui.world_commands import (
     StandInOrders,
     filled,
 )
+from tests.ui.world_energy import EnergyBook, StandInEnergy, StandInEnergyActions
 
 HOSTILE = (
     '<img src=x onerror="window.hacked=1">',
@@ -71,6 +72,7 @@ class World:
         is_hostile: bool = False,
         has_commands: bool = False,
         gap_share: float = 0.1,
+        has_energy: bool = True,
         alarms: int = 0,
     ) -> None:
         self.gap_share = gap_share
@@ -85,6 +87,7 @@ class World:
         self.open_alerts = {alert.alert_id: alert for alert in made.alerts()} if rigs else {}
         self.sites_shown = ("north",) if rigs else ()
         self.book = Book()
+        self.energy = EnergyBook(is_bare=not has_energy)
         self.alarms = Alarms()
         if alarms:
             self.open_alerts = {a.alert_id: a for a in made_alarms.alerts(alarms)}
@@ -139,6 +142,7 @@ class StandInQueries:
         self._world = world
         self.commands = StandInCommandQueries(world)
         self.quality = StandInQuality(world)
+        self.energy = StandInEnergy(world)
         self.alarms = StandInAlarmQueries(world)
         self.telling = StandInTelling(world)
 
@@ -232,6 +236,7 @@ class StandInActions:
         self._world = world
         self.commands = StandInOrders(world)
         self.curtailments = StandInCurtailments(world)
+        self.energy = StandInEnergyActions(world)
         self.alarms = StandInAlarmActions(world)
 
     async def acknowledge(self, alert_id: int, person: Someone, note: str = "") -> None:

@@ -20,6 +20,7 @@ from lode_ui.desk import Answers, Desk
 from lode_ui.feed import Feed
 from lode_ui.hub import Actions, Live, Person, Queries
 from lode_ui.life import Body, live
+from lode_ui.pages.accounts import AccountPage, AccountsPage
 from lode_ui.pages.agents import AgentsPage
 from lode_ui.pages.alarm_figures import AlarmFiguresPage
 from lode_ui.pages.alert import AlertPage
@@ -29,6 +30,7 @@ from lode_ui.pages.command import CommandPage
 from lode_ui.pages.commands import CommandsPage
 from lode_ui.pages.curtail import CurtailPage
 from lode_ui.pages.curtailment import CurtailmentPage
+from lode_ui.pages.energy import EnergyPage
 from lode_ui.pages.fleet import FleetPage
 from lode_ui.pages.nowhere import NowherePage
 from lode_ui.pages.oncall import OnCallPage
@@ -60,6 +62,7 @@ def mount(app: FastAPI, *, queries: Queries, actions: Actions, live: Live) -> No
     _add_alarm_pages(desks)
     _add_command_pages(desks)
     _add_curtail_pages(desks)
+    _add_energy_pages(desks)
     _add_telling_pages(desks)
     _add_doors(Fleet(queries))
     theme.install()
@@ -199,6 +202,23 @@ def _add_telling_pages(desks: _Desks) -> None:
             return RulePage(desk, name, at)
 
         await live(client, desks.of(client, site), "/rules", body)
+
+
+def _add_energy_pages(desks: _Desks) -> None:
+    @ui.page("/energy")
+    async def energy(client: Client, site: int = 0) -> None:
+        await live(client, desks.of(client, site), "/energy", EnergyPage)
+
+    @ui.page("/energy/accounts")
+    async def accounts(client: Client, site: int = 0) -> None:
+        await live(client, desks.of(client, site), "/energy/accounts", AccountsPage)
+
+    @ui.page("/energy/accounts/{account_id}")
+    async def account(client: Client, account_id: int, site: int = 0) -> None:
+        def body(desk: Desk) -> Body:
+            return AccountPage(desk, account_id)
+
+        await live(client, desks.of(client, site), "/energy/accounts", body)
 
 
 def _nowhere(desks: _Desks) -> Callable[[], Awaitable[None]]:

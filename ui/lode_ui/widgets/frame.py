@@ -15,6 +15,7 @@ PAGES = (
     ("/", "Overview"),
     ("/fleet", "Fleet"),
     ("/curtail", "Curtail"),
+    ("/energy", "Energy"),
     ("/commands", "Commands"),
     ("/technician", "Technician"),
     ("/agents", "Agents"),
@@ -23,6 +24,10 @@ PAGES = (
 )
 
 SECTIONS = {
+    "/energy": (
+        ("/energy", "Now"),
+        ("/energy/accounts", "Accounts"),
+    ),
     "/alerts": (
         ("/alerts", "Inbox"),
         ("/silences", "Silences"),

@@ -1,0 +1,195 @@
+"""Energy made up: a dear hour, a day of prices, calls, sources of each kind, accounts."""
+
+import math
+import time
+
+from lode_hub.queries.energy_nouns import (
+    AccountRow,
+    BreakEven,
+    CallRow,
+    DocumentRow,
+    HashpriceNow,
+    HourRow,
+    PriceNow,
+    PricePart,
+    PriceSeries,
+    SourceRow,
+)
+
+HOUR, QUARTER = 3_600_000, 900_000
+PROGRAMME = """
+reduce = "by"
+power_kw = 40
+notice_s = 600
+credit_usd_mwh = 100
+penalty_usd_mwh = 1000
+"""
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def price(site: str = "north", **values: object) -> PriceNow:
+    shown: dict[str, object] = {
+        "site": site, "at_ms": now_ms(), "usd_mwh": 312.0, "tariff": "West Texas 2026",
+        "notes": (),
+        "parts": (
+            PricePart(kind="energy", name="energy, real-time HB_WEST", usd_mwh=283.0,
+                      is_expected=False),
+            PricePart(kind="losses", name="losses", usd_mwh=5.66, is_expected=False),
+            PricePart(kind="adders", name="summer peak", usd_mwh=14.0, is_expected=False),
+            PricePart(kind="peaks", name="4CP", usd_mwh=3.6, is_expected=True),
+            PricePart(kind="tax", name="gross receipts", usd_mwh=5.74, is_expected=False),
+        ),
+    }  # fmt: skip
+    return PriceNow(**(shown | values))
+
+
+def series(from_ms: int, until_ms: int) -> PriceSeries:
+    """Make prices: real-time until now with two hours missing, day-ahead for 18 h ahead."""
+    begins = tuple(range(from_ms, until_ms, QUARTER))
+    now = now_ms()
+
+    def wave(at: int) -> float:
+        return 45 + 25 * math.sin(at / HOUR / 24 * 6.28) + (230 if abs(at - now) < HOUR else 0)
+
+    real = [wave(at) if at < now and not now - 9 * HOUR < at < now - 7 * HOUR else None
+            for at in begins]  # fmt: skip
+    ahead = [wave(at - HOUR) * 0.8 if at < now + 18 * HOUR else None for at in begins]
+    total = [r + 29 if r is not None else a + 29 if a is not None and at >= now else None
+             for at, r, a in zip(begins, real, ahead, strict=True)]  # fmt: skip
+    peaks = [3.6 if now + 5 * HOUR < at < now + 8 * HOUR else 0.0 for at in begins]
+    return PriceSeries(
+        site="north", from_ms=begins, step_s=900.0, known_ms=None, usd_mwh=tuple(total),
+        day_ahead_usd_mwh=tuple(ahead), real_time_usd_mwh=tuple(real), peaks_usd_mwh=tuple(peaks),
+    )  # fmt: skip
+
+
+def hashprice(**values: object) -> HashpriceNow:
+    shown: dict[str, object] = {
+        "usd_th_day": 0.0514, "basis": "measured", "at_ms": now_ms() - 1_260_000, "age_s": 1260.0,
+        "is_stale": False, "says": "hashprice 0.0514 USD/TH/day, 21 min old",
+        "doubt": "the series says 0.0514, the formula 0.0398: a fifth apart; look at both",
+        "pool_fee_ratio": 0.02,
+    }  # fmt: skip
+    return HashpriceNow(**(shown | values))
+
+
+def call(call_id: int, **values: object) -> CallRow:
+    now = now_ms() // QUARTER * QUARTER
+    shown: dict[str, object] = {
+        "call_id": call_id, "site": "north", "programme": "ERS-30", "event": f"e{call_id}",
+        "modification": 0, "state": "over", "is_test": False, "from_ms": now - 20 * HOUR,
+        "until_ms": now - 19 * HOUR, "random_s": 0.0, "reduce": "by", "power_kw": 40.0,
+        "notice_s": 600.0, "penalty_usd_mwh": 1000.0, "credit_usd_mwh": 100.0, "way": "openadr",
+        "person": "", "received_ms": now - 21 * HOUR,
+    }  # fmt: skip
+    return CallRow(**(shown | values))
+
+
+def calls() -> list[CallRow]:
+    now = now_ms() // QUARTER * QUARTER
+    return [
+        call(3, state="to come", from_ms=now + 5 * HOUR, until_ms=now + 7 * HOUR, way="page",
+             person="mira"),
+        call(2),
+        call(1, from_ms=now - 400 * HOUR, until_ms=now - 399 * HOUR),
+    ]  # fmt: skip
+
+
+def hours(from_ms: int, until_ms: int) -> list[HourRow]:
+    """Make hours: some left, some lost, two not known."""
+    found = []
+    for n, at in enumerate(range(from_ms, until_ms, HOUR)):
+        usd = 3.2 * math.sin(n / 3) + 1.4 if n not in (6, 7) else None
+        found.append(
+            HourRow(from_ms=at, energy_kwh=130.0, power_usd=6.0, hashed_thh=4200.0, hash_usd=9.0,
+                    profit_usd=usd)
+        )  # fmt: skip
+    return found
+
+
+def break_even() -> list[BreakEven]:
+    return [
+        BreakEven(model="S19j Pro", rigs=24, efficiency_jth=29.5, usd_mwh=67.3),
+        BreakEven(model="S21", rigs=14, efficiency_jth=17.5, usd_mwh=302.9),
+        BreakEven(model="S21 XP Hyd", rigs=2, efficiency_jth=12.0, usd_mwh=341.0),
+    ]
+
+
+def source(name: str, **values: object) -> SourceRow:
+    now = now_ms()
+    shown: dict[str, object] = {
+        "site": "north", "name": name, "quantity": "real-time", "node": "HB_WEST",
+        "unit": "USD/MWh", "is_polled": True, "ok_ms": now - 240_000, "due_ms": now + 60_000,
+        "failures": 0, "trouble": "", "refused": 0, "reaches_ms": now + 600_000, "is_stale": False,
+    }  # fmt: skip
+    return SourceRow(**(shown | values))
+
+
+def sources() -> list[SourceRow]:
+    now = now_ms()
+    return [
+        source("ercot-rt"),
+        source("ercot-da", quantity="day-ahead", reaches_ms=now + 18 * HOUR, refused=2),
+        source("hashprice", quantity="hashprice", node="", unit="USD/TH/day", is_polled=False,
+               reaches_ms=now - 30 * HOUR, is_stale=True, ok_ms=None),
+        source("weather", quantity="ambient", node="", unit="C", site=None, failures=3,
+               trouble="it does not answer within 10 s"),
+    ]  # fmt: skip
+
+
+def documents(kind: str) -> list[DocumentRow]:
+    names = {"tariff": ["West Texas 2026"], "economics": ["site"], "programme": ["ERS-30"],
+             "source": ["ercot-rt", "ercot-da", "hashprice"]}  # fmt: skip
+    return [
+        DocumentRow(site="north", kind=kind, name=name, revision=2, person="tom",
+                    body=PROGRAMME if kind == "programme" else 'quantity = "x"\n',
+                    saved_ms=now_ms() - 40 * HOUR)
+        for name in names.get(kind, [])
+    ]  # fmt: skip
+
+
+def account(account_id: int, **values: object) -> AccountRow:
+    begin = now_ms() // QUARTER * QUARTER - 400 * HOUR
+    periods = [
+        {"from_ms": begin + n * QUARTER, "until_ms": begin + (n + 1) * QUARTER,
+         "metered_kwh": 22.0 if n != 2 else None, "baseline_kwh": 32.5,
+         "delivered_kwh": 10.5 if n != 2 else None, "asked_kwh": 10.0, "price_usd_mwh": 312.0,
+         "hashprice_usd_th_day": 0.0514}
+        for n in range(4)
+    ]  # fmt: skip
+    rigs = [
+        {"rig": f"rig-{n:03d}", "model": "S21", "before_ths": 200.0, "during_ths": 0.0,
+         "lost_thh": 200.0, "lost_usd": 0.42 if n != 3 else None, "reported_kwh": 0.4}
+        for n in range(1, 8)
+    ]  # fmt: skip
+    body = {
+        "method": "10-of-10", "baseline": "10-of-10, times 1.04 for the morning of the day",
+        "baseline_days": ["2026-10-02", "2026-10-05"], "metered_kwh": 66.0, "baseline_kwh": 130.0,
+        "delivered_kwh": 31.5, "asked_kwh": 30.0, "shortfall_kwh": 0.0, "compliance_ratio": 1.05,
+        "is_compliant": True, "energy_usd": 20.6, "avoided_usd": 9.83, "hash_lost_usd": 2.52,
+        "credit_usd": 3.0, "penalty_usd": 0.0, "earned_usd": 10.31, "missing_h": 0.25,
+        "periods": periods, "rigs": rigs,
+        "notes": ["no counter for 0.25 h; no sum has them"],
+    }  # fmt: skip
+    shown: dict[str, object] = {
+        "account_id": account_id, "site": "north", "kind": "call", "subject": "ERS-30/e1",
+        "from_ms": begin, "until_ms": begin + HOUR, "as_of_ms": begin + 2 * HOUR,
+        "made_ms": begin + 2 * HOUR, "person": "tom", "digest": "9f31c2d4a81b" * 5 + "77e0",
+        "body": body,
+    }  # fmt: skip
+    return AccountRow(**(shown | values))
+
+
+def accounts() -> list[AccountRow]:
+    day = {
+        "bill": {"energy_kwh": 3100.0, "missing_h": 0.0, "unplaced_kwh": 0.0, "unpriced_kwh": 0.0,
+                 "notes": [], "lines": [
+                     {"month": "2026-11", "kind": "energy", "name": "energy", "quantity": 3.1,
+                      "unit": "MWh", "usd": 148.2, "note": ""}]},
+        "usd": 148.2, "hash_usd": 214.4, "hashed_thh": 100_100.0, "profit_usd": 66.2, "rigs": [],
+        "notes": [],
+    }  # fmt: skip
+    return [account(2, kind="day", subject="2026-11-20", body=day), account(1)]

@@ -1,0 +1,193 @@
+"""Parts of the energy page: what has to be set up, calls, sources and documents, power."""
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from lode_hub.queries.energy_nouns import CallRow, DocumentKind, DocumentRow, SourceRow
+from lode_hub.queries.nouns import Series, SiteTotals
+from lode_ui import figures
+from lode_ui.acts import attempt
+from lode_ui.desk import Desk
+from lode_ui.energy_words import KINDS
+from lode_ui.pages.accounts import open_account
+from lode_ui.widgets.button import Button
+from lode_ui.widgets.drawer import Drawer
+from lode_ui.widgets.energy_calls import HEADS, CallActs, CallForm, CallLine
+from lode_ui.widgets.energy_chart import Held
+from lode_ui.widgets.energy_files import (
+    DOCUMENT_HEADS,
+    SOURCE_HEADS,
+    DocumentForm,
+    DocumentLine,
+    Setup,
+    SourceLine,
+    UploadForm,
+)
+from lode_ui.widgets.keyed import Keyed
+from lode_ui.widgets.layout import Empty, card, columns, table
+from lode_ui.widgets.text import note
+
+MOST_CALLS = 20
+NEEDED: tuple[DocumentKind, ...] = ("tariff", "source", "economics")
+
+
+class SetupPart:
+    """What to set up first; gone once tariff, source and economics are there."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk, self._site = desk, ""
+        with card("Set up first", aside="nothing here is guessed") as self._card:
+            self._setup = Setup(self._open if desk.may_energy("manage") else None)
+        self._card.set_visibility(False)
+
+    def show(self, site: str, documents: Sequence[DocumentRow]) -> None:
+        """Show what is missing at a site."""
+        self._site = site
+        missing = set(NEEDED) - {row.kind for row in documents}
+        self._card.set_visibility(bool(missing))
+        self._setup.show(missing)
+
+    def _open(self, kind: DocumentKind, drawer: Drawer) -> None:
+        drawer.open(lambda: DocumentForm(self._desk, self._site, kind, None, drawer.finish))
+
+
+class CallsPart:
+    """Calls now, to come and lately over; one may be begun by hand."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._site: SiteTotals | None = None
+        self._programmes: list[DocumentRow] = []
+        acts = CallActs(
+            cancel=self._cancel if desk.may_energy("call") else None,
+            account=self._account if desk.may_energy("account") else None,
+        )
+        with card("Calls for demand response", aside="now, to come, and of the last month"):
+            self._none = Empty("No call holds, is to come, or was in the last month.")
+            with table(HEADS, label="Calls") as body:
+                self._rows = Keyed[CallRow](
+                    body, lambda call: call.call_id, lambda call: CallLine(call, acts)
+                )
+            self._drawer = Drawer()
+            with columns("buttons"):
+                self._begin: Button | None = None
+                if desk.may_energy("call"):
+                    self._begin = Button("Begin a call …", self._open)
+                self._why = note("")
+
+    def show(
+        self, site: SiteTotals, calls: Sequence[CallRow], documents: Sequence[DocumentRow]
+    ) -> None:
+        """Show a site's calls, those that hold first."""
+        self._site = site
+        self._programmes = [row for row in documents if row.kind == "programme"]
+        order = {"holds": 0, "to come": 1, "over": 2, "cancelled": 3}
+        self._rows.show(sorted(calls, key=lambda c: (order[c.state], -c.from_ms))[:MOST_CALLS])
+        self._none.show(not calls)
+        why = "" if self._programmes else "There is no programme yet: write one below."
+        if self._begin is None:
+            self._why.text = "Operators and traders may begin a call."
+            return
+        self._begin.forbid(why)
+        self._why.text = why
+
+    async def _open(self) -> None:
+        site = self._site
+        if site is not None and self._programmes:
+            self._drawer.open(
+                lambda: CallForm(
+                    self._desk, site.site, self._programmes, site.meter_power_w, self._drawer.finish
+                )
+            )
+
+    async def _cancel(self, call: CallRow) -> None:
+        desk = self._desk
+        said = {
+            "event": call.event,
+            "modification": call.modification + 1,
+            "from_ms": call.from_ms,
+            "until_ms": call.until_ms,
+            "reduce": call.reduce,
+            "is_test": call.is_test,
+            "is_cancelled": True,
+        }
+        if call.power_kw is not None:
+            said["power_kw"] = call.power_kw
+        act = desk.actions.energy.call(desk.person, call.programme, said, site=call.site)
+        await attempt(desk, act, "The call is cancelled")
+
+    async def _account(self, call: CallRow) -> None:
+        await open_account(self._desk, call)
+
+
+class FilesPart:
+    """Sources and how fresh they are; the documents that all of this rests on."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk, self._site = desk, ""
+        may = desk.may_energy("manage")
+        with card("Sources", aside="how fresh what we reckon with is"):
+            self._no_source = Empty("There is no source yet: no price and no hashprice can come.")
+            with table(SOURCE_HEADS, label="Sources") as body:
+                self._sources = Keyed[tuple[SourceRow, int]](
+                    body,
+                    lambda row: (row[0].site, row[0].name),
+                    lambda row: SourceLine(row[0], self._open_upload if may else None),
+                )
+            self._upload = Drawer()
+        with card("Documents", aside="every revision is kept"):
+            with table(DOCUMENT_HEADS, label="Documents") as body:
+                self._documents = Keyed[DocumentRow](
+                    body,
+                    lambda row: (row.site, row.kind, row.name),
+                    lambda row: DocumentLine(row, self._open_document if may else None),
+                )
+            self._form = Drawer()
+            with columns("buttons"):
+                for kind in KINDS if may else ():
+                    Button(f"New {KINDS[kind].lower()} …", self._opener(kind))
+                if not may:
+                    note("Traders and administrators may change these.")
+
+    def show(
+        self,
+        site: str,
+        sources: Sequence[SourceRow],
+        documents: Sequence[DocumentRow],
+        now_ms: int,
+    ) -> None:
+        """Show a site's sources and documents."""
+        self._site = site
+        self._no_source.show(not sources)
+        self._sources.show([(row, now_ms) for row in sources])
+        self._documents.show(documents)
+
+    def _open_upload(self, source: SourceRow) -> None:
+        self._upload.open(lambda: UploadForm(self._desk, source, self._upload.finish))
+
+    def _open_document(self, row: DocumentRow) -> None:
+        self._form.open(
+            lambda: DocumentForm(self._desk, self._site, row.kind, row, self._form.finish)
+        )
+
+    def _opener(self, kind: DocumentKind) -> Callable[[], Awaitable[None]]:
+        async def begin() -> None:
+            self._form.open(
+                lambda: DocumentForm(self._desk, self._site, kind, None, self._form.finish)
+            )
+
+        return begin
+
+
+def power_lines(power: Series) -> tuple[list[Held], str]:
+    """Give the site's power by its meters as a line, and its unit."""
+    scale = figures.power_scale(figures.peak(power.mean))
+    values = [None if value is None else value / scale.factor for value in power.mean]
+    line = Held(
+        name="Site meters",
+        at_ms=power.at_ms,
+        values=values,
+        step_ms=power.bucket_s * 1000,
+        digits=2,
+        width=2.2,
+    )
+    return [line], scale.unit
