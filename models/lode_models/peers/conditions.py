@@ -75,8 +75,9 @@ def _charted(
     over_high = (chart[1] < near) & (chart[0] < limit[0])
     over_low = (chart[1] > -near) & (chart[0] > -limit[0])
     fast = chart[0]
-    # Fans rightly slow down of a rig that does not hash.
-    slow_fan = low[FAN] & (fast[FAN] < FAN_SLOW_LOG) & (m.own_ms[OWN_HASH][at] == 0)
+    # Fans rightly slow down of a rig that does not hash, or did not and is still cold.
+    is_cold = np.fmin(chart[1, CHIP], chart[1, BOARD]) < -LEAST[1, CHIP]
+    slow_fan = low[FAN] & (fast[FAN] < FAN_SLOW_LOG) & (m.own_ms[OWN_HASH][at] == 0) & ~is_cold
     falls = step & (fast[HASH] < STEP_LOG)
     dearer = (fast[EFFICIENCY] > 0.3 * fast[POWER]) & (fast[HASH] > -0.5 * fast[POWER])
     power = (high[POWER] | (high[EFFICIENCY] & (fast[POWER] > 0.6 * fast[EFFICIENCY]))) & dearer

@@ -17,7 +17,7 @@ from lode_models.peers.sample import Mask, Slots, Times, rests
 
 SHARE, LEAST_MEMBERS, LEAST_RIPE = 0.25, 5, 3
 HOLDS = 0.85
-"""The smallest group that has so much of all suspects is the one that is named."""
+"""Of groups that have so much of all suspects, the one that is most like them is named."""
 
 WINDOW_MS, LONG_WINDOW_MS = 180_000, 900_000
 SLOW = frozenset({"overheating", "hash_decay", "rejected_shares", "flatline", "power_up"})
@@ -79,7 +79,7 @@ def suspects(m: Memory, ripe: Mask, late: Mask, due_ms: Times) -> Suspects:
 
 
 def begin(m: Memory, rigs: Rigs, found: Suspects, events: list[Event], now_ms: int) -> list[Event]:
-    """Find new events, the smallest group that holds each."""
+    """Find new events, each of the group that is most like who has it."""
     new: list[Event] = []
     if found.may.sum() < LEAST_MEMBERS:
         return new
@@ -114,7 +114,8 @@ def _largest(rigs: Rigs, kind: int, fresh: Mask, ripe: Mask, counted: Mask) -> E
         enough = (hit >= LEAST_MEMBERS) & (hit > SHARE * size) & (sure >= LEAST_RIPE)
         for number in np.flatnonzero(enough).tolist():
             holds_all = hit[number] >= HOLDS * fresh.sum()
-            order = (bool(holds_all), -size[number] if holds_all else hit[number])
+            alike = hit[number] / (size[number] + fresh.sum() - hit[number])
+            order = (bool(holds_all), alike if holds_all else hit[number])
             if best is None or order > best[0]:
                 best = (order, level, number, float(hit[number] / size[number]))
     if best is None:
