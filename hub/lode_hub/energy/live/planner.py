@@ -20,7 +20,7 @@ from lode_hub.energy.live.nouns import PlannerMode, PlanRow
 from lode_hub.energy.live.outlook import STEP_S, first_ms
 from lode_hub.energy.live.schedule import begins_of, schedule, staggered
 from lode_hub.energy.live.shown import held, shown
-from lode_hub.energy.live.site import Steered, learned, send
+from lode_hub.energy.live.site import Steered, learned, owned, send
 from lode_hub.energy.live.solve import Ground, Solved, gain_usd, ground, solve
 from lode_hub.energy.live.wishes import FULL
 from lode_hub.errors import ConflictError, HubError, UnavailableError
@@ -163,7 +163,8 @@ class Planner:
         steered.due_ms = first_ms(now_ms) + round(1000 * STEP_S)
         async with asking(self._store) as conn:
             made_of = await ground(conn, steered.name, steered.site_id, now_ms, steered.baseline_w)
-            await energy_live.learn(conn, learned(steered, made_of.rigs, now_ms))
+            await energy_live.learn(conn, learned(steered, made_of.rigs, now_ms, with_power=True))
+        made_of = replace(made_of, rigs=owned(steered, made_of.rigs, now_ms))
         steered.limits, steered.meters = made_of.limits, made_of.told.economics.meters
         steered.baseline_w = made_of.baseline_w
         why = _unplannable(made_of)
@@ -221,7 +222,7 @@ def _worth(steered: Steered, solved: Solved, now_ms: int) -> tuple[float, str]:
     if stands is not None:
         planned = {rig.device_id for members in solved.fleet.members for rig in members}
         gone = [r for r, mode in stands.now(now_ms).items() if mode != FULL and r not in planned]
-        if set(gone) - set(steered.trim.disobeying):
+        if set(gone) - steered.trim.unreliable:
             return gain, f"{len(gone)} rigs can no longer be planned"
         if stands.edges_ms[-1] < now_ms + RUNS_OUT_MS:
             return gain, "what stands runs out"

@@ -1,7 +1,7 @@
 """What the planner at work keeps of a site, and how its orders go out to the agents."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -136,8 +136,18 @@ async def send(
     return made
 
 
-def learned(steered: Steered, rigs: Sequence[Rig], now_ms: int) -> list[dict[str, object]]:
-    """Say what has been learned of rigs since they were read: turned, full power, whose sleep."""
+def owned(steered: Steered, rigs: Sequence[Rig], now_ms: int) -> tuple[Rig, ...]:
+    """Mark the rigs that sleep, or will, because they are told so."""
+    told = steered.now(now_ms)
+    return tuple(
+        replace(rig, is_ours=True) if told.get(rig.device_id) == SLEEP else rig for rig in rigs
+    )
+
+
+def learned(
+    steered: Steered, rigs: Sequence[Rig], now_ms: int, *, with_power: bool
+) -> list[dict[str, object]]:
+    """Say what has been learned of rigs since they were read: turned, whose sleep, full power."""
     told = steered.now(now_ms)
     found: list[dict[str, object]] = []
     for rig in rigs:
@@ -146,7 +156,7 @@ def learned(steered: Steered, rigs: Sequence[Rig], now_ms: int) -> list[dict[str
         turned_ms = now_ms if has_turned and rig.is_awake is not None else rig.turned_ms
         full = (rig.full_w, rig.full_ths)
         mode = told.get(rig.device_id, FULL)
-        if mode == FULL and is_awake and now_ms - (turned_ms or 0) > LEARN_AFTER_MS:
+        if with_power and mode == FULL and is_awake and now_ms - (turned_ms or 0) > LEARN_AFTER_MS:
             full = _full(rig)
         is_ours = mode == SLEEP or (rig.is_ours and not is_awake)
         changes = (full != (rig.full_w, rig.full_ths), has_turned, is_ours != rig.is_ours)

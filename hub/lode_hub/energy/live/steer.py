@@ -8,7 +8,7 @@ from lode_hub.committed import Finding
 from lode_hub.energy.live.fleet import Rig, obstacle
 from lode_hub.energy.live.nouns import LoopRow
 from lode_hub.energy.live.schedule import standing_orders, trimmed
-from lode_hub.energy.live.site import Steered, learned, send
+from lode_hub.energy.live.site import Steered, learned, owned, send
 from lode_hub.energy.live.solve import Measured, measure, read_rigs
 from lode_hub.energy.live.trim import Seen, seen_of
 from lode_hub.store import Store, energy_live
@@ -30,7 +30,8 @@ async def steer(store: Store, desk: Desk, steered: Steered, now_ms: int) -> None
     async with asking(store) as conn:
         rigs = await read_rigs(conn, steered.name)
         measured = await measure(conn, steered.name, steered.meters, rigs)
-        await energy_live.learn(conn, learned(steered, rigs, now_ms))
+        await energy_live.learn(conn, learned(steered, rigs, now_ms, with_power=False))
+    rigs = owned(steered, rigs, now_ms)
     planned = {} if steered.stands is None else steered.stands.now(now_ms)
     before = dict(steered.trim.override)
     if aim is None:
@@ -67,7 +68,7 @@ async def order(desk: Desk, steered: Steered, rigs: Sequence[Rig], now_ms: int) 
 
 def disobeying(steered: Steered) -> dict[int, str]:
     """Say of the rigs that do not do what they are told that they do not."""
-    return dict.fromkeys(steered.trim.disobeying, "does not sleep when told to")
+    return dict.fromkeys(steered.trim.unreliable, "does not sleep when told to")
 
 
 def idle(steered: Steered, now_ms: int) -> LoopRow:

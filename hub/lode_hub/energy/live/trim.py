@@ -77,6 +77,7 @@ class _Told:
     at_ms: int
     is_asleep: bool
     obeyed_ms: int | None = None
+    is_late: bool = False
 
 
 @dataclass(slots=True)
@@ -110,7 +111,13 @@ class Trim:
 
     def absorb(self, planned: Mapping[int, str]) -> None:
         """Begin anew with a plan that was made of how rigs are; who disobeys is told on."""
-        self.override = {rig: True for rig in self.disobeying if planned.get(rig) != SLEEP}
+        self.override = {rig: True for rig in self.unreliable if planned.get(rig) != SLEEP}
+
+    @property
+    def unreliable(self) -> set[int]:
+        """Those whom nothing is built on: they disobey, or are late to obey."""
+        late = {rig for rig, told in self._told.items() if told.is_asleep and told.is_late}
+        return late | set(self.disobeying)
 
     def _follow(
         self, now_ms: int, planned: Mapping[int, str], rigs: Mapping[int, Seen], response_s: float
@@ -137,10 +144,12 @@ class Trim:
         self, now_ms: int, number: int, told: _Told, response_s: float, *, is_so: bool
     ) -> None:
         """Note that a rig has obeyed, or that it has not for too long."""
+        waited_s = (now_ms - told.at_ms) / 1000 - response_s
+        told.is_late = not is_so and waited_s > COUNTED_S
         if is_so:
             told.obeyed_ms = now_ms
             self.disobeying.pop(number, None)
-        elif told.is_asleep and now_ms - told.at_ms > 1000 * (OBEY_S + response_s):
+        elif told.is_asleep and waited_s > OBEY_S:
             self.disobeying.setdefault(number, now_ms)
 
     def _under_way(
