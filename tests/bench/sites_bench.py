@@ -1,4 +1,7 @@
-"""The detectors: how long one committed group of 10,000 rigs is judged, quiet and in a storm."""
+"""The detectors: how long one committed group of 10,000 rigs is judged, quiet and in a storm.
+
+Plain rules judge a group as it comes; learned ones take it, and judge it with the next tick.
+"""
 
 import statistics
 import time
@@ -8,9 +11,15 @@ import numpy as np
 
 from lode_hub.committed import Committed, Finding
 from lode_hub.sites.fleet import Fleet
+from lode_hub.sites.judgement.groups import Groups
+from lode_hub.sites.judgement.latest import Latest
+from lode_hub.sites.judgement.rigs import RigWatch
+from lode_hub.sites.judgement.series import Key, SeriesWatch
+from lode_hub.sites.judgement.snapshots import Raw
 from lode_hub.sites.tables import readings
 from lode_hub.sites.watch import Counters, Watch
 from lode_hub.store.inventory import Rig
+from lode_hub.store.judgement import Device
 from tests.bench.figure import Figure
 
 RIGS = 10_000
@@ -29,6 +38,50 @@ def run() -> Iterator[Figure]:
     yield figure("sites: 10 readings of each of 1,000 rigs", timed(watch, fleet, backlog))
     storm = timed(watch, fleet, group(GROUPS + 20, chip_temp_c=120.0))
     yield Figure(name="sites: 10,000 rigs too hot at once", value=storm, unit="ms")
+    yield from learned(fleet)
+
+
+def learned(fleet: Fleet) -> Iterator[Figure]:
+    """Measure taking a group in, the tick that judges it, the step of series, and a snapshot."""
+    latest, series = Latest(), SeriesWatch()
+    watch = RigWatch(latest, lambda slot: False)
+    latest.fit(RIGS)
+    devices, ours = [device(row) for row in fleet.rows], np.ones(RIGS, bool)
+    watch.fit(devices, ours)
+    groups = Groups(devices, ours)
+    nothing, took = np.zeros(RIGS, np.int64), np.zeros((3, GROUPS))
+    for turn in range(GROUPS):
+        rows, now_ms = group(turn), T0 + 10_000 * (turn + 1)
+        times = [time.perf_counter()]
+        latest.take(rows, fleet.slots(rows.device_id))
+        times.append(time.perf_counter())
+        assert watch.step(now_ms, nothing) == []
+        times.append(time.perf_counter())
+        values = groups.values(latest.rows[:RIGS], now_ms, watch.in_trouble())
+        series.step(now_ms, {Key(p.site_id, m, p.subject, str(p)): v for p, m, v in values})
+        times.append(time.perf_counter())
+        took[:, turn] = np.diff(times) * 1000
+    take_ms, step_ms, series_ms = np.median(took, axis=1).tolist()
+    yield figure("judgement: 10,000 readings taken in", take_ms)
+    yield figure("judgement: the tick that judges all 10,000", step_ms)
+    yield Figure(name="judgement: medians and totals, each 20 s", value=series_ms, unit="ms")
+    began = time.perf_counter()
+    raw = Raw(watch.peers, series, [1], T0)
+    copied = time.perf_counter()
+    size = sum(len(one.state) for one in raw.packed()) / RIGS
+    yield figure("judgement: copied for a snapshot, each minute", (copied - began) * 1000)
+    packed_ms = (time.perf_counter() - copied) * 1000
+    yield Figure(name="judgement: packed beside the loop", value=packed_ms, unit="ms")
+    yield Figure(name="judgement: snapshot a rig", value=size, unit="B")
+
+
+def device(row: Rig) -> Device:
+    """Place a rig at the one site there is, in one of two models."""
+    return Device(
+        device_id=row.device_id, agent_id=row.agent_id, site_id=1, site="north", name=row.name,
+        kind=1, model=f"S{row.device_id % 2}", rack=row.rack, is_configured=True,
+        interval_s=row.interval_s, rated_hashrate_ths=row.rated_hashrate_ths, rated_power_w=3200.0,
+    )  # fmt: skip
 
 
 def figure(name: str, value: float) -> Figure:

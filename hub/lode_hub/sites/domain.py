@@ -125,14 +125,14 @@ class Sites:
                 self._fleet.hear(device_ids, received_ms)
             groups = [group for group in taken.trusted if group.kind == "rig" and len(group.at_ms)]
             if not groups:
-                self._judgement.take(taken.trusted)
+                self._judgement.take(taken)
                 return []
             device_ids = np.concatenate([group.device_id for group in groups])
             slots = self._fleet.slots(device_ids)
             if (slots < 0).any():
                 await self._refresh()
                 slots = self._fleet.slots(device_ids)
-            self._judgement.take(taken.trusted)
+            self._judgement.take(taken)
             rows = np.concatenate([readings(g.at_ms, g.received_ms, g.columns) for g in groups])
             return self._watch.judge_group(slots, rows)
 

@@ -6,7 +6,7 @@ snapshots a site ◄─ each minute, at the end, before partitions change ─►
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 import structlog
@@ -18,6 +18,7 @@ from lode_hub.sites.judgement.groups import Groups
 from lode_hub.sites.judgement.latest import Latest
 from lode_hub.sites.judgement.rigs import RigWatch
 from lode_hub.sites.judgement.series import STEP_MS, Key, SeriesWatch
+from lode_hub.sites.quality.quality import Taken
 from lode_hub.sites.tables import Mask, Times
 from lode_hub.store import alerts, judgement
 from lode_hub.store.connection import Connection
@@ -114,9 +115,11 @@ class Judgement:
         self.rigs.renew(now_ms)  # what goes on is known to be open
         self._renewed_ms = now_ms + SETTLE_MS
 
-    def take(self, committed: Sequence[Committed]) -> None:
-        """Take trusted readings; they are judged with the next tick."""
-        for group in committed:
+    def take(self, taken: Taken) -> None:
+        """Take readings after their verdict; they are judged with the next tick."""
+        for device_ids, received_ms in taken.held:
+            self.latest.hold(self._fleet.slots(device_ids), received_ms)
+        for group in taken.trusted:
             if group.kind == "rig":
                 self.latest.take(group, self._fleet.slots(group.device_id))
             else:

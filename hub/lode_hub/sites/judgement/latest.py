@@ -28,6 +28,7 @@ class Latest:
     def __init__(self) -> None:
         self.rows: Table = np.zeros(0, SAMPLE)  # at_ms is 0 of a rig never heard
         self.modes: npt.NDArray[np.int16] = np.zeros(0, np.int16)
+        self.held_ms: Times = np.zeros(0, np.int64)  # when what is not used was last heard
         self.given_up = 0
         self._offset_ms: Times = np.zeros(1, np.int64)  # by agent id
         self._waiting: list[tuple[Slots, Table]] = []
@@ -38,6 +39,7 @@ class Latest:
             self.rows = grown(self.rows, rigs)
             more = rigs - len(self.modes)
             self.modes = np.concatenate([self.modes, np.zeros(more, np.int16)])
+            self.held_ms = np.concatenate([self.held_ms, np.zeros(more, np.int64)])
 
     def correct(self, offset_ms: Mapping[int, float]) -> None:
         """Take how far agents' clocks are ahead; what is not there is right."""
@@ -48,6 +50,10 @@ class Latest:
         before = np.zeros(len(offsets), np.int64)
         before[: len(self._offset_ms)] = self._offset_ms
         self._offset_ms = np.where(np.abs(offsets - before) > TREMBLE_MS, offsets, before)
+
+    def hold(self, slots: Slots, received_ms: Times) -> None:
+        """Take note of rigs that were read, though what was read is not used."""
+        self.held_ms[slots[slots >= 0]] = received_ms[slots >= 0]
 
     def take(self, group: Committed, slots: Slots) -> None:
         """Take committed readings of rigs; a slot of -1 is no rig of ours."""

@@ -62,6 +62,7 @@ class RigWatch:
             # Who is behind in a backlog is not silent.
             found += self.peers.step(min(int(rows["at_ms"].max()), as_of_ms), slots, rows, nobody)
         slots, rows = turns[-1] if turns else _NOTHING
+        back_ms = np.maximum(back_ms, self._latest.held_ms)
         found += self.peers.step(as_of_ms, slots, rows, back_ms)
         return self._say(found)
 

@@ -123,7 +123,8 @@ class SeriesWatch:
                 del self.waiting[number]
                 told.append((number, score))
         for number in np.flatnonzero(np.nan_to_num(seen.score) >= WAKE).tolist():
-            self.waiting[number] = float(seen.score[number]), 0
+            score, further = self.waiting.get(number, (0.0, 0))
+            self.waiting[number] = max(score, float(seen.score[number])), further
         return sorted(told, key=lambda one: one[1])
 
     def _make_room(self, values: Mapping[Key, float]) -> None:

@@ -76,8 +76,7 @@ class Mine:
             self.turn += 1
             columns = healthy(self.turn, len(self.rigs))
             change(self.turn, columns)
-            heard = [place for place, rig in enumerate(self.rigs) if rig not in self.silent]
-            found = [*await self.sites.consume([self._group(columns, heard)])]
+            found = [*await self.sites.consume([self._group(columns)])]
             found += await self.sites.tick(self.now_ms)
             self.found += found
             if found or self.turn % 6 == 0:
@@ -85,16 +84,10 @@ class Mine:
             if self.turn % 60 == 0:
                 await self.sites.write_down()
 
-    def _group(self, columns: Columns, heard: list[int]) -> Committed:
-        at_ms = np.full(len(heard), self.now_ms - 1_000, np.int64)
-        return Committed(
-            kind="rig",
-            agent_id=np.full(len(heard), self.agent, np.int32),
-            device_id=np.array(self.rigs, np.int32)[heard],
-            at_ms=at_ms,
-            received_ms=at_ms + 300,
-            columns={name: column[heard] for name, column in columns.items()},
-        )
+    def _group(self, columns: Columns) -> Committed:
+        heard = [place for place, rig in enumerate(self.rigs) if rig not in self.silent]
+        columns = {name: column[heard] for name, column in columns.items()}
+        return group_of(self.turn, np.array(self.rigs)[heard], self.agent, columns)
 
     async def site(self) -> int:
         """Give the number of the site."""
@@ -118,6 +111,19 @@ class Mine:
         return [(one["rule"], one["subject"]) for one in await self.alerts() if one["is_told"]]
 
 
+def group_of(turn: int, device_ids: np.ndarray, agent: int, columns: Columns) -> Committed:
+    """A committed group of readings that were made a second ago."""
+    at_ms = np.full(len(device_ids), T0 + turn * EVERY_MS - 1_000, np.int64)
+    return Committed(
+        kind="rig",
+        agent_id=np.full(len(device_ids), agent, np.int32),
+        device_id=device_ids.astype(np.int32),
+        at_ms=at_ms,
+        received_ms=at_ms + 300,
+        columns=columns,
+    )
+
+
 def learned(devices: list[judgement.Device]) -> list[judgement.Snapshot]:
     """Give what detectors remember of three quarters of an hour in which nothing happened."""
     latest, series, n = Latest(), SeriesWatch(), len(devices)
@@ -127,11 +133,7 @@ def learned(devices: list[judgement.Device]) -> list[judgement.Snapshot]:
     groups, slots = Groups(devices, np.ones(n, bool)), np.arange(n)
     for turn in range(1, LEARNED_TURNS + 1):
         now_ms = T0 + turn * EVERY_MS
-        at_ms = np.full(n, now_ms - 1_000, np.int64)
-        group = Committed(
-            kind="rig", agent_id=np.full(n, devices[0].agent_id), device_id=slots, at_ms=at_ms,
-            received_ms=at_ms + 300, columns=healthy(turn, n),
-        )  # fmt: skip
+        group = group_of(turn, slots, devices[0].agent_id, healthy(turn, n))
         latest.take(group, slots)
         assert watch.step(now_ms, np.zeros(n, np.int64)) == []
         if now_ms % STEP_MS == 0:
