@@ -17,14 +17,16 @@ from lode_hub.energy.signals.programme import OpenAdr, Programme
 from lode_hub.errors import HubError, InvalidError
 
 PAGE = 50
-MAX_EVENTS = 1000
+MAX_LISTED = 1000
 MAX_BYTES = 4 << 20
 MAX_INTERVALS = 500
 EARLY_S = 30.0
 """A token is replaced so long before its end."""
 
 _DURATION = re.compile(
-    r"P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?"
+    r"P(?:(\d{1,9})Y)?(?:(\d{1,9})M)?(?:(\d{1,9})W)?(?:(\d{1,9})D)?"
+    r"(?:T(?:(\d{1,9})H)?(?:(\d{1,9})M)?(?:(\d{1,9}(?:\.\d{1,9})?)S)?)?",
+    re.ASCII,
 )
 _PARTS_S = (365 * 86_400, 30 * 86_400, 7 * 86_400, 86_400, 3600, 60, 1)
 
@@ -56,17 +58,13 @@ class Vtn:
             VtnError: it does not answer, or wrongly.
         """
         wanted = await self._programs()
-        found: dict[str, dict[str, Any]] = {}
-        for number in range(0, MAX_EVENTS, PAGE):
-            page = await self._ask("GET", "/events", params={"skip": number, "limit": PAGE})
-            if not isinstance(page, list):
-                raise VtnError(f"openadr {self._host}: events are no list; check its url")
-            for event in page:
-                if isinstance(event, dict) and _is_ours(event, wanted, self._told.targets):
-                    found[str(event.get("id", ""))] = event
-            if len(page) < PAGE:
-                return list(found.values())
-        raise VtnError(f"openadr {self._host}: more than {MAX_EVENTS} events; name the programs")
+        return list(
+            {
+                str(event.get("id", "")): event
+                for event in await self._listed("events")
+                if _is_ours(event, wanted, self._told.targets)
+            }.values()
+        )
 
     async def report(self, event: Mapping[str, Any], resource: str, energy_kwh: float) -> None:
         """Report what was used during an event.
@@ -100,14 +98,23 @@ class Vtn:
     async def _programs(self) -> frozenset[str] | None:
         if not self._told.programs:
             return None
-        listed = await self._ask("GET", "/programs", params={"skip": 0, "limit": PAGE})
         ids = {
             str(one.get("id"))
-            for one in (listed if isinstance(listed, list) else [])
-            if isinstance(one, dict)
-            and {one.get("id"), one.get("programName")} & set(self._told.programs)
+            for one in await self._listed("programs")
+            if {str(one.get("id")), str(one.get("programName"))} & set(self._told.programs)
         }
         return frozenset(ids | set(self._told.programs))
+
+    async def _listed(self, what: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        for number in range(0, MAX_LISTED, PAGE):
+            page = await self._ask("GET", f"/{what}", params={"skip": number, "limit": PAGE})
+            if not isinstance(page, list):
+                raise VtnError(f"openadr {self._host}: {what} are no list; check its url")
+            found += [one for one in page if isinstance(one, dict)]
+            if len(page) < PAGE:
+                return found
+        raise VtnError(f"openadr {self._host}: more than {MAX_LISTED} {what}; name the programs")
 
     async def _ask(self, method: str, path: str, **more: Any) -> Any:  # noqa: ANN401 -- JSON
         answer = await self._send(method, self._told.url.rstrip("/") + path, **more)
@@ -171,7 +178,7 @@ def calls_of(
     """
     ident = event.get("id")
     where = f"openadr event {ident}"
-    default = event.get("intervalPeriod") or {}
+    default = _object(event, "intervalPeriod", where)
     intervals = event.get("intervals") or []
     if not isinstance(ident, str) or not isinstance(intervals, list):
         raise InvalidError(f"{where}: no id, or intervals that are no list")
@@ -179,8 +186,9 @@ def calls_of(
     for number, interval in enumerate(intervals[:MAX_INTERVALS]):
         if not isinstance(interval, dict):
             raise InvalidError(f"{where}: interval {number} is no object")
-        period = {**default, **(interval.get("intervalPeriod") or {})}
-        has_own = "start" in (interval.get("intervalPeriod") or {})
+        own = _object(interval, "intervalPeriod", where)
+        period = {**default, **own}
+        has_own = "start" in own
         begin = _start(period, where, now_ms) if has_own or following is None else following
         length_ms = round(1000 * seconds(str(period.get("duration", "PT0S")), where))
         following = begin + length_ms
@@ -217,25 +225,37 @@ def seconds(text: str, where: str = "openadr") -> float:
 
 def _asked(interval: Mapping[str, Any], told: Programme, where: str) -> dict[str, Any] | None:
     """Read what an interval asks; None when it asks for nothing that we do."""
-    for payload in interval.get("payloads") or []:
+    payloads = interval.get("payloads") or []
+    if not isinstance(payloads, list):
+        raise InvalidError(f"{where}: payloads are no list; ask who runs the VTN")
+    for payload in payloads:
         kind = payload.get("type") if isinstance(payload, dict) else None
         values = payload.get("values") if isinstance(payload, dict) else None
         value = values[0] if isinstance(values, list) and values else None
         if kind == "IMPORT_CAPACITY_LIMIT":
             return {"reduce": "to", "power_kw": value}
         if kind == "SIMPLE" and isinstance(value, int | float):
-            return _simple(int(value), told, where)
+            return _simple(value, told, where)
     return None
 
 
-def _simple(level: int, told: Programme, where: str) -> dict[str, Any]:
+def _simple(level: float, told: Programme, where: str) -> dict[str, Any]:
+    if isinstance(level, bool) or level < 0 or level % 1:
+        raise InvalidError(f"{where}: level {level}; expected a whole number from 0 on")
     if level == 0:
         return {"is_cancelled": True}
     if not told.levels_kw:
         return {}
     if level > len(told.levels_kw):
         raise InvalidError(f"{where}: level {level}; set levels_kw of the programme for it")
-    return {"reduce": "by", "power_kw": told.levels_kw[level - 1]}
+    return {"reduce": "by", "power_kw": told.levels_kw[int(level) - 1]}
+
+
+def _object(said: Mapping[str, Any], name: str, where: str) -> Mapping[str, Any]:
+    found = said.get(name) or {}
+    if not isinstance(found, dict):
+        raise InvalidError(f"{where}: {name} is no object; ask who runs the VTN")
+    return found
 
 
 def _start(period: Mapping[str, Any], where: str, now_ms: int) -> int:
@@ -263,15 +283,20 @@ def _ms(text: str, where: str) -> int:
 def _is_ours(
     event: Mapping[str, Any], programs: frozenset[str] | None, targets: tuple[str, ...]
 ) -> bool:
-    if programs is not None and event.get("programID") not in programs:
+    if programs is not None and str(event.get("programID")) not in programs:
         return False
-    listed = event.get("targets") or []
+    listed = event.get("targets")
     named = {
         str(value)
-        for target in listed
-        for value in (target.get("values", []) if isinstance(target, dict) else [target])
+        for target in (listed if isinstance(listed, list) else [])
+        for value in _values(target)
     }
     return not targets or not named or bool(named & set(targets))
+
+
+def _values(target: object) -> list[Any]:
+    values = target.get("values") if isinstance(target, dict) else [target]
+    return values if isinstance(values, list) else []
 
 
 def _json(body: bytes, where: str) -> Any:  # noqa: ANN401
