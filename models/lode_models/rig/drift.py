@@ -89,10 +89,11 @@ class Monitor:
 
     def restore(self, kept: dict[str, Any]) -> None:
         """Take what `snapshot` gave of a monitor of the same model."""
-        self._panes[:] = np.array(kept["panes"], np.int64).reshape(self._panes.shape)
-        self._rigs[:], self._begun[:] = kept["rigs"], kept["begun"]
-        self.active[:] = kept["active"]
-        self._total[:] = self._panes.sum(axis=0)
+        panes = np.array(kept["panes"], np.int64).reshape(self._panes.shape)
+        rigs, begun = np.array(kept["rigs"], np.int64), np.array(kept["begun"], np.int64)
+        active = np.array(kept["active"], bool)
+        self._panes[:], self._rigs[:], self._begun[:], self.active[:] = panes, rigs, begun, active
+        self._total[:] = panes.sum(axis=0)
 
     def _turn(self, pane: int) -> int:
         """Empty the panes that are too old; give the place of the present one."""

@@ -116,12 +116,18 @@ class Learned:
         return msgspec.msgpack.encode(kept)
 
     def restore(self, kept: bytes) -> None:
-        """Take what `snapshot` gave; what another model has shown is not this one's."""
-        plain: dict[str, Any] = msgspec.msgpack.decode(kept)
-        trial = msgspec.convert(plain["trial"], Trial)
-        if trial.model_sha256 == self.model.card.model_sha256:
-            self.trial = trial
-            self.monitor.restore(plain["drift"])
+        """Take what `snapshot` gave; what another model has shown is not this one's.
+
+        Raises: ValueError if it is no such snapshot; then nothing is taken.
+        """
+        try:
+            plain: dict[str, Any] = msgspec.msgpack.decode(kept)
+            trial = msgspec.convert(plain["trial"], Trial)
+            if trial.model_sha256 == self.model.card.model_sha256:
+                self.monitor.restore(plain["drift"])
+                self.trial = trial
+        except (msgspec.MsgspecError, KeyError, TypeError) as error:
+            raise ValueError(f"rig model: no snapshot of a trial: {error}") from None
 
     def _clear(self, n: int) -> None:
         self._strange = np.zeros(n, np.int16)  # judgements in a row

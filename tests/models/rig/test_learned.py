@@ -126,6 +126,19 @@ def test_a_restart_keeps_the_trial_and_another_model_has_its_own():
     assert other.trial == Trial(model_sha256=other.model.card.model_sha256)
 
 
+@pytest.mark.parametrize("kept", [b"", b"\x01", b"\x80", b"\x81\xa5trial\x80"])
+def test_what_is_no_snapshot_is_refused(kept):
+    with pytest.raises(ValueError, match="no snapshot of a trial"):
+        Learned(load(), rigs_of(N)).restore(kept)
+
+
+def test_without_rigs_there_is_nothing_to_say():
+    learned = Learned(load(), rigs_of(0))
+    nobody = np.zeros(0, np.intp), np.zeros(0, rows_type())
+    assert learned.judge(T0_MS, *nobody, ()).opinions == []
+    assert learned.trial.judged_ms == 0
+
+
 def test_rigs_that_come_and_go_begin_anew():
     learned = Learned(load(), rigs_of(N))
     run(learned)
