@@ -29,7 +29,7 @@ class AlertHead:
         with box("lode-notice lode-warn", "p") as self._quiet:
             self._why = Words("")
             self._explains = Words("Look at it.", "lode-link", "a")
-        with box("lode-readings"):
+        with box("lode-readings lode-alert-figures"):
             self._readings = {name: Reading(name) for name in READINGS}
 
     def show(self, alert: AlertRow) -> None:

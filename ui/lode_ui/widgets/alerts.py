@@ -33,7 +33,8 @@ class AlertItem:
                 self._severity = Sign(SEVERITY[alert.severity])
                 self._state = Sign(ALERT[alert.state])
                 self._since = Age(alert.since_ms)
-            self._title = Words("", "lode-alert-title", "b")
+            self._title = Words("", "lode-alert-title lode-link", "a")
+            self._title.props["href"] = f"/alerts/{alert.alert_id:d}"
             with box("lode-alert-about"):
                 self._subject = _subject(alert)
                 Words(alert.site or "", "lode-note")

@@ -43,7 +43,7 @@ class SilenceForm:
                 subject = given.get("subject", "")
                 self._subject = TextField("Rig or agent", value=subject, example="rig-017")
             self._when = WhenForm()
-            self._why = TextField("Why", example="louvres are being mended")
+            self._why = TextField("Reason", example="louvres are being mended")
             self._wrong = Words("", "lode-wrong", "p")
             with columns("buttons"):
                 Button("Silence", self._done, "lode-button-main")
