@@ -1,8 +1,10 @@
 """Energy made up: a dear hour, a day of prices, calls, sources of each kind, accounts."""
 
+import itertools
 import math
 import time
 
+from lode_hub.energy.live.nouns import PlanPeriod, PlanReason
 from lode_hub.queries.energy_nouns import (
     AccountRow,
     BreakEven,
@@ -15,6 +17,7 @@ from lode_hub.queries.energy_nouns import (
     PriceSeries,
     SourceRow,
 )
+from lode_hub.queries.planner import LoopRow, PlanRow
 
 HOUR, QUARTER = 3_600_000, 900_000
 PROGRAMME = """
@@ -193,3 +196,34 @@ def accounts() -> list[AccountRow]:
         "notes": [],
     }  # fmt: skip
     return [account(2, kind="day", subject="2026-11-20", body=day), account(1)]
+
+
+def plan() -> PlanRow:
+    """Make a plan of 24 h: quarters at first, then hours; a setpoint in the call to come."""
+    now = now_ms() // QUARTER * QUARTER
+    edges = [now + n * QUARTER for n in range(8)] + [now + n * HOUR for n in range(2, 25)]
+    called = (now + 5 * HOUR, now + 7 * HOUR)
+    periods = tuple(
+        PlanPeriod(
+            from_ms=begin, until_ms=end, hashrate_ths=4000.0,
+            power_w=18_000.0 if called[0] <= begin < called[1] else 38_500.0,
+            price_usd_mwh=60.0 + n, cap_w=45_000.0, rigs={},
+            setpoint_w=20_000.0 if called[0] <= begin < called[1] else None,
+        )
+        for n, (begin, end) in enumerate(itertools.pairwise(edges))
+    )  # fmt: skip
+    return PlanRow(
+        site="north", mode="advise", made_ms=now_ms() - 140_000, cause="every 5 min",
+        is_sent=False, decision="only advised", periods=periods, classes=(), left_out=(),
+        left_out_n=3, notes=("no real-time price for the next 15 min; the last one is taken",),
+        reasons=(PlanReason(kind="ramp", where="site", from_ms=now, amount=12.0, unit="kW"),),
+        profit_usd=41.2, bound_usd=41.3, gain_usd=2.2, fixed_w=900.0, unexplained_w=0.0,
+        baseline_w=40_000.0, hashprice="hashprice 0.0514", documents=(),
+    )  # fmt: skip
+
+
+def loop() -> LoopRow:
+    return LoopRow(
+        site="north", at_ms=now_ms() - 900, is_active=True, measured_w=40_410.0, source="meters",
+        setpoint_w=40_000.0, error_w=410.0, disobeying=("rig-007", "rig-019"),
+    )  # fmt: skip

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from lode_hub.errors import ForbiddenError, InvalidError
 from lode_hub.queries.energy_nouns import AccountRow, CallRow, DocumentRow, PriceNow, SourceRow
+from lode_hub.queries.planner import LoopRow, PlannerMode, PlannerState, PlanRow
 from tests.ui import made_energy as made
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class EnergyBook:
     price: PriceNow = field(default_factory=made.price)
     hashprice_values: dict[str, object] = field(default_factory=dict)
     is_same: bool = True
+    mode: PlannerMode = "advise"
 
 
 @dataclass(frozen=True)
@@ -51,11 +53,34 @@ class Proof:
     digest_now: str = "0bad" * 16
 
 
+class StandInPlanner:
+    """Answers about a world's planner."""
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+
+    async def state(self, site: str) -> PlannerState:
+        await self._world.asked("planner")
+        return PlannerState(site=site, mode=self._world.energy.mode, person="mira", at_ms=1)
+
+    async def plan(self, site: str) -> PlanRow | None:
+        await self._world.asked("plan")
+        return None if self._world.energy.is_bare else made.plan()
+
+    async def loop(self, site: str) -> LoopRow:
+        await self._world.asked("loop")
+        if not self._world.energy.is_bare:
+            return made.loop()
+        return LoopRow(site=site, at_ms=0, is_active=False, measured_w=None, source="",
+                       setpoint_w=None, error_w=None, says="nothing is steered now")  # fmt: skip
+
+
 class StandInEnergy:
     """Answers about energy from a world."""
 
     def __init__(self, world: "World") -> None:
         self._world = world
+        self.planner = StandInPlanner(world)
 
     async def documents(self, site: str, kind: str) -> list[DocumentRow]:
         book = await self._asked("documents")
@@ -146,6 +171,10 @@ class StandInEnergyActions:
         times = {"from_ms": said["from_ms"], "until_ms": said["until_ms"]}
         book.calls.append(made.call(9, state="holds", person=person.name, way="page", **times))
         return 9
+
+    async def set_planner(self, person: "Someone", site: str, mode: PlannerMode) -> None:
+        self._world.energy.mode = mode
+        self._world.done.append(("planner", 0, f"{mode} by {person.name}"))
 
     async def account_of_call(self, person: "Someone", call_id: int) -> int:
         self._world.done.append(("account", call_id, person.name))

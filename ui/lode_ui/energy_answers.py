@@ -14,6 +14,7 @@ from lode_hub.queries.energy_nouns import (
     PriceSeries,
     SourceRow,
 )
+from lode_hub.queries.planner import LoopRow, PlannerState, PlanRow
 from lode_ui.feed import Feed
 from lode_ui.hub_energy import EnergyQueries
 
@@ -98,3 +99,17 @@ class EnergyAnswers:
             lambda: self._queries.account(account_id),
             period_s=NOW_PERIOD_S,
         )
+
+    async def planner(self, site: str) -> PlannerState:
+        """Give what a person lets the planner do."""
+        return await self._feed.ask(("planner", site), lambda: self._queries.planner.state(site))
+
+    async def plan(self, site: str) -> PlanRow | None:
+        """Give the last plan that was made."""
+        return await self._feed.ask(
+            ("plan", site), lambda: self._queries.planner.plan(site), period_s=NOW_PERIOD_S
+        )
+
+    async def loop(self, site: str) -> LoopRow:
+        """Give how the site follows its setpoint."""
+        return await self._feed.ask(("loop", site), lambda: self._queries.planner.loop(site))

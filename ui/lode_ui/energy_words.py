@@ -47,12 +47,14 @@ KINDS: dict[DocumentKind, str] = {
     "source": "Source",
     "economics": "Economics",
     "programme": "Programme",
+    "limits": "Limits",
 }
 WHAT: dict[DocumentKind, str] = {
     "tariff": "what a MWh costs beside its market price, and which market price counts",
     "source": "where prices, hashprice, difficulty or weather come from: polled or uploaded",
     "economics": "pool fee, billed meters, cooling, and what holds when the hashprice is old",
     "programme": "a demand-response programme: what a call asks, pays and counts by",
+    "limits": "what site and feeders bear, and what starting a rig takes and costs",
 }
 
 
@@ -105,6 +107,13 @@ def profit(hours: Sequence[HourRow]) -> tuple[str, str]:
 def asked(call: CallRow) -> str:
     """Say what a call asks."""
     return reduction(call.reduce, call.power_kw)
+
+
+def told(call: CallRow) -> str:
+    """Say that a call holds, what it asks and until when."""
+    test = "The test call" if call.is_test else "The call"
+    until = span(call.from_ms, call.until_ms).split(" to ")[1]
+    return f"{test} of {call.programme} holds until {until}: {asked(call)}."
 
 
 def reduction(reduce: str, power_kw: float | None) -> str:

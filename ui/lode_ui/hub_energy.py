@@ -15,6 +15,7 @@ from lode_hub.queries.energy_nouns import (
     PriceSeries,
     SourceRow,
 )
+from lode_hub.queries.planner import LoopRow, PlannerMode, PlannerState, PlanRow
 
 
 class Who(Protocol):
@@ -29,8 +30,25 @@ class Who(Protocol):
         """What the person may do."""
 
 
+class PlannerQueries(Protocol):
+    """What the pages may ask about the planner at work."""
+
+    async def state(self, site: str) -> PlannerState:
+        """Give what a person lets the planner do."""
+
+    async def plan(self, site: str) -> PlanRow | None:
+        """Give the last plan that was made."""
+
+    async def loop(self, site: str) -> LoopRow:
+        """Give how the site follows its setpoint."""
+
+
 class EnergyQueries(Protocol):
     """What the pages may ask about energy."""
+
+    @property
+    def planner(self) -> PlannerQueries:
+        """What may be asked about the planner at work."""
 
     async def documents(self, site: str, kind: DocumentKind) -> Sequence[DocumentRow]:
         """Give a site's documents of a kind, and those of all sites."""
@@ -128,6 +146,9 @@ class EnergyActions(Protocol):
         self, person: Who, programme_name: str, said: Mapping[str, Any], *, site: str
     ) -> int:
         """Take a call for demand response, or a later modification of one."""
+
+    async def set_planner(self, person: Who, site: str, mode: PlannerMode) -> None:
+        """Let the planner do nothing at a site, only advise, or act."""
 
     async def account_of_call(self, person: Who, call_id: int) -> int:
         """Make the account of a call that is over; give its number."""

@@ -18,15 +18,25 @@ from lode_hub.queries.energy_nouns import (
     SourceRow,
 )
 from lode_hub.queries.nouns import Series, SiteTotals
+from lode_hub.queries.planner import LoopRow, PlannerState, PlanRow
 from lode_ui import energy_words as words
 from lode_ui import figures
 from lode_ui.desk import Desk
 from lode_ui.energy_answers import EnergyAnswers
 from lode_ui.life import now_ms
 from lode_ui.pages.accounts import address
-from lode_ui.pages.energy_parts import CallsPart, FilesPart, SetupPart, power_lines
+from lode_ui.pages.energy_parts import (
+    CallsPart,
+    FilesPart,
+    PlannerPart,
+    SetupPart,
+    accounts_of_calls,
+    power_lines,
+    subject,
+)
 from lode_ui.widgets.energy_chart import HeldChart
 from lode_ui.widgets.energy_money import BreakEvens, Earned, ProfitChart
+from lode_ui.widgets.energy_planner import price_ahead
 from lode_ui.widgets.energy_price import PriceChart, PriceParts, marks
 from lode_ui.widgets.layout import Empty, card, columns
 from lode_ui.widgets.text import Words, note, title
@@ -34,9 +44,10 @@ from lode_ui.widgets.tile import Tile
 
 QUARTER_MS, HOUR_MS, DAY_MS = 900_000, 3_600_000, 86_400_000
 TILES = ("Price now, all in", "Site power", "Hashprice", "Profit, last 24 h")
-KINDS: tuple[DocumentKind, ...] = ("tariff", "source", "economics", "programme")
+KINDS: tuple[DocumentKind, ...] = ("tariff", "source", "economics", "programme", "limits")
 ACCOUNTS = 200
 NO_POWER = "No meter has told its power in this time"
+NO_PLAN = "There is no plan yet, so there is no setpoint to draw."
 METERED = "meter_power_w"
 
 
@@ -55,6 +66,9 @@ class Found:
     hours: Sequence[HourRow]
     no_hours: str  # why there are none
     documents: Sequence[DocumentRow]
+    planner: PlannerState
+    plan: PlanRow | None
+    loop: LoopRow
 
 
 class EnergyPage:
@@ -70,6 +84,7 @@ class EnergyPage:
             "No site has reported yet.", "Start an agent with", "lode-edge run --config FILE"
         )
         with columns("stack") as self._all:
+            self._called = Words("", "lode-notice lode-warn", "p")
             self._setup = SetupPart(desk)
             with columns("tiles"):
                 self._tiles = {name: Tile(name) for name in TILES}
@@ -84,7 +99,7 @@ class EnergyPage:
     def _build_charts(self) -> None:
         with card("Price", aside="a day back, a day ahead"):
             self._prices = PriceChart()
-        with card("Power", aside="by the site's meters"):
+        with card("Power", aside="by the site's meters, against plan, setpoint and cap"):
             self._power = HeldChart("Power of the site, from a day ago to a day ahead", NO_POWER)
             self._power_note = note("")
         with card("Profit by the hour", aside="what was hashed, less the power it took"):
@@ -93,6 +108,7 @@ class EnergyPage:
     def _build_why(self) -> None:
         with card("Why it costs that"):
             self._parts = PriceParts()
+        self._planner = PlannerPart(self._desk)
         with card("Which rigs earn now"):
             self._break_even = BreakEvens()
         with card("Hashprice"):
@@ -121,9 +137,16 @@ class EnergyPage:
         self._parts.show(found.price)
         self._break_even.show(found.break_even, words.less_adders(found.price))
         self._show_hashprice(found.hashprice)
-        self._earned.show(found.accounts, len(unmade(found)), now)
+        self._planner.show(found.planner, found.plan, found.loop)
+        made = accounts_of_calls(found.accounts)
+        over = [call for call in found.calls if call.state == "over"]
+        unmade = sum(subject(call) not in made for call in over)
+        self._earned.show(found.accounts, unmade, now)
+        holds = [words.told(call) for call in found.calls if call.state == "holds"]
+        self._called.text = " ".join(holds)
+        self._called.set_visibility(bool(holds))
         self._setup.show(site.site, found.documents)
-        self._calls.show(site, found.calls, found.documents)
+        self._calls.show(site, found.calls, found.documents, found.accounts)
         self._files.show(site.site, found.sources, found.documents, now)
 
     def _show_tiles(self, site: SiteTotals, found: Found) -> None:
@@ -146,11 +169,12 @@ class EnergyPage:
 
     def _show_charts(self, found: Found, now: int) -> None:
         spans = marks(found.calls, found.series)
-        self._prices.show(found.series, None, spans, now)
-        lines, unit = power_lines(found.power)
+        self._prices.show(found.series, price_ahead(found.plan, found.series), spans, now)
+        lines, unit = power_lines(found.power, found.plan)
         span = (found.series.from_ms[0], found.series.from_ms[-1] + QUARTER_MS)
         self._power.show(lines, spans, span_ms=span, now_ms=now, unit=unit)
-        self._power_note.text = "" if found.power.at_ms else NO_POWER + "."
+        told = "" if found.power.at_ms else f"{NO_POWER}. "
+        self._power_note.text = told + ("" if found.plan else NO_PLAN)
         end = now // HOUR_MS * HOUR_MS
         self._profit.show(found.hours, found.no_hours, (end - DAY_MS, end))
 
@@ -177,6 +201,9 @@ async def ask(desk: Desk, site: str, now: int) -> Found:
         answers.accounts(site, limit=ACCOUNTS),
         desk.answers.site_series(site, METERED, "day"),
     )
+    planner, plan, loop = await asyncio.gather(
+        answers.planner(site), answers.plan(site), answers.loop(site)
+    )
     documents = await asyncio.gather(*(answers.documents(site, kind) for kind in KINDS))
     hours, no_hours = await _hours(answers, site, now // HOUR_MS * HOUR_MS)
     return Found(
@@ -191,6 +218,9 @@ async def ask(desk: Desk, site: str, now: int) -> Found:
         hours=hours,
         no_hours=no_hours,
         documents=[row for rows in documents for row in rows],
+        planner=planner,
+        plan=plan,
+        loop=loop,
     )
 
 
@@ -199,13 +229,3 @@ async def _hours(answers: EnergyAnswers, site: str, end: int) -> tuple[Sequence[
         return await answers.hours(site, end - DAY_MS, end), ""
     except InvalidError as error:  # the site has no meter that is billed
         return (), str(error)
-
-
-def unmade(found: Found) -> list[CallRow]:
-    """Give the calls that are over, count, and have no account yet."""
-    made = {(row.subject, row.from_ms) for row in found.accounts if row.kind == "call"}
-    return [
-        call
-        for call in found.calls
-        if call.state == "over" and (f"{call.programme}/{call.event}", call.from_ms) not in made
-    ]

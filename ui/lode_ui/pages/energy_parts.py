@@ -2,8 +2,16 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from lode_hub.queries.energy_nouns import CallRow, DocumentKind, DocumentRow, SourceRow
+from lode_hub.queries.energy_nouns import (
+    AccountRow,
+    CallRow,
+    DocumentKind,
+    DocumentRow,
+    SourceRow,
+)
 from lode_hub.queries.nouns import Series, SiteTotals
+from lode_hub.queries.planner import LoopRow, PlannerMode, PlannerState, PlanRow
+from lode_ui import energy_words as words
 from lode_ui import figures
 from lode_ui.acts import attempt
 from lode_ui.desk import Desk
@@ -22,6 +30,7 @@ from lode_ui.widgets.energy_files import (
     SourceLine,
     UploadForm,
 )
+from lode_ui.widgets.energy_planner import PlannerCard, peak_w, power_ahead
 from lode_ui.widgets.keyed import Keyed
 from lode_ui.widgets.layout import Empty, card, columns, table
 from lode_ui.widgets.text import note
@@ -64,8 +73,8 @@ class CallsPart:
         with card("Calls for demand response", aside="now, to come, and of the last month"):
             self._none = Empty("No call holds, is to come, or was in the last month.")
             with table(HEADS, label="Calls") as body:
-                self._rows = Keyed[CallRow](
-                    body, lambda call: call.call_id, lambda call: CallLine(call, acts)
+                self._rows = Keyed[tuple[CallRow, int | None]](
+                    body, lambda row: row[0].call_id, lambda row: CallLine(row[0], acts)
                 )
             self._drawer = Drawer()
             with columns("buttons"):
@@ -75,13 +84,19 @@ class CallsPart:
                 self._why = note("")
 
     def show(
-        self, site: SiteTotals, calls: Sequence[CallRow], documents: Sequence[DocumentRow]
+        self,
+        site: SiteTotals,
+        calls: Sequence[CallRow],
+        documents: Sequence[DocumentRow],
+        accounts: Sequence[AccountRow],
     ) -> None:
-        """Show a site's calls, those that hold first."""
+        """Show a site's calls, those that hold first, with the accounts that were made."""
         self._site = site
+        made = accounts_of_calls(accounts)
         self._programmes = [row for row in documents if row.kind == "programme"]
         order = {"holds": 0, "to come": 1, "over": 2, "cancelled": 3}
-        self._rows.show(sorted(calls, key=lambda c: (order[c.state], -c.from_ms))[:MOST_CALLS])
+        shown = sorted(calls, key=lambda call: (order[call.state], -call.from_ms))[:MOST_CALLS]
+        self._rows.show([(call, made.get(subject(call))) for call in shown])
         self._none.show(not calls)
         why = "" if self._programmes else "There is no programme yet: write one below."
         if self._begin is None:
@@ -178,9 +193,44 @@ class FilesPart:
         return begin
 
 
-def power_lines(power: Series) -> tuple[list[Held], str]:
-    """Give the site's power by its meters as a line, and its unit."""
-    scale = figures.power_scale(figures.peak(power.mean))
+class PlannerPart:
+    """The planner's card, and the choice of what it may do."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk, self._site = desk, ""
+        choices: tuple[PlannerMode, ...] = ()
+        if desk.may_act:
+            choices = ("act", "advise", "off")
+        elif desk.may_energy("manage"):
+            choices = ("advise", "off")
+        with card("Planner and setpoint"):
+            self._card = PlannerCard(choices, self._choose)
+
+    def show(self, state: PlannerState, plan: PlanRow | None, loop: LoopRow) -> None:
+        """Show how it stands at a site."""
+        self._site = state.site
+        self._card.show(state, plan, loop)
+
+    async def _choose(self, mode: PlannerMode) -> None:
+        desk = self._desk
+        act = desk.actions.energy.set_planner(desk.person, self._site, mode)
+        await attempt(desk, act, "Said to the planner")
+
+
+def subject(call: CallRow) -> tuple[str, int]:
+    """Name a call as its account does."""
+    return f"{call.programme}/{call.event}", call.from_ms
+
+
+def accounts_of_calls(accounts: Sequence[AccountRow]) -> dict[tuple[str, int], int]:
+    """Give the newest account of each call."""
+    kept = words.newest([row for row in accounts if row.kind == "call"])
+    return {(row.subject, row.from_ms): row.account_id for row in kept}
+
+
+def power_lines(power: Series, plan: PlanRow | None) -> tuple[list[Held], str]:
+    """Give the site's power by its meters, plan, setpoint and cap as lines, and their unit."""
+    scale = figures.power_scale(figures.peak([*power.mean, peak_w(plan)]))
     values = [None if value is None else value / scale.factor for value in power.mean]
     line = Held(
         name="Site meters",
@@ -190,4 +240,4 @@ def power_lines(power: Series) -> tuple[list[Held], str]:
         digits=2,
         width=2.2,
     )
-    return [line], scale.unit
+    return [line, *power_ahead(plan, scale)], scale.unit

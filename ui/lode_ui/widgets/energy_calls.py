@@ -14,6 +14,7 @@ from lode_ui.energy_words import CALL
 from lode_ui.life import now_ms
 from lode_ui.widgets.button import Button
 from lode_ui.widgets.drawer import Confirmed
+from lode_ui.widgets.energy_when import When
 from lode_ui.widgets.form import CheckField, MomentField, NumberField, SelectField
 from lode_ui.widgets.layout import Facts, blank, cell, columns
 from lode_ui.widgets.sign import Sign
@@ -22,7 +23,7 @@ from lode_ui.widgets.text import Words, box, note
 HEADS = ("Call", "State", "When", "Pays", "")
 LONGEST_MIN = 7 * 24 * 60
 MOST_KW = 1e7
-FACTS = ("Asked", "From", "Until", "Notice", "Pays", "Counted by", "Site now", "Then")
+FACTS = ("Asked", "Notice", "Pays", "Counted by", "Site now", "Then")
 Done = Callable[[], Awaitable[None]]
 
 
@@ -46,7 +47,7 @@ class CallLine:
             with cell(head="State"):
                 self._sign = Sign(CALL["over"])
             with cell(head="When"):
-                self._when = Words("", "lode-wrap")
+                self._when = When()
             with cell(head="Pays"):
                 self._pays = Words("", "lode-wrap")
             with cell() as self._last, columns("buttons"):
@@ -54,24 +55,29 @@ class CallLine:
                     self._cancel = Confirmed("Cancel", "Cancel this call?", self._cancelled)
                 if acts.account:
                     self._account = Button("Make account", self._accounted)
+                self._made = Words("Its account", "lode-link", "a")
 
-    def show(self, call: CallRow) -> None:
-        """Show how it stands."""
+    def show(self, row: tuple[CallRow, int | None]) -> None:
+        """Show how it stands, and the way to its account."""
+        call, account_id = row
         self._call = call
         test = " (test)" if call.is_test else ""
         self._what.text = f"{call.programme}{test}"
         who = f"by {call.person}" if call.person else f"by {call.way}"
         self._asked.text = f"{words.asked(call)}, {who}"
         self._sign.show(CALL[call.state])
-        self._when.text = words.span(call.from_ms, call.until_ms)
+        self._when.show(call.from_ms, call.until_ms)
         self._pays.text = words.pays(call.credit_usd_mwh, call.penalty_usd_mwh)
         is_ahead, is_over = call.state in {"to come", "holds"}, call.state == "over"
         if self._acts.cancel:
             self._cancel.set_visibility(is_ahead)
         if self._acts.account:
-            self._account.set_visibility(is_over)
+            self._account.set_visibility(is_over and account_id is None)
+        self._made.set_visibility(account_id is not None)
+        if account_id is not None:
+            self._made.props["href"] = f"/energy/accounts/{account_id:d}"
         has_act = (self._acts.cancel and is_ahead) or (self._acts.account and is_over)
-        blank(self._last, is_blank=not has_act)
+        blank(self._last, is_blank=not has_act and account_id is None)
 
     async def _cancelled(self) -> None:
         if self._acts.cancel:
@@ -110,6 +116,7 @@ class CallForm:
             Button("Preview", self._preview, "lode-button-main")
             Button("Close", done)
         with columns("stack") as self._shown:
+            self._when = When()
             self._facts = Facts(FACTS)
             self._warning = Words("", "lode-notice lode-warn", "p")
             with columns("buttons"):
@@ -147,7 +154,8 @@ class CallForm:
             said["power_kw"] = power_kw
         self._said = said
         self._wrong.text = ""
-        self._facts.show(self._preview_facts(terms, reduce, power_kw, (begin, said["until_ms"])))
+        self._facts.show(self._preview_facts(terms, reduce, power_kw))
+        self._when.show(begin, said["until_ms"])
         self._warning.text = _warning(terms, begin, now)
         self._warning.set_visibility(bool(self._warning.text))
         self._shown.set_visibility(True)
@@ -157,14 +165,10 @@ class CallForm:
         terms: dict[str, Any],
         reduce: str,
         power_kw: float | None,
-        span_ms: tuple[int, int],
     ) -> dict[str, str]:
-        begin, end = span_ms
         baseline = terms.get("baseline") or {}
         return {
             "Asked": words.reduction(reduce, power_kw),
-            "From": words.span(begin, end).split(" to ")[0] + " UTC",
-            "Until": words.span(begin, end).split(" to ")[1],
             "Notice": figures.duration(terms.get("notice_s", 600)),
             "Pays": words.pays(terms.get("credit_usd_mwh"), terms.get("penalty_usd_mwh")),
             "Counted by": f"baseline {baseline.get('method', '10-of-10')}",

@@ -10,7 +10,7 @@ export default {
       <div ref="canvas"></div>
       <span v-if="isEmpty" class="lode-trend-empty">{{ empty }}</span>
     </div>
-    <ul class="lode-chart-key">
+    <ul v-if="!isEmpty" class="lode-chart-key">
       <li v-for="line in lines" :key="line.name" :data-line="line.name">
         <span v-if="line.bar" class="lode-chart-bars" aria-hidden="true"></span>
         <span v-else class="lode-chart-ink" aria-hidden="true" :style="{ borderTop: line.width + 'px ' + line.dash + ' var(' + line.color + ')' }"></span>{{ line.name }}
@@ -92,7 +92,7 @@ export default {
     },
     // Spans and the line of now hang on a series of their own, which draws nothing.
     marked(ink) {
-      const now = this.now > this.from && this.now < this.to ? [{ xAxis: this.now }] : [];
+      const now = this.now > this.from && this.now < this.to && !this.isEmpty ? [{ xAxis: this.now }] : [];
       return {
         type: "line",
         silent: true,

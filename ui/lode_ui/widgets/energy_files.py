@@ -86,6 +86,18 @@ time_zone = "America/Chicago"
 [baseline]
 method = "10-of-10"
 """,
+    "limits": """limit_kw = 3000         # at the meter
+ramp_kw_min = 200       # at the rigs
+gain_usd = 0.5          # what a new plan must earn more
+
+[feeders.north]
+limit_kw = 2000         # at the rigs
+
+[models."*"]
+min_up_s = 1800
+min_down_s = 600
+starts_per_day = 4
+""",
 }
 
 
@@ -309,20 +321,18 @@ class Setup:
                 with box("", "li") as self._steps[kind]:
                     Words(f"{KINDS[kind]} is missing", "", "b")
                     note(f"It says {WHAT[kind]}.")
-                    drawer = Drawer()
                     if open_new:
-                        self._button(kind, drawer, open_new)
+                        self._button(kind, open_new)
         if not open_new:
             note("Traders and administrators may set this up.")
 
-    def _button(
-        self, kind: DocumentKind, drawer: Drawer, open_new: Callable[[DocumentKind, Drawer], None]
-    ) -> None:
+    def _button(self, kind: DocumentKind, open_new: Callable[[DocumentKind, Drawer], None]) -> None:
         async def begin() -> None:
             open_new(kind, drawer)
 
         with columns("buttons"):
             Button(f"Write the {KINDS[kind].lower()} …", begin)
+        drawer = Drawer()
 
     def show(self, missing: set[DocumentKind]) -> None:
         """Show the steps that are left."""

@@ -53,7 +53,8 @@ class _PartLine:
     def show(self, part: PricePart) -> None:
         self._name.text = part.name
         about = KINDS[part.kind]
-        self._about.text = f"{about}, expected" if part.is_expected else about
+        known = "" if about == part.name else about
+        self._about.text = f"{about}, expected" if part.is_expected else known
         shown = words.price(part.usd_mwh).value
         self._value.text = "not known" if part.usd_mwh is None else shown
 
