@@ -1,17 +1,20 @@
 """Quotes into the database, and series out of it as a tariff needs them."""
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from lode_hub.energy.prices import OPEN_MS, Parsed, Quantity, Times, Values, none
 from lode_hub.energy.tariff import Rates, Tariff
+from lode_hub.errors import InvalidError
 from lode_hub.store import energy
 from lode_hub.store.connection import Connection
 from lode_hub.store.energy import Clock
 
 HASHING: tuple[Quantity, ...] = ("hashprice", "difficulty", "coin-price", "fees")
+MAX_REVISIONS = 100  # of one period in one file
 _CHUNK = 20_000
 
 
@@ -37,9 +40,10 @@ async def keep(
                 strict=True,
             )
         ]
-        for first in range(0, len(rows), _CHUNK):
-            chunk = rows[first : first + _CHUNK]
-            fresh += await energy.add(conn, site, source, key, chunk, received_ms)
+        for turn in _turns(source, rows):
+            for first in range(0, len(turn), _CHUNK):
+                chunk = turn[first : first + _CHUNK]
+                fresh += await energy.add(conn, site, source, key, chunk, received_ms)
     return fresh
 
 
@@ -105,6 +109,23 @@ async def rates(
             conn, site, "exchange", currency, span_ms, known_ms=known_ms, clock=clock
         )
     return Rates(found)
+
+
+def _turns(source: str, rows: Sequence[energy.Value]) -> list[list[energy.Value]]:
+    """Split rows so that no period is in one turn twice: its revisions go in one by one."""
+    turns: list[list[energy.Value]] = []
+    seen: Counter[int] = Counter()
+    for row in rows:
+        number = seen[row[0]]
+        seen[row[0]] += 1
+        if number == MAX_REVISIONS:
+            raise InvalidError(
+                f"source {source}: over {MAX_REVISIONS} revisions of one period; split the file"
+            )
+        if number == len(turns):
+            turns.append([])
+        turns[number].append(row)
+    return turns
 
 
 def _times(values: Iterable[int]) -> Times:

@@ -77,7 +77,7 @@ def gather(source: Source, rows: Iterable[tuple[int, object]], read: "Read") -> 
 
     `read` gives a row's cell, None for a row that is of no interest, or raises ValueError.
     """
-    found: dict[tuple[str, int], Cell] = {}
+    found: dict[tuple[str, int, int], Cell] = {}
     refused: list[Refusal] = []
     refused_n = 0
     for line, row in _few(rows):
@@ -86,7 +86,7 @@ def gather(source: Source, rows: Iterable[tuple[int, object]], read: "Read") -> 
             if cell is None:
                 continue
             _check(source, cell)
-            earlier = found.setdefault((cell.node, cell.begin_ms), cell)
+            earlier = found.setdefault((cell.node, cell.begin_ms, cell.published_ms), cell)
             _check_same(earlier, cell)
         except (ValueError, KeyError, IndexError, OverflowError) as error:
             refused_n += 1
@@ -181,9 +181,9 @@ def _check_same(earlier: Cell, cell: Cell) -> None:
         )
 
 
-def _by_node(source: Source, found: dict[tuple[str, int], Cell]) -> Iterator[Quotes]:
+def _by_node(source: Source, found: dict[tuple[str, int, int], Cell]) -> Iterator[Quotes]:
     by_node: dict[str, list[tuple[int, int, float, int]]] = {}
-    for (node, begin), cell in sorted(found.items()):
+    for (node, begin, _), cell in sorted(found.items(), key=lambda one: one[0]):
         row = (begin, cell.until_ms, cell.value, published_ms(source, cell))
         by_node.setdefault(node, []).append(row)
     for node, listed in by_node.items():
