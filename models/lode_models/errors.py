@@ -25,4 +25,4 @@ class NotYetError(ModelsError):
 
 
 class TrainingError(ModelsError):
-    """Nothing can be trained: too few readings, or the training extra is not installed."""
+    """Nothing can be trained: too few or too many readings, or the extra is not installed."""

@@ -44,6 +44,7 @@ CALM = 2.0 / 7.5  # of the limit
 POOL_QUANTILE = 0.75
 WINSOR = 2.5  # spreads
 _WINSOR = (WINSOR / THRESHOLDS)[:, None, None].astype(np.float32)
+_THRESHOLDS = THRESHOLDS[:, None, None]
 _MINUS_TAU = -np.array(CHART_S, np.float32)[:, None, None]
 _LEAST = np.float32(1e-9)
 DOUBT, DOUBTING = 0.5, 0.2  # beyond half the limit, learn at a fifth
@@ -124,20 +125,29 @@ def learn(m: Memory, turn: Turn, median: np.ndarray, e: np.ndarray, step_s: np.n
 
 def set_limits(m: Memory, rigs: Rigs) -> None:
     """Set each chart's limit from its own spread, its class's, and what is worth saying."""
-    pool = np.broadcast_to((PRIOR * PRIOR)[:, :, None], m.spread.shape).copy()
     ready = m.learned_s >= READY_S
-    for slots in rigs.by_class:
-        seen = np.where(ready[:, slots], m.spread[:, :, slots], np.nan)
-        has = np.isfinite(seen).sum(axis=2) >= 3  # noqa: PLR2004 -- fewer are no class
-        place = int(POOL_QUANTILE * (len(slots) - 1))
-        # NaN sorts last, so the quantile of a class that is half known is on the high side.
-        typical = np.partition(seen, place, axis=2)[:, :, place]
-        known = has & np.isfinite(typical)
-        pool[:, :, slots] = np.where(known, typical, PRIOR * PRIOR)[:, :, None]
+    pool = _pool(np.where(ready, m.spread, np.float32(np.nan)), rigs)
     weight = m.learned_s / (m.learned_s + PRIOR_S[:, None, None])
-    variance = weight * m.spread + (1 - weight) * pool
-    limit = np.maximum(THRESHOLDS[:, None, None] * np.sqrt(variance), LEAST[:, :, None])
-    m.limit[...] = np.where(ready, limit, np.inf)
+    pool += weight * (m.spread - pool)
+    limit = np.sqrt(pool, out=pool)
+    limit *= _THRESHOLDS
+    np.maximum(limit, LEAST[:, :, None], out=m.limit)
+    np.copyto(m.limit, np.inf, where=~ready)
+
+
+def _pool(spread: np.ndarray, rigs: Rigs) -> np.ndarray:
+    """Give by (chart, metric, slot) what is typical of the rig's class, on the high side."""
+    flat = spread.reshape(-1, spread.shape[-1])
+    typical = np.full((len(flat), len(rigs.by_class) + 1), np.nan, np.float32)
+    values = flat.take(rigs.order, axis=1)
+    for number, (begin, end) in enumerate(zip(*rigs.edges, strict=True)):
+        place = int(POOL_QUANTILE * (end - begin - 1))
+        here = np.partition(values[:, begin:end], (2, place), axis=1)
+        # NaN sorts last, so the quantile of a class that is half known is on the high side.
+        typical[:, number] = np.where(np.isnan(here[:, 2]), np.nan, here[:, place])
+    prior = (PRIOR * PRIOR).reshape(-1, 1)
+    typical = np.where(np.isfinite(typical), typical, prior)
+    return typical.take(rigs.place, axis=1, mode="wrap").reshape(spread.shape)
 
 
 def medians(latest: np.ndarray, rigs: Rigs, least: int, out: np.ndarray) -> None:

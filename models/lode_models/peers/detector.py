@@ -55,7 +55,7 @@ MOST_STEP_S = 120.0
 MOST = 0.5
 """Where more of the rigs were heard, all are gone through: that is faster than to pick them."""
 
-CHUNK = 2_048
+CHUNK = 4_096
 """How many rigs are judged at a time: what is worked on stays in the processor's cache."""
 
 OFFLINE, OFFSET = NUMBER["offline"], NUMBER["offset"]

@@ -77,10 +77,13 @@ class Turn:
 
     def of_all(self, heard_ms: Times) -> "Turn":
         """Give it with a row for each slot; where there is no reading, all is missing."""
+        place = np.full(len(heard_ms), -1)
+        place[self.at] = np.arange(len(self.judged))
+        missing = np.flatnonzero(place < 0)
 
         def spread(values: npt.NDArray[Any], empty: float) -> npt.NDArray[Any]:
-            out = np.full((*values.shape[:-1], len(heard_ms)), empty, values.dtype)
-            out[..., self.at] = values
+            out = values.take(place, axis=-1)
+            out[..., missing] = empty
             return out
 
         rows = {name: spread(v, np.nan) for name, v in self.rows.items() if name != "at_ms"}

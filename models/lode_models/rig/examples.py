@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lode_models.errors import TrainingError
 from lode_models.features import Floats
 from lode_models.peers import Rigs
 from lode_models.peers.sample import Mask, Slots, Table, Times
@@ -57,7 +58,10 @@ class Examples:
 
 
 def gather(frames: Frames, rigs: Rigs, faults: Mapping[int, Fault]) -> Examples:
-    """Gather examples of one fleet from its readings in order of time; `faults` is by slot."""
+    """Gather examples of one fleet from its readings in order of time; `faults` is by slot.
+
+    Raises: TrainingError if there are too many.
+    """
     window, due_ms = Window(rigs), 0
     kept: list[tuple[Floats, Slots, int]] = []
     rows_kept = 0
@@ -68,9 +72,11 @@ def gather(frames: Frames, rigs: Rigs, faults: Mapping[int, Fault]) -> Examples:
         due_ms = now_ms + STEP_MS
         x = window.features(now_ms)
         seen = np.flatnonzero(~np.isnan(x).all(axis=1))
-        if rows_kept + len(seen) > ROWS_MOST:
-            break
         rows_kept += len(seen)
+        if rows_kept > ROWS_MOST:
+            raise TrainingError(
+                f"train: over {ROWS_MOST:,} rig minutes; give fewer rigs or a shorter time"
+            )
         kept.append((x[seen], seen, now_ms))
     return _joined(kept, faults)
 

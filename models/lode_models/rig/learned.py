@@ -85,7 +85,7 @@ class Learned:
         `others` are the slots on which another detector has an active finding now.
         """
         self._window.take(slots, rows)
-        if now_ms < self._due_ms:
+        if now_ms < self._due_ms <= now_ms + JUDGE_MS:  # later is of a clock that was set back
             return Judged()
         self._due_ms = now_ms + JUDGE_MS
         features = self._window.features(now_ms)

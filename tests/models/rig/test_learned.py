@@ -90,6 +90,31 @@ def test_drift_silences_it():
     assert learned.second(3) is None
 
 
+def test_a_hall_unlike_those_it_was_trained_on_is_told_and_it_falls_silent():
+    def without_fans(step, columns):
+        columns["fan_rpm"][:] = np.nan
+        columns["fans_alive"][:] = np.nan
+        if step >= 700:
+            columns["chip_temp_c"][3] += 15
+
+    learned = shown(Learned(load(), rigs_of(N)))
+    learned.trial.promote("anna", 1)
+    drifts = []
+    for now_ms, slots, rows in frames(N, 760, without_fans):
+        drifts += learned.judge(now_ms, slots, rows, [3]).drifts
+    assert {drift.feature for drift in drifts} >= {"fan_rpm", "fans"}
+    assert all(drift.is_active and drift.index > drift.limit for drift in drifts)
+    assert learned.second(3) is None
+    assert learned.scores[3] >= 0.5  # it still has its opinion, and keeps it to itself
+
+
+def test_a_clock_that_is_set_back_does_not_stop_it():
+    learned = Learned(load(), rigs_of(N))
+    learned.judge(T0_MS + DAY_MS, np.zeros(0, np.intp), np.zeros(0, rows_type()), ())
+    run(learned, steps=60)
+    assert not np.isnan(learned.scores).any()
+
+
 def test_only_a_person_promotes_and_not_before_it_has_shown_enough():
     trial = Trial(model_sha256="x")
     with pytest.raises(NotYetError, match=r"0.0 of 14 days judged; 0 of 20 opinions"):

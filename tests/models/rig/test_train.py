@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from lode_models.cli import app, main
 from lode_models.errors import TrainingError
+from lode_models.rig import examples as gathering
 from lode_models.rig import load
 from lode_models.rig import train as training
 from lode_models.rig.card import CARD, MODEL
@@ -88,6 +89,12 @@ def test_too_little_is_refused(tmp_path):
     few = gather(frames(N, 40), rigs_of(N), {})
     with pytest.raises(TrainingError, match=r"24 rigs with \d+ healthy rig minutes; at least 20"):
         train(few, Course(), tmp_path)
+
+
+def test_too_much_is_refused_and_not_cut_off(monkeypatch):
+    monkeypatch.setattr(gathering, "ROWS_MOST", 100)
+    with pytest.raises(TrainingError, match="over 100 rig minutes"):
+        gather(frames(N, 60), rigs_of(N), {})
 
 
 def test_strange_for_long_enough_is_in_a_row():
