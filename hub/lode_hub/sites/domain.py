@@ -166,12 +166,8 @@ class Sites:
         # One row more, so that a fleet without agents is no special case.
         times = np.array([(a.heard_ms, a.back_ms) if a else (0, 0) for a in found] + [(0, 0)])
         agent_ms, back_ms = times[fleet.agent_places].T
-        return self._watch.judge_silence(
-            np.maximum(fleet.last["received_ms"][: len(fleet)], back_ms),
-            agent_ms,
-            now_ms,
-            is_watched=fleet.is_configured & is_ours,
-        )
+        is_watched = fleet.is_configured & is_ours
+        return self._watch.judge_silence(agent_ms, back_ms, now_ms, is_watched=is_watched)
 
     def _back_ms(self, now_ms: int) -> Times:
         """Give since when each rig's agent has been heard without a pause."""

@@ -100,10 +100,17 @@ class Watch:
         return findings
 
     def judge_silence(
-        self, heard_ms: Times, agent_ms: Times, now_ms: int, *, is_watched: Mask
+        self, agent_ms: Times, back_ms: Times, now_ms: int, *, is_watched: Mask
     ) -> list[Finding]:
-        """Judge the time since each rig was heard; all arrays by slot."""
+        """Judge the time since each rig was heard; all arrays by slot.
+
+        `back_ms` is since when its agent was heard without a pause: no silence begins before,
+        and one that goes on does not end by it.
+        """
         state = self._states[silent.TROUBLE.name][: len(self._fleet)]
+        received_ms = self._fleet.last["received_ms"][: len(self._fleet)]
+        since_ms = np.maximum(received_ms, back_ms)
+        heard_ms = np.where(state["is_active"], received_ms, since_ms)
         limits_ms = silent.limits_ms(self._fleet.facts["interval_s"])
         changes = silent.judge(state, heard_ms, agent_ms, limits_ms, is_watched=is_watched)
         return self._find_now(silent.TROUBLE, changes, now_ms)

@@ -19,7 +19,9 @@ from lode_models.peers.sample import Table
 LAG_MS = 3_000
 """How long a reading may be on its way: it is judged as of then who is silent."""
 
-RULES = words.RULES[: -len(words.SERIES)]
+OFFLINE_MS = 60_000
+"""By then a plain rule says that nothing is heard of a rig, or it is left to us; see `renew`."""
+
 Told = Callable[[int], bool]
 
 
@@ -110,8 +112,9 @@ class RigWatch:
     def _of_rig(self, found: Found) -> Finding | None:
         finding = words.of_rig(found, self._devices[found.slot])
         is_watched = bool(self.peers.rigs.is_watched[found.slot])
-        is_double = found.kind == "offline" and self._is_told(found.slot)
-        if finding.is_active and is_watched and not is_double:
+        is_early = found.at_ms - found.since_ms < OFFLINE_MS
+        is_left = found.kind == "offline" and (is_early or self._is_told(found.slot))
+        if finding.is_active and is_watched and not is_left:
             return finding
         if (finding.rule, finding.subject) not in self.open:
             return None  # nobody was told that it began
