@@ -7,8 +7,8 @@ from playwright.sync_api import expect
 
 pytestmark = pytest.mark.needs("chromium")
 
-PATHS = ["/", "/fleet", "/rigs/17", "/agents", "/alerts"]
-ACTING = ["/commands", "/curtail", "/technician?device=9001"]
+PATHS = ["/", "/fleet", "/rigs/17", "/agents", "/alerts", "/alerts/1", "/silences"]
+ACTING = ["/commands", "/curtail", "/technician?device=9001", "/alarm-figures"]
 LIVE, LOST, TROUBLE = "Live", "Hub lost", "Hub in trouble"
 
 

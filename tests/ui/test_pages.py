@@ -234,7 +234,17 @@ async def test_alerts_are_filtered_by_words(visit):
         assert "rig-005 cannot be reached" in texts(user)
 
 
-PATHS = ["/", "/fleet", "/rigs/3", "/agents", "/alerts", "/commands", "/curtail", "/technician"]
+PATHS = [
+    "/",
+    "/fleet",
+    "/rigs/3",
+    "/agents",
+    "/alerts",
+    "/alerts/1",
+    "/commands",
+    "/curtail",
+    "/technician",
+]
 
 
 @pytest.mark.parametrize("path", [*PATHS, "/technician?device=3"])
