@@ -97,7 +97,7 @@ class RulePage:
             return
         current = {row.site: row for row in self._rows if row.is_current}
         site = self._where.value or None
-        row = current.get(site) or current.get(None)
+        row = current.get(site) or current.get(None) or next(iter(current.values()), None)
         if row is None:
             return
         self._about.text = str(row.body.get("title") or "")
@@ -107,7 +107,10 @@ class RulePage:
             self._shown = key
             person = row.person if is_local and row.person else {}
             self._fill(row, row.body, person, is_own=row.is_own)
-        self._stands.text = "" if is_local else f"{site} goes by what is said for everywhere."
+        elsewhere = f"{site} goes by what is said for everywhere."
+        if row.site is not None:
+            elsewhere = f"It holds at {row.site} only, which is shown."
+        self._stands.text = "" if is_local else elsewhere
         self._reset.set_visibility(is_local and row.person is not None)
 
     def _fill(self, row: RuleRow | None, body: Body, person: Body, *, is_own: bool) -> None:
@@ -130,7 +133,8 @@ class RulePage:
         desk = self._desk
         act = desk.actions.alarms.edit_rule(desk.person, name, site, body)
         if await self._done(act, "Saved; it is in effect in a few seconds") and self._is_new:
-            ui.navigate.to(f"/rules/{quote(name, safe='')}")
+            at = f"?at={quote(site, safe='')}" if site else ""
+            ui.navigate.to(f"/rules/{quote(name, safe='')}{at}")
 
     async def _take_back(self) -> None:
         desk, site = self._desk, self._where.value or None

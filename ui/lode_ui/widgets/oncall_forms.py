@@ -121,14 +121,14 @@ class LayerFields:
                 )  # fmt: skip
                 self._handover = _time("Handover at", layer.handover if layer else None, "09:00")
                 self._from = _time("Only from", layer.from_time if layer else None, "")
-                self._until = _time("until", layer.until_time if layer else None, "")
+                self._until = _time("Only until", layer.until_time if layer else None, "")
             with box("lode-weekdays"):
                 held = layer.weekdays if layer else ()
                 self._weekdays = [
                     CheckField(name, value=number in held)
                     for number, name in enumerate(calendar.WEEKDAYS)
                 ]
-            note("No weekday ticked: every day. A time until that is earlier is the next day's.")
+            note("No weekday ticked: every day. An end before its begin is the next day's.")
             with columns("buttons"):
                 Button("Remove this layer", drop)
 

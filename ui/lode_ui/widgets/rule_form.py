@@ -78,9 +78,6 @@ class RuleForm:
                 self._fields[f"scope.{key}"] = TextField(
                     f"Only {key}", value=scope.get(key) or "", example="*", hint="* fits anything"
                 )
-            self._fields["title"] = TextField(
-                "What to do", value=body["title"], hint="shown with the alert"
-            )
         self._fields |= {"clear_at": self._clear, "for_s": self._for}
         self._of.changed = self._mark
         self._metric.changed = self._mark
@@ -118,6 +115,10 @@ class RuleForm:
         fields = self._fields
         _head("What its alerts are")
         with columns("fields"):
+            if self._is_own:
+                fields["title"] = TextField(
+                    "What to do", value=body["title"], hint="shown with the alert"
+                )
             fields["severity"] = SelectField("Severity", SEVERITIES, body["severity"] or "")
             fields["cause"] = SelectField(
                 "Cause", {cause: cause for cause in CAUSES}, body["cause"]
