@@ -90,12 +90,19 @@ def is_gsm7(words: str) -> bool:
 
 
 def parts(words: str) -> int:
-    """Count the parts that a text message of these words is sent in."""
+    """Count the parts that a text message of these words is sent in; none cuts a character."""
     if is_gsm7(words):
-        length, alone, each = sum(2 if char in _EXTENDED else 1 for char in words), 160, 153
+        sizes, alone, each = [2 if char in _EXTENDED else 1 for char in words], 160, 153
     else:
-        length, alone, each = _units(words), 70, 67
-    return 1 if length <= alone else -(-length // each)
+        sizes, alone, each = [2 if char > "\uffff" else 1 for char in words], 70, 67
+    if sum(sizes) <= alone:
+        return 1
+    count, room = 1, each
+    for size in sizes:
+        if size > room:
+            count, room = count + 1, each
+        room -= size
+    return count
 
 
 def _bare(char: str) -> str:
