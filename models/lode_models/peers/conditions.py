@@ -57,7 +57,8 @@ def shown(m: Memory, turn: Turn, e: np.ndarray, parts_seen: parts.Seen) -> Shown
     on[rejects], off[rejects] = parts_seen.rejects, parts_seen.rejects_few
     flat = NUMBER["flatline"]
     on[flat], off[flat] = parts_seen.stuck, (m.run[:, at] < 2).all(axis=0)  # noqa: PLR2004
-    since[flat] = m.run_ms[:, at].max(axis=0)
+    is_stuck = m.run[:, at] >= m.run_limit[:, at]
+    since[flat] = np.where(is_stuck, m.run_ms[:, at], since[flat]).min(axis=0)
     return Shown(on=on & judged, off=off & judged, strong=strong & judged, since_ms=since)
 
 

@@ -1,0 +1,126 @@
+"""Troubles that are rarer or slower to tell: rejects, stuck values, offsets, sites of few rigs."""
+
+import numpy as np
+
+from lode_models.peers import Found, Peers, Rig, Rigs
+from lode_models.peers.rigs import LEAST_PEERS
+from lode_models.peers.sample import Table
+from tests.models.peers.quiet_fleet import T0, fleet, play, set_to
+
+
+def kinds(found: list[Found]) -> list[tuple[str, int, bool]]:
+    return [(f.kind, f.slot, f.is_active) for f in found]
+
+
+def shares(turn: int, rows: Table, bad: float) -> Table:
+    """Count six shares a reading, of which a few are rejected; slot 4's are `bad`."""
+    share = np.full(len(rows), 0.005)
+    rows["accepted_shares"] = 6 * turn * (1 - share)
+    rows["rejected_shares"] = 6 * turn * share
+    rows["rejected_shares"][4] += 6 * max(0, turn - 540) * bad
+    return rows
+
+
+def test_rejected_shares_are_found_and_none_at_all_hold_them(peers):
+    found = play(peers, range(540, 590), lambda turn, rows: shares(turn, rows, bad=0.3))
+    assert kinds(found) == [("rejected_shares", 4, True)]
+    figures = found[0].evidence
+    assert figures["rejected"] > 0.05 * figures["accepted"]
+    rest = play(peers, range(590, 630), lambda turn, rows: shares(min(turn, 590), rows, bad=0.3))
+    assert kinds(rest) == []  # no share at all is not few rejected ones
+
+
+def test_rejects_that_all_have_are_no_rigs_own(peers):
+    def change(turn: int, rows: Table) -> Table:
+        rows = shares(turn, rows, bad=0)
+        rows["rejected_shares"] += 6 * max(0, turn - 540) * 0.3
+        return rows
+
+    assert play(peers, range(540, 590), change) == []
+
+
+def test_a_stuck_temperature_is_a_flatline_and_over_when_it_moves(peers):
+    found = play(peers, range(540, 600), set_to(4, chip_temp_c=70.5))
+    assert kinds(found) == [("flatline", 4, True)]
+    assert found[0].evidence["equal_samples"]["chip_temp_c"] >= 30
+    assert abs(found[0].since_ms - (T0 + 5_400_000)) <= 20_000
+    assert kinds(play(peers, range(600, 604))) == [("flatline", 4, False)]
+
+
+def test_values_that_all_stand_still_are_no_flatline(peers):
+    still = set_to(slice(None), chip_temp_c=70.0, board_temp_c=56.0)
+    assert play(peers, range(540, 600), still) == []
+
+
+def test_a_rig_that_was_hot_from_the_start_is_offset_and_a_warm_rack_is_not():
+    peers = Peers(fleet())
+
+    def warm(turn: int, rows: Table) -> Table:
+        for name in ("chip_temp_c", "board_temp_c"):
+            rows[name][4] += 10
+            rows[name][10:20] += 6
+        return rows
+
+    found = play(peers, range(450), warm)
+    assert kinds(found) == [("offset", 4, True)]
+    assert found[0].at_ms >= T0 + 3_600_000  # an hour is watched before it is said
+
+
+def small_sites(sites: int, each: int) -> Rigs:
+    return Rigs(
+        [Rig(name=f"r{i}", model="S19", site=f"S{i // each}", rated_hashrate_ths=100.0)
+         for i in range(sites * each)]
+    )  # fmt: skip
+
+
+def test_rigs_of_small_sites_are_each_others_peers():
+    rigs = small_sites(sites=5, each=4)
+    assert len(rigs.peers(0)) == 20
+    peers = Peers(rigs)
+    assert play(peers, range(150)) == []
+    found = play(peers, range(150, 158), set_to(4, power_w=3640.0))
+    assert kinds(found) == [("power_up", 4, True)]
+    assert found[0].evidence["peers"] == 20
+
+
+def test_a_site_that_is_large_enough_keeps_to_itself():
+    rows = [*small_sites(sites=5, each=4).rows]
+    rows += [Rig(name=f"b{i}", model="S19", site="big", rated_hashrate_ths=100.0)
+             for i in range(LEAST_PEERS)]  # fmt: skip
+    rigs = Rigs(rows)
+    assert set(rigs.peers(20).tolist()) == set(range(20, 28))
+    assert set(rigs.peers(0).tolist()) == set(range(20))
+
+
+def test_a_rig_without_peers_is_judged_by_its_own_past():
+    peers = Peers(small_sites(sites=1, each=LEAST_PEERS - 1))
+    assert len(peers.rigs.peers(0)) == 0
+    assert play(peers, range(150)) == []
+    found = play(peers, range(150, 158), set_to(2, power_w=3640.0))
+    assert kinds(found) == [("power_up", 2, True)]
+    assert found[0].evidence["peers"] == 0
+
+
+def test_fans_that_turn_slowly_while_the_rig_is_cold_are_no_failure(peers):
+    away = set_to(slice(0, 3), hashrate_ths=0.0, power_w=800.0, chip_temp_c=45.0,
+                  board_temp_c=33.0, fan_rpm=3000.0)  # fmt: skip
+    back = set_to(slice(0, 3), chip_temp_c=50.0, board_temp_c=38.0, fan_rpm=3200.0)
+    found = play(peers, range(540, 570), away) + play(peers, range(570, 580), back)
+    assert "fan_failure" not in {f.kind for f in found}
+
+
+def test_readings_of_some_rigs_are_judged_like_those_of_all(peers):
+    """Fewer than half of the rigs take another way through the arrays than more."""
+    other = Peers(fleet())
+    other.restore(peers.snapshot())
+
+    def drop(slots: slice):
+        bad = set_to(4, boards_alive=2, hashrate_ths=66.0, power_w=2200.0)
+        return lambda turn, rows: set_to(slots, at_ms=0)(turn, bad(turn, rows))
+
+    most = play(peers, range(540, 542), drop(slice(11, 12)))
+    few = play(other, range(540, 542), drop(slice(9, 20)))
+    assert kinds(most) == kinds(few) == [("board_loss", 4, True)]
+    for name in ("run", "count", "calm_ms", "raw", "totals"):
+        one, two = peers.snapshot()[name], other.snapshot()[name]
+        np.testing.assert_array_equal(one[..., :9], two[..., :9], err_msg=name)
