@@ -44,9 +44,13 @@ def alarms(rule: Rule, subject: str, turns: Sequence[Turn]) -> list[Alarm]:
     on_ms, off_ms = round(rule.on_delay_s * 1000), round(rule.off_delay_s * 1000)
     found: list[Alarm] = []
     comings: list[int] = []
-    for fires_ms, clears_ms in _spells(turns, on_ms):
+    for fires_ms, clears_ms in _spells(turns):
         last = found[-1] if found else None
         goes_on = last is not None and last.ends_ms is not None and fires_ms <= last.ends_ms
+        # What is open is renewed by a spell of any length; a new one has to outlast the delay.
+        is_short = clears_ms is not None and on_ms > 0 and clears_ms - fires_ms <= on_ms
+        if is_short and not goes_on:
+            continue
         comes_ms = fires_ms if goes_on else fires_ms + on_ms
         comings = [at for at in comings if comes_ms - at < FLAP_WINDOW_MS] + [comes_ms]
         begins_ms, is_flapping = comes_ms, False
@@ -76,16 +80,15 @@ def messages(found: Sequence[Alarm], sites: Mapping[str, str]) -> int:
     return sum(_groups(sorted(listed)) for listed in moments.values())
 
 
-def _spells(turns: Sequence[Turn], on_ms: int) -> list[tuple[int, int | None]]:
-    """Give (fires, clears) of the spells that outlast the on-delay."""
+def _spells(turns: Sequence[Turn]) -> list[tuple[int, int | None]]:
+    """Give (fires, clears) of every spell."""
     spells: list[tuple[int, int | None]] = []
     began_ms: int | None = None
     for at_ms, fires in turns:
         if fires and began_ms is None:
             began_ms = at_ms
         elif not fires and began_ms is not None:
-            if at_ms - began_ms > on_ms or on_ms == 0:
-                spells.append((began_ms, at_ms))
+            spells.append((began_ms, at_ms))
             began_ms = None
     return spells if began_ms is None else [*spells, (began_ms, None)]
 
