@@ -104,13 +104,13 @@ class EnergyPage:
             self._power_note = note("")
         with card("Profit by the hour", aside="what was hashed, less the power it took"):
             self._profit = ProfitChart()
+        with card("Which rigs earn now"):
+            self._break_even = BreakEvens()
 
     def _build_why(self) -> None:
         with card("Why it costs that"):
             self._parts = PriceParts()
         self._planner = PlannerPart(self._desk)
-        with card("Which rigs earn now"):
-            self._break_even = BreakEvens()
         with card("Hashprice"):
             self._says = Words("", "lode-wrap", "p")
             self._doubt = Words("", "lode-notice lode-warn", "p")

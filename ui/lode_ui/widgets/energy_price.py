@@ -129,6 +129,6 @@ def marks(calls: Sequence[CallRow], series: PriceSeries) -> list[Mark]:
         elif not usd and begun is not None:
             end = at or series.from_ms[-1] + step_ms
             found.append(Mark(name="peak window", kind="Peak window", from_ms=begun, until_ms=end,
-                              color="--bad"))  # fmt: skip
+                              color="--info"))  # fmt: skip
             begun = None
     return found

@@ -1,0 +1,158 @@
+"""The energy pages as a person reads them, without a browser."""
+
+from dataclasses import replace
+
+import pytest
+
+from lode_hub.queries.energy_nouns import HourRow
+from lode_ui import energy_words as words
+from tests.ui import made_energy as made
+from tests.ui.reading import button, field, press, seen, send, until
+from tests.ui.world import Someone, World
+
+
+def click(user, word: str) -> None:
+    """Click a button that listens to more than clicks."""
+    element = button(user, word)
+    listener = next(each for each in element._event_listeners.values() if each.type == "click")
+    with element.client:
+        element._handle_event({"listener_id": listener.id, "args": []})
+
+
+async def test_it_says_why_power_costs_that_and_who_loses(visit):
+    async with visit(World(rigs=40)) as user:
+        await user.open("/energy")
+        said = seen(user)
+        for part in ("Energy of north", "312.00", "energy, real-time HB_WEST", "peak, expected",
+                     "Against 298.00 $/MWh now", "Loses money", "\N{MINUS SIGN}230.70",
+                     "51.40", "from its source, 21 min ago", "the formula 0.0398",
+                     "of 22 hours; 2 are not known", "2 h of the past day are missing",
+                     "ended 1 d", "3 failures in a row", "rig-007, rig-019",
+                     "Could not keep ramp of site: 12.0 kW"):  # fmt: skip
+            assert part in said, part
+        assert "New tariff …" not in said
+        assert "Upload …" not in said
+        assert user._client.title == "Energy · Lode"
+
+
+async def test_what_is_missing_is_said_and_no_zero(visit):
+    world = World(rigs=40, has_energy=False)
+    async with visit(world, Someone("tom", "trader")) as user:
+        await user.open("/energy")
+        said = seen(user)
+        for part in ("Tariff is missing", "Source is missing", "Economics is missing",
+                     "site north has no tariff; save one", "no meter; name its meters",
+                     "There is no plan yet", "nothing is steered now"):  # fmt: skip
+            assert part in said, part
+        assert "$0" not in said
+        press(user, "Write the tariff …")
+        await until(lambda: "TOML" in seen(user))
+        send(field(user, "Name"), "flat")
+        press(user, "Save tariff")
+        await until(lambda: world.done == [("save", 0, "tariff flat at north")])
+        await until(lambda: "Tariff is missing" not in seen(user))
+
+
+async def test_a_refused_document_says_why_in_its_form(visit):
+    async with visit(World(rigs=40), Someone("tom", "trader")) as user:
+        await user.open("/energy")
+        press(user, "New limits …")
+        await until(lambda: "TOML" in seen(user))
+        send(field(user, "Name"), "x")
+        text = next(e for e in user._client.elements.values() if e.tag == "textarea")
+        send(text, "wrong = 1")
+        press(user, "Save limits")
+        await until(lambda: "limits x: currency is missing; give it" in seen(user))
+
+
+@pytest.mark.parametrize(
+    ("role", "may"),
+    [
+        ("viewer", ()),
+        ("auditor", ("Make account",)),
+        ("operator", ("Make account", "Begin a call …", "Cancel", "Let it act …")),
+        ("trader", ("Make account", "Begin a call …", "Cancel", "New tariff …", "Upload …")),
+    ],
+)
+async def test_a_role_is_offered_what_it_may(visit, role, may):
+    every = {"Make account", "Begin a call …", "Cancel", "Let it act …", "New tariff …", "Upload …"}
+    async with visit(World(rigs=40), Someone("who", role)) as user:
+        await user.open("/energy")
+        said = set(seen(user).split(" | "))
+        assert said & every == set(may)
+
+
+async def test_a_call_is_cancelled_by_its_next_modification(visit):
+    world = World(rigs=40)
+    async with visit(world) as user:
+        await user.open("/energy")
+        click(user, "Cancel")
+        await until(lambda: "Cancel this call?" in seen(user))
+        click(user, "Cancel this call?")
+        await until(lambda: world.done == [("cancel", 1, "mira")])
+        await until(lambda: "Cancelled" in seen(user))
+
+
+async def test_the_planner_acts_only_after_a_second_click(visit):
+    world = World(rigs=40)
+    async with visit(world) as user:
+        await user.open("/energy")
+        click(user, "Let it act …")
+        await until(lambda: "Let it throttle rigs here?" in seen(user))
+        assert world.done == []
+        click(user, "Let it throttle rigs here?")
+        await until(lambda: world.done == [("planner", 0, "act by mira")])
+        await until(lambda: "plans are the standing orders" in seen(user))
+
+
+@pytest.mark.parametrize(("is_same", "says"), [(True, "comes out the same"), (False, "0bad0bad")])
+async def test_an_account_is_shown_and_proved_again(visit, is_same, says):
+    world = World(rigs=40)
+    world.energy.is_same = is_same
+    async with visit(world) as user:
+        await user.open("/energy/accounts/1")
+        said = seen(user)
+        for part in ("ERS-30/e1", "31.5 kWh", "$10.31", "\N{MINUS SIGN}$2.52", "10-of-10, times",
+                     "no counter for 0.25 h", "2026-10-02, 2026-10-05", "not known"):  # fmt: skip
+            assert part in said, part
+        links = [e.props.get("href") for e in user._client.elements.values() if e.tag == "a"]
+        assert "/api/v1/energy/accounts/1/csv" in links
+        press(user, "Prove again")
+        await until(lambda: says in seen(user))
+        assert world.done == [("prove", 1, "mira")]
+
+
+async def test_accounts_are_listed_and_a_strange_one_is_said(visit):
+    async with visit(World(rigs=40), Someone("vic", "viewer")) as user:
+        await user.open("/energy/accounts")
+        said = seen(user)
+        assert "2026-11-20" in said
+        assert "$66.20" in said
+        assert "Make account" not in said
+        await user.open("/energy/accounts/99")
+        assert "No such account" in seen(user)
+
+
+async def test_a_day_that_is_not_over_is_refused_in_place(visit):
+    async with visit(World(rigs=40)) as user:
+        await user.open("/energy/accounts")
+        send(field(user, "Day"), "2999-01-01")
+        send(button(user, "Make account"))
+        await until(lambda: "it is not over; come back then" in seen(user))
+
+
+def test_only_the_newest_account_of_an_event_counts():
+    old, late = made.account(1), made.account(2, body={"earned_usd": 4.0})
+    late = replace(late, made_ms=old.made_ms + 1)
+    unknown = made.account(3, subject="ERS-30/e2", body={"earned_usd": None})
+    assert words.earned([old, late, unknown], made.now_ms()) == (4.0, 1, 1)
+    assert words.earned([], made.now_ms()) == (None, 0, 0)
+
+
+def test_what_is_not_known_is_no_zero():
+    hour = HourRow(from_ms=0, energy_kwh=None, power_usd=None, hashed_thh=None, hash_usd=None,
+                   profit_usd=None)  # fmt: skip
+    assert words.profit([hour])[0] == "\N{EN DASH}"
+    assert words.less_adders(made.price(usd_mwh=None)) is None
+    assert words.money(None) == "\N{EN DASH}"
+    assert (words.money(-0.001, 2), words.money(-1204.6)) == ("$0.00", "\N{MINUS SIGN}$1,205")
