@@ -21,7 +21,7 @@ async def deliveries(  # noqa: PLR0913 -- each is one way to look at them
     offset: int,
 ) -> list[Row]:
     """List deliveries, newest first."""
-    chosen = {"channel": channel, "person": person, "alert_id": alert_id}
+    chosen: Row = {"channel": channel, "person": person, "alert_id": alert_id}
     chosen |= {"states": list(states) if states else None, "limit": limit, "offset": offset}
     return await _rows(conn, _DELIVERIES, chosen)
 
