@@ -46,16 +46,7 @@ def shown(
             for one in fleet.left_out[:MOST_LEFT_OUT]
         ),
         left_out_n=len(fleet.left_out),
-        reasons=tuple(
-            PlanReason(
-                kind=r.kind,
-                where=r.where,
-                from_ms=ends[r.period],
-                amount=float(r.amount),
-                unit=r.unit,
-            )
-            for r in plan.reasons[:MOST_REASONS]
-        ),
+        reasons=_reasons(solved, ends),
         notes=tuple(notes),
         profit_usd=float(plan.objective_usd),
         bound_usd=float(plan.bound_usd),
@@ -83,6 +74,19 @@ def _ends_ms(solved: Solved) -> list[int]:
     market = solved.outlook.market
     edges = market.start_ms + np.concatenate([[0.0], np.cumsum(market.dt_s)]) * 1000
     return [round(edge) for edge in edges]
+
+
+def _reasons(solved: Solved, edges: list[int]) -> tuple[PlanReason, ...]:
+    return tuple(
+        PlanReason(
+            kind=reason.kind,
+            where=reason.where,
+            from_ms=edges[reason.period],
+            amount=float(reason.amount),
+            unit=reason.unit,
+        )
+        for reason in solved.plan.reasons[:MOST_REASONS]
+    )
 
 
 def _periods(solved: Solved, edges: list[int]) -> tuple[PlanPeriod, ...]:
