@@ -88,10 +88,10 @@ def tell(alarms: "Alarms") -> None:
 
 
 def ramp(metric: str, span: Span, base: float) -> Series:
-    """Make a series that rises by a quarter over the last third of an hour's buckets."""
+    """Make a series that rises by a quarter, and has done so since 23 min of an hour."""
     wave = made.series(metric, span, base)
     n = len(wave.mean)
-    rise = [1 + 0.25 * max(0.0, (at - n * 0.55) / (n * 0.45)) for at in range(n)]
+    rise = [1 + 0.25 * min(1.0, max(0.0, (at - n * 0.45) / (n * 0.2))) for at in range(n)]
     return replace(
         wave,
         mean=[value * up for value, up in zip(wave.mean, rise, strict=True)],

@@ -81,7 +81,7 @@ async def test_an_alert_says_what_where_since_when_how_sure_and_what_to_do(visit
         shown = trends(user)["Evidence over time"]
         assert [limit["name"] for limit in shown["limits"]] == ["limit 90 °C"]
         assert any("began" in event["name"] for event in shown["events"])
-        assert user._client.title == "rig-017 is too hot: chip 94.6 °C, limit 90 °C · Lode"
+        assert user._client.title == "Alert 1 · Lode"
 
 
 async def test_values_stand_beside_what_is_usual(visit):

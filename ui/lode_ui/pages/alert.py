@@ -37,9 +37,8 @@ MARKED = ("opened", "acknowledged", "resolved", "cleared", "returned")
 class AlertPage:
     """One alert by its number."""
 
-    title = "Alert"
-
     def __init__(self, desk: Desk, alert_id: int) -> None:
+        self.title = f"Alert {alert_id:d}"
         self._desk = desk
         self._alert_id = alert_id
         self._missing = Empty("There is no alert of this number.", "See the inbox for all.")
@@ -79,7 +78,6 @@ class AlertPage:
         if detail is None:
             return
         alert = detail.alert
-        self.title = alert.title or alert.rule
         self._head.show(alert)
         self._head.measure(alert, now_ms())
         self._acts.show(alert)
