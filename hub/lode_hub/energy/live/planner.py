@@ -117,9 +117,9 @@ class Planner:
             steered = await self._steered(row)
             now_ms = self._clock_ms()
             try:
-                if row["mode"] == "off":
+                if row["mode"] != "act":
                     await self._let_go(steered, now_ms)
-                elif cause or now_ms >= steered.due_ms:
+                if row["mode"] != "off" and (cause or now_ms >= steered.due_ms):
                     await self._plan(steered, row["mode"], cause or "every 5 minutes")
                 if row["mode"] == "act":
                     await steer.steer(self._store, self._desk, steered, self._clock_ms())
@@ -139,9 +139,6 @@ class Planner:
                 if last is not None:
                     steered.holders = set(last["agents"])
                     steered.baseline_w = last["body"].get("baseline_w")
-        if steered.mode == "act" and row["mode"] == "advise":
-            await self._let_go(steered, self._clock_ms())
-        steered.mode = str(row["mode"])
         return steered
 
     async def _let_go(self, steered: Steered, now_ms: int) -> None:

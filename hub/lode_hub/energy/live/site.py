@@ -40,7 +40,6 @@ class Steered:
 
     site_id: int
     name: str
-    mode: str = "off"
     due_ms: int = 0
     baseline_w: float | None = None
     limits: Limits = field(default_factory=Limits)

@@ -170,6 +170,6 @@ async def test_another_hub_takes_over_what_was_ordered(site):
     await site.price(5000.0)
     await site.planner.look("signal")
     site.planner.sites.clear()  # as after a restart
-    await site.desk.set_planner(ADA, "north", "off")
+    await site.desk.set_planner(ADA, "north", "advise")
     await site.planner.look("signal")
     assert (await site.orders())[-1].periods == ()
