@@ -178,18 +178,16 @@ def calls_of(
     """
     ident = event.get("id")
     where = f"openadr event {ident}"
-    default = _object(event, "intervalPeriod", where)
     intervals = event.get("intervals") or []
     if not isinstance(ident, str) or not isinstance(intervals, list):
         raise InvalidError(f"{where}: no id, or intervals that are no list")
-    following = None
+    following, default = None, _object(event, "intervalPeriod", where)
     for number, interval in enumerate(intervals[:MAX_INTERVALS]):
         if not isinstance(interval, dict):
             raise InvalidError(f"{where}: interval {number} is no object")
         own = _object(interval, "intervalPeriod", where)
         period = {**default, **own}
-        has_own = "start" in own
-        begin = _start(period, where, now_ms) if has_own or following is None else following
+        begin = _start(period, where, now_ms) if following is None or "start" in own else following
         length_ms = round(1000 * seconds(str(period.get("duration", "PT0S")), where))
         following = begin + length_ms
         asked = _asked(interval, told, where)
