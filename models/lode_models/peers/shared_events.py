@@ -19,6 +19,11 @@ SHARE, LEAST_MEMBERS, LEAST_RIPE = 0.25, 5, 3
 HOLDS = 0.85
 """Of groups that have so much of all suspects, the one that is most like them is named."""
 
+SPREADS = 0.10
+"""With so much of the rest of the site it is the site: some models only show it sooner."""
+
+_SITE = LEVELS.index("site")
+
 WINDOW_MS, LONG_WINDOW_MS = 180_000, 900_000
 SLOW = frozenset({"overheating", "hash_decay", "rejected_shares", "flatline", "power_up"})
 OVER_SHARE, OVER_MS = 0.10, 60_000
@@ -121,9 +126,21 @@ def _largest(rigs: Rigs, kind: int, fresh: Mask, ripe: Mask, counted: Mask) -> E
     if best is None:
         return None
     _, level, number, share = best
+    site = _site_of(rigs, level, number)
+    rest = (rigs.group_of[_SITE] == site) & (rigs.group_of[level] != number) & counted
+    if level != _SITE and site >= 0 and (fresh & rest).sum() > SPREADS * rest.sum() > 0:
+        whole = (rigs.group_of[_SITE] == site) & counted
+        level, number, share = _SITE, site, float((fresh & whole).sum() / whole.sum())
     members = np.flatnonzero(fresh & (rigs.group_of[level] == number))
     return Event(kind=kind, level=level, number=number, since_ms=0, members=members,
                  share=share, hit_ms=0)  # fmt: skip
+
+
+def _site_of(rigs: Rigs, level: int, number: int) -> int:
+    """Give the number of the site that a group is at; -1 for the fleet."""
+    if LEVELS[level] == "fleet":
+        return -1
+    return int(rigs.group_of[_SITE][rigs.group_of[level] == number][0])
 
 
 def _count(groups: Slots, n: int) -> Slots:
