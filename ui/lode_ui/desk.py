@@ -139,10 +139,6 @@ class Answers:
         """Give the alerts that are open or acknowledged."""
         return await self._alerts(ACTIVE, None)
 
-    async def resolved_alerts(self) -> Sequence[AlertRow]:
-        """Give the alerts that are over, newest first."""
-        return await self._alerts(("resolved",), None)
-
     async def alerts_of(self, device_id: int) -> Sequence[AlertRow]:
         """Give all alerts of one device."""
         return await self._alerts((*ACTIVE, "resolved"), device_id)
