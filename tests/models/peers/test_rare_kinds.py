@@ -124,3 +124,17 @@ def test_readings_of_some_rigs_are_judged_like_those_of_all(peers):
     for name in ("run", "count", "calm_ms", "raw", "totals"):
         one, two = peers.snapshot()[name], other.snapshot()[name]
         np.testing.assert_array_equal(one[..., :9], two[..., :9], err_msg=name)
+
+
+def test_a_pool_that_one_model_shows_sooner_is_one_event_of_the_site():
+    models = ["S19"] * 20 + ["S21"] * 40
+    rigs = Rigs([Rig(name=f"r{i}", model=model, site="A") for i, model in enumerate(models)])
+    peers = Peers(rigs)
+    assert play(peers, range(100)) == []
+    gone = dict.fromkeys(("hashrate_ths", "boards_alive"), 0.0)
+
+    def away(turn: int, rows: Table) -> Table:
+        return set_to(slice(0, 26 if turn < 103 else 60), **gone)(turn, rows)
+
+    found = play(peers, range(100, 130), away)
+    assert [(f.kind, str(f.group)) for f in found] == [("pool_outage", "site:A")]
