@@ -127,14 +127,16 @@ def test_readings_of_some_rigs_are_judged_like_those_of_all(peers):
 
 
 def test_a_pool_that_one_model_shows_sooner_is_one_event_of_the_site():
-    models = ["S19"] * 20 + ["S21"] * 40
+    models = ["S19"] * 20 + ["S21"] * 60
     rigs = Rigs([Rig(name=f"r{i}", model=model, site="A") for i, model in enumerate(models)])
     peers = Peers(rigs)
     assert play(peers, range(100)) == []
     gone = dict.fromkeys(("hashrate_ths", "boards_alive"), 0.0)
 
     def away(turn: int, rows: Table) -> Table:
-        return set_to(slice(0, 26 if turn < 103 else 60), **gone)(turn, rows)
+        if turn >= 103:
+            return set_to(slice(None), **gone)(turn, rows)
+        return set_to(slice(20, 27), **gone)(turn, set_to(slice(0, 12), **gone)(turn, rows))
 
     found = play(peers, range(100, 130), away)
     assert [(f.kind, str(f.group)) for f in found] == [("pool_outage", "site:A")]
