@@ -80,7 +80,8 @@ def routes(queries: Queries, actions: Actions) -> APIRouter:
     """Give the routes."""
     router = APIRouter(tags=["telling"], responses=answers())
     _channels(router, queries, actions)
-    _people(router, queries, actions)
+    _ways(router, queries, actions)
+    _habits(router, queries, actions)
     _schedules(router, queries, actions)
     _policies(router, queries, actions)
     return router
@@ -123,7 +124,7 @@ def _channels(router: APIRouter, queries: Queries, actions: Actions) -> None:
         await actions.telling.send_again(number, person)
 
 
-def _people(router: APIRouter, queries: Queries, actions: Actions) -> None:
+def _ways(router: APIRouter, queries: Queries, actions: Actions) -> None:
     @router.get("/ways", summary="How people are told")
     async def ways(person: Text = None) -> list[WayRow]:
         return await queries.telling.ways(person)
@@ -155,6 +156,8 @@ def _people(router: APIRouter, queries: Queries, actions: Actions) -> None:
     async def secret(number: Number, person: Asker) -> str:
         return await queries.telling.webhook_secret(number, person.name)
 
+
+def _habits(router: APIRouter, queries: Queries, actions: Actions) -> None:
     @router.get("/people/{name}/habit", summary="When a person is left alone")
     async def habit(name: Name) -> Habit:
         return await queries.telling.habit(name)
