@@ -123,3 +123,19 @@ async def attempt(
             ui.notify(done)
     await desk.answers.stir()
     return result
+
+
+async def achieved(
+    desk: Desk,
+    action: Awaitable[None],
+    done: str = "",
+    *,
+    wrong: Callable[[str], None] = say_not_done,
+) -> bool:
+    """Attempt what gives nothing back, and tell whether it was done."""
+
+    async def acted() -> bool:
+        await action
+        return True
+
+    return await attempt(desk, acted(), done, wrong=wrong) is not None

@@ -1,6 +1,7 @@
 """Energy in words and figures: money, prices, calls, sources, what has to be set up."""
 
 import datetime
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -60,7 +61,7 @@ WHAT: dict[DocumentKind, str] = {
 
 def money(usd: float | None, digits: int = 0) -> str:
     """Show an amount of dollars: `$1,204`, with its sign before the dollar."""
-    if usd is None:
+    if usd is None or not math.isfinite(usd):
         return MISSING
     shown = f"{abs(usd):,.{digits}f}"
     is_negative = usd < 0 and shown.strip("0.,")
@@ -69,10 +70,8 @@ def money(usd: float | None, digits: int = 0) -> str:
 
 def price(usd_mwh: float | None) -> Figure:
     """Show a price of energy with cents."""
-    if usd_mwh is None:
-        return Figure(MISSING)
-    shown = f"{usd_mwh:,.2f}"
-    return Figure(shown.replace("-", MINUS), "$/MWh")
+    shown = money(usd_mwh, 2)
+    return Figure(MISSING) if shown == MISSING else Figure(shown.replace("$", ""), "$/MWh")
 
 
 def hashprice(found: HashpriceNow) -> Figure:

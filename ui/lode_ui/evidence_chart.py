@@ -36,6 +36,7 @@ BY_CAUSE = {
     "link": "hashrate_ths",
     "control": "power_w",
 }
+WHOLE_FROM = 1000.0
 FROM_ZERO = frozenset({"hashrate_ths", "power_w", "meter_power_w", "fan_rpm", "current_a"})
 
 
@@ -79,7 +80,7 @@ class Charted:
         """Give the levels as the chart draws them."""
         return [
             Limit(
-                name=f"{level.name} {level.value / scale.factor:,.4g} {scale.unit}".rstrip(),
+                name=f"{level.name} {_digits(level.value / scale.factor)} {scale.unit}".rstrip(),
                 value=level.value / scale.factor,
                 color=level.color,
             )
@@ -141,6 +142,10 @@ def _levels(*given: tuple[str, object, str]) -> tuple[Level, ...]:
         for name, value, color in given
         if _is_number(value)
     )
+
+
+def _digits(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= WHOLE_FROM else f"{value:,.4g}"
 
 
 def _is_number(value: object) -> bool:

@@ -101,7 +101,7 @@ def milliseconds(ms: float | None, *, signed: bool = False) -> Figure:
     """Show a short time given in ms, as seconds from 1,000 ms on; signed when it is an offset."""
     if not _is_real(ms):
         return Figure(MISSING)
-    shown = _fixed(ms, 0, "ms") if abs(ms) < _STEP else _fixed(ms / 1e3, 1, "s")
+    shown = _fixed(ms, 0, "ms") if abs(round(ms)) < _STEP else _fixed(ms / 1e3, 1, "s")
     if signed and not shown.value.startswith((MINUS, "0")):
         return Figure(f"+{shown.value}", shown.unit)
     return shown

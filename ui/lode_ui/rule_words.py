@@ -34,7 +34,8 @@ def amount(key: str, value: object) -> str:
     if key.endswith("_ratio"):
         return str(figures.percent(value))
     if unit(key) == "s":
-        return figures.duration(value) if value >= 1 or value == 0 else f"{value:g} s"
+        is_whole = value == int(value)
+        return figures.duration(value) if is_whole else f"{value:g}{figures.SPACE}s"
     return str(figures.number(value, unit(key), 4))
 
 
@@ -45,11 +46,13 @@ def judged(body: Body) -> str:
         return " · ".join(f"{name(key)} {amount(key, value)}" for key, value in pairs)
     metric = str(body["metric"])
     side = "above" if body.get("above") is not None else "below"
-    words = f"{name(metric)} of {_OF[body['of']]} {side} {amount(metric, body[side])}"
+    # A point is called as its device has it: what its name ends in need not be its unit.
+    key, called = ("", metric) if body["of"] == "point" else (metric, name(metric))
+    words = f"{called} of {_OF[body['of']]} {side} {amount(key, body[side])}"
     if body.get("for_s"):
         words += f" for {figures.duration(body['for_s'])}"
     if body.get("clear_at") is not None:
-        words += f", until {amount(metric, body['clear_at'])}"
+        words += f", until {amount(key, body['clear_at'])}"
     scope = [f"{key} {fits}" for key, fits in (body.get("scope") or {}).items() if fits]
     return f"{words}; {', '.join(scope)}" if scope else words
 

@@ -8,7 +8,7 @@ from nicegui import ui
 
 from lode_hub.queries.alert_nouns import RuleRow
 from lode_hub.queries.tryouts import Tried
-from lode_ui.acts import attempt
+from lode_ui.acts import achieved, attempt
 from lode_ui.desk import Desk
 from lode_ui.pages.rules import NEW
 from lode_ui.widgets.button import Button
@@ -143,15 +143,10 @@ class RulePage:
 
     async def _done(self, act: Awaitable[None], done: str) -> bool:
         is_wrong: list[str] = []
-
-        async def acted() -> bool:
-            await act
-            return True
-
-        is_done = await attempt(self._desk, acted(), done, wrong=is_wrong.append)
+        is_done = await achieved(self._desk, act, done, wrong=is_wrong.append)
         for reason in is_wrong:
             self._point_at(reason)
-        return bool(is_done)
+        return is_done
 
     def _point_at(self, reason: str) -> None:
         if ": name: " in reason:

@@ -71,7 +71,7 @@ def event_facts(body: Row) -> dict[str, str]:
         "Asked": str(figures.energy(body.get("asked_kwh"))),
         "Short": str(figures.energy(body.get("shortfall_kwh"))),
         "Kept": f"{kept}, {figures.percent(body.get('compliance_ratio'))}",
-        "Without a counter": f"{body.get('missing_h') or 0:g} h",
+        "Without a counter": str(figures.number(body.get("missing_h"), "h")),
         "Baseline": str(body.get("baseline") or body.get("method") or ""),
     }
 
@@ -81,7 +81,7 @@ def bill_facts(body: Row) -> dict[str, str]:
     bill = body.get("bill") or {}
     return {
         "Metered": str(figures.energy(bill.get("energy_kwh"))),
-        "Without a counter": f"{bill.get('missing_h') or 0:g} h",
+        "Without a counter": str(figures.number(bill.get("missing_h"), "h")),
         "Without a time": str(figures.energy(bill.get("unplaced_kwh"))),
         "Without a price": str(figures.energy(bill.get("unpriced_kwh"))),
     }
@@ -138,7 +138,9 @@ def rig_table(rows: Sequence[Row]) -> None:
     if not rows:
         Empty("No rig hashed before it.")
         return
-    ordered = sorted(rows, key=lambda row: (row.get("lost_usd") is None, -(row["lost_usd"] or 0)))
+    ordered = sorted(
+        rows, key=lambda row: (row.get("lost_usd") is None, -(row.get("lost_usd") or 0))
+    )
     with table(RIG_HEADS, label="By rig"):
         for row in ordered[:MOST]:
             usd = row.get("lost_usd")

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from lode_hub.queries.energy_nouns import CallRow, PriceNow, PricePart, PriceSeries
 from lode_ui import energy_words as words
+from lode_ui import figures
 from lode_ui.figures import MISSING
 from lode_ui.widgets.energy_chart import Dash, Held, HeldChart, Mark
 from lode_ui.widgets.keyed import Keyed
@@ -98,14 +99,14 @@ def reach(series: PriceSeries, now_ms: int) -> str:
     if not known:
         return ""
     past = [at for at in series.from_ms if at + step_ms <= now_ms]
-    missing_h = (len(past) - sum(at + step_ms <= now_ms for at in known)) * series.step_s / 3600
-    gaps = f"; {missing_h:g} h of the past day are missing" if missing_h else ""
-    ahead_h = (known[-1] + step_ms - now_ms) / 3_600_000
-    if ahead_h <= 0:
+    missing_s = (len(past) - sum(at + step_ms <= now_ms for at in known)) * series.step_s
+    gaps = f"; {figures.duration(missing_s)} of the past day are missing" if missing_s else ""
+    ahead_s = (known[-1] + step_ms - now_ms) / 1000
+    if ahead_s <= 0:
         return f"No price is known from now on{gaps}."
     if known[-1] == series.from_ms[-1]:
         return f"Known for all of the next day{gaps}."
-    return f"Known for the next {ahead_h:.0f} h{gaps}."
+    return f"Known for the next {figures.duration(ahead_s)}{gaps}."
 
 
 def marks(calls: Sequence[CallRow], series: PriceSeries) -> list[Mark]:

@@ -102,7 +102,8 @@ class NumberField(_Field):
         is_whole: bool = False,
     ) -> None:
         super().__init__(label, "input", hint=hint, unit=unit)
-        self._text = "" if value is None else f"{value:g}"
+        # As it is: fewer digits would be saved in its place by whoever changes another field.
+        self._text = "" if value is None else str(value).removesuffix(".0")
         self._low, self._high, self._is_whole = low, high, is_whole
         limits = {"min": low, "max": high}
         self._input.props.update({"type": "number", "defaultValue": self._text})

@@ -181,7 +181,7 @@ class TimerLine:
         """Show the timer, whom its next step tells, and when; `shown` ends with the time now."""
         timer, next_told, now_ms = shown
         self._title.text = timer.title
-        self._title.props["href"] = "/alerts"
+        self._title.props["href"] = f"/alerts/{timer.alert_id:d}"
         for words, text in zip(
             self._words,
             (timer.site or figures.MISSING, timer.policy, str(timer.step + 1)),

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from lode_hub.queries.telling import Layer, ScheduleRow
 from lode_ui import calendar
-from lode_ui.acts import attempt
+from lode_ui.acts import achieved, attempt
 from lode_ui.desk import Desk
 from lode_ui.widgets.button import Button
 from lode_ui.widgets.form import CheckField, MomentField, NumberField, TextField
@@ -75,7 +75,7 @@ class ScheduleForm:
             return
         desk = self._desk
         is_wrong: list[str] = []
-        await attempt(
+        is_done = await achieved(
             desk,
             desk.actions.telling.save_schedule(
                 name, self._zone.value, layers, desk.person, sites=sites or None
@@ -85,7 +85,7 @@ class ScheduleForm:
         )
         for reason in is_wrong:
             self._point_at(reason, layers)
-        if not is_wrong:
+        if is_done:
             await self._done()
 
     def _point_at(self, reason: str, layers: Sequence[Layer]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 
 from lode_hub.queries.telling import Policy, Step
 from lode_ui import calendar
-from lode_ui.acts import attempt
+from lode_ui.acts import achieved
 from lode_ui.desk import Desk
 from lode_ui.widgets.button import Button
 from lode_ui.widgets.form import NumberField, TextField
@@ -83,9 +83,9 @@ class PolicyForm:
         is_wrong: list[str] = []
         desk = self._desk
         act = desk.actions.telling.save_policy(name, steps, desk.person, sites=sites or None)
-        await attempt(desk, act, "Saved", wrong=is_wrong.append)
+        is_done = await achieved(desk, act, "Saved", wrong=is_wrong.append)
         self._foot.text = " ".join(is_wrong)
-        if not is_wrong:
+        if is_done:
             await self._done()
 
 

@@ -94,6 +94,11 @@ class RuleForm:
         for field in (self._limit, self._clear):
             field.unit("" if is_point else rule_words.unit(self._metric.value))
 
+    @property
+    def _looked_at(self) -> TextField | SelectField[str]:
+        """The field that names the value, of the two that take turns."""
+        return self._point if self._of.value == "point" else self._metric
+
     def _build_thresholds(self, body: Mapping[str, Any]) -> None:
         _head("When it fires")
         with columns("fields"):
@@ -165,8 +170,11 @@ class RuleForm:
             side: self._limit.value if side == self._side.value else None for side in SIDES
         }
         kept = {key: v for key, v in (self._body.get("scope") or {}).items() if key not in scope}
-        metric = (self._point if self._of.value == "point" else self._metric).value
-        where: Body = {"of": self._of.value, "metric": metric, "scope": {**kept, **scope}}
+        where: Body = {
+            "of": self._of.value,
+            "metric": self._looked_at.value,
+            "scope": {**kept, **scope},
+        }
         return {**body, **sides, **where}
 
     def _differing(self, said: Body) -> Body:
@@ -185,12 +193,12 @@ class RuleForm:
             if f": {key}: " in reason:
                 _wrong(field, reason.partition(f": {key}: ")[2])
                 return
-        if self._is_own and "clear_at" in reason:
+        if "inhibited_by" in reason:
+            _wrong(self._fields["inhibited_by"], reason)
+        elif self._is_own and "clear_at" in reason:
             self._clear.wrong(reason.rpartition(": ")[2])
         elif self._is_own and "metric" in reason:
-            self._point.wrong(reason.rpartition(": ")[2])
-        elif "inhibited_by" in reason:
-            _wrong(self._fields["inhibited_by"], reason)
+            self._looked_at.wrong(reason.rpartition(": ")[2])
         else:
             self._foot.text = reason
 
