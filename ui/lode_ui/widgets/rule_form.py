@@ -146,7 +146,10 @@ class RuleForm:
 
     def read(self) -> Body | None:
         """Give the keys a person says, as the rule's table has them; None when a field is wrong."""
-        for field in self._fields.values():
+        every: list[Field] = [*self._fields.values()]
+        if self._is_own:
+            every += [self._limit, self._metric, self._point]
+        for field in every:
             _wrong(field, "")
         self._foot.text = ""
         said: Body = {}
