@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lode_hub.committed import Committed
-from lode_hub.sites.tables import Slots, Table, Times, grown, put, rounds
+from lode_hub.sites.tables import MAX_PER_GROUP, Slots, Table, Times, grown, put, rounds
 from lode_models.peers import SAMPLE, samples
 
 ROUNDS = 16
@@ -81,7 +81,7 @@ class Latest:
         slots, rows = slots[fresh], rows.take(fresh)
         dealt = list(rounds(slots, rows))
         # A rig's newest is in its last round, so the oldest of longer backlogs are left out.
-        counts = np.bincount(slots, minlength=len(self.modes))
+        counts = np.minimum(np.bincount(slots, minlength=len(self.modes)), MAX_PER_GROUP)
         for number, (all_here, turn) in enumerate(dealt):
             kept = np.flatnonzero(counts[all_here] - number <= ROUNDS)
             here, newest = all_here[kept], turn.take(kept)

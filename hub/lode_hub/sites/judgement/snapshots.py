@@ -5,6 +5,7 @@ Peers.snapshot ─► the columns of a site's rigs, and its events ─► npz, c
 
 import io
 import json
+import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -129,7 +130,7 @@ def _loaded(data: bytes) -> dict[str, np.ndarray]:
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as found:
             return dict(found)
-    except (OSError, EOFError, KeyError) as error:
+    except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
         raise ValueError(f"snapshot: cannot be read: {error}") from None
 
 
