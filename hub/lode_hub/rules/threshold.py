@@ -59,7 +59,8 @@ def judge(
     clears: Mask = back & state["is_active"]
     state["is_active"] ^= fires | clears
     state["since_ms"] = np.where(clears, 0, state["since_ms"])
-    state["at_ms"], state["received_ms"] = at_ms, values["received_ms"]
+    for name in ("at_ms", "received_ms"):  # a run goes on from value to value
+        state[name] = np.where(is_known, values[name], state[name])
     worst = values["high" if rule.above is not None else "low"]
     state["value"] = np.where(is_known, worst, state["value"])
     return fires, clears
