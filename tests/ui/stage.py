@@ -51,9 +51,11 @@ class Told:
     done: list[tuple[Any, ...]] = field(default_factory=list)
     failure: Exception | None = None
     gives: object = 1
+    tried: int = 0
 
     def __getattr__(self, name: str) -> Callable[..., Awaitable[object]]:
         async def act(*given: Any, **named: Any) -> object:
+            self.tried += 1
             if self.failure:
                 raise self.failure
             self.done.append((name, *given, named))
