@@ -68,7 +68,7 @@ def desk(role: str = "operator", world: World | None = None, **answers: object) 
     """Make a desk over a world, with other queries where they are given."""
     world = world or World(rigs=2)
     asked, acts = StandInQueries(world), StandInActions(world)
-    for name, queries in answers.items():
+    for name, queries in ({"tryouts": answering()} | answers).items():
         setattr(asked, name, queries)
     acts.telling, acts.alarms = Told(), Told()
     shared = Answers(asked, Feed(StandInLive(world)))
