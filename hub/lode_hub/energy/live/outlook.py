@@ -14,7 +14,7 @@ from lode_hub.energy.live.fleet import Fleet
 from lode_hub.energy.nouns import Commitment, Floats, Market
 from lode_hub.energy.plan.ahead import ahead
 from lode_hub.energy.plan.earnings import target_w
-from lode_hub.energy.prices import Times, Values, at, over, periods
+from lode_hub.energy.prices import OPEN_MS, Times, Values, at, over, periods
 from lode_hub.energy.signals.market import Seen, seen
 from lode_hub.energy.sources.keep import HASHING, needed, rates
 from lode_hub.energy.tariff import Rates
@@ -128,7 +128,8 @@ def believe(values: Values, published: Values, begin_ms: int, now_ms: int) -> tu
 
 def _closed(values: Values, begin_ms: int) -> Times:
     following = np.append(values.from_ms[1:], begin_ms + PERIODS * _STEP_MS)
-    return np.asarray(np.minimum(values.until_ms, np.maximum(following, values.from_ms + 1)))
+    ends = np.maximum(following, values.from_ms + 1)
+    return np.where(values.until_ms == OPEN_MS, ends, values.until_ms)
 
 
 def outlook(market: Market, fleet: Fleet, believed: int, unexplained_w: float) -> Outlook:

@@ -23,6 +23,8 @@ def read(text: str, noun: type[_T], where: str) -> _T:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InvalidError(f"{where}: no TOML: {error}; mend it there") from None
+    except (ValueError, RecursionError):  # more digits, or deeper, than Python takes
+        raise InvalidError(f"{where}: a number too long or nested too deep; shorten it") from None
     try:
         return msgspec.convert(table, noun)
     except msgspec.ValidationError as error:
