@@ -64,14 +64,18 @@ def follow(
         rolled_over=np.zeros(n, bool),
         codes=np.zeros((n, len(kind.metrics)), np.uint8),
     )
-    works = columns["state"] == State.MINING if kind is RIG else np.ones(n, bool)
+    doing = columns["state"] if kind is RIG else np.full(n, State.MINING, np.uint8)
+    works = doing == State.MINING
     counts = [_whole(columns[name]) for name in kind.counters]
     for rows in _turns(slots, at_ms):
         fresh = _take_times(sheet, verdict, rows, slots[rows], at_ms[rows], received_ms[rows])
         here, at_work = slots[fresh], works[fresh]
+        is_settled = _settled(sheet, here, doing[fresh], at_ms[fresh])
         for place, name in enumerate(kind.metrics):
             values = columns[name][fresh]
-            verdict.codes[fresh, place] = _judge_unit(sheet, place, here, values, at_work)
+            verdict.codes[fresh, place] = _judge_unit(
+                sheet, place, here, values, at_work, is_settled
+            )
             _judge_run(sheet, place, here, values, at_work)
         _note_power(sheet, here)
         for place, counted in enumerate(counts):
@@ -119,36 +123,74 @@ def _take_times(
     return rows
 
 
+def _settled(sheet: Sheet, slots: Slots, doing: npt.NDArray[np.uint8], at_ms: Times) -> Mask:
+    """Tell whose state has been the same for a while; a meter has none that could change."""
+    if sheet.kind is not RIG:
+        return np.ones(len(slots), bool)
+    doing_of, changed_of = sheet.state["doing"], sheet.state["changed_ms"]
+    since_ms = changed_of.take(slots)
+    since_ms = np.where((doing != doing_of.take(slots)) | (at_ms < since_ms), at_ms, since_ms)
+    doing_of[slots], changed_of[slots] = doing, since_ms
+    mask: Mask = at_ms - since_ms >= units.SETTLED_MS
+    return mask
+
+
 def _judge_unit(
-    sheet: Sheet, place: int, slots: Slots, values: npt.NDArray[np.float32], works: Mask
+    sheet: Sheet,
+    place: int,
+    slots: Slots,
+    values: npt.NDArray[np.float32],
+    works: Mask,
+    is_settled: Mask,
 ) -> npt.NDArray[np.uint8] | int:
     """Say in which unit each value of one metric seems to be; 0: in its own, all of them."""
     metric, code_of = sheet.kind.metrics[place], sheet.state["code"][:, place]
     is_heat = metric in units.HEAT
     expected = sheet.state["expected"][:, place].take(slots)
     odd = (values > FAR * expected) | ((FAR * values < expected) & (values > 0))
-    odd &= works | is_heat
     warm = values > expected + 20 if is_heat else odd
-    if not (odd.any() or warm.any() or code_of.any()):
+    slid_of = sheet.state["slid"][:, place]
+    if not (odd.any() or warm.any() or code_of.any() or slid_of.any()):
         return 0
     codes = units.verdict(metric, values, expected) * odd
+    known = ~np.isnan(values)
+    if not is_heat:
+        slid = _slid(sheet, place, slots, odd, codes)
+        slid_of[slots[known]] = slid[known]
+        codes *= works & ~slid
     if is_heat:
         before, was = sheet.state["last"][:, place].take(slots), code_of.take(slots)
         is_f = units.fahrenheit(values, before, was == units.FAHRENHEIT, expected)
         codes[is_f & (codes == 0)] = units.FAHRENHEIT
-    known = ~np.isnan(values)
     strikes_of = sheet.state["strikes"][:, place]
     strikes = strikes_of.take(slots)
-    more = np.where(codes == code_of.take(slots), np.minimum(strikes, 200) + 1, 1) * (codes != 0)
+    more = np.where(codes == code_of.take(slots), np.minimum(strikes, 200) + 1, 1)
+    more *= (codes != 0) & (is_settled | is_heat)
     strikes_of[slots] = np.where(known, more, strikes)
     code_of[slots[known]] = codes[known]
     return codes
 
 
+def _slid(sheet: Sheet, place: int, slots: Slots, odd: Mask, codes: npt.NDArray[np.uint8]) -> Mask:
+    """Tell which values went off by steps, such as an average of a rig that stops.
+
+    It passes through 1/1000 on its way and is in no other unit for that: a wrong unit comes at
+    once. What is of a usual size again, or zero, may come to a wrong one from there.
+    """
+    state = sheet.state
+    before, expected = (state[n][:, place].take(slots) for n in ("last", "expected"))
+    was_usual = (before <= FAR * expected) & (FAR * before >= expected)
+    mask: Mask = odd & (state["slid"][:, place].take(slots) | (was_usual & (codes == 0)))
+    return mask
+
+
 def _judge_run(
     sheet: Sheet, place: int, slots: Slots, values: npt.NDArray[np.float32], works: Mask
 ) -> None:
-    """Count equal values of one metric in a row; a missing value changes nothing."""
+    """Count equal values of one metric in a row; a missing value changes nothing.
+
+    A zero is no stuck value: a fan, a flow or a hashrate may be at rest for as long as it likes.
+    """
     state = sheet.state
     last_of, run_of, longest_of = (state[n][:, place] for n in ("last", "run", "longest"))
     last, run = last_of.take(slots), run_of.take(slots)
@@ -158,7 +200,8 @@ def _judge_run(
         longest = longest_of.take(slots)
         longest_of[slots] = np.where(ends, np.fmax(run, longest * FORGET), longest)
     goes_on = np.minimum(run, MOST_RUN) + known
-    run_of[slots] = np.where(ends, 1, goes_on) * works
+    counts = works if sheet.kind.metrics[place] in units.HEAT else works & ~(values == 0)
+    run_of[slots] = np.where(ends, 1, goes_on) * counts
     last_of[slots] = np.where(known, values, last)
 
 

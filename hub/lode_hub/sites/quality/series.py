@@ -11,10 +11,17 @@ from lode_hub.sites.quality import units
 from lode_hub.sites.quality.book import Trouble
 from lode_hub.sites.quality.counters import Move
 from lode_hub.sites.quality.sheet import METER, Sheet
+from lode_hub.sites.quality.units import Floats
 from lode_hub.sites.tables import Mask, Slots
 
 FLAT_RUN = 30
 """So many equal readings in a row are a flat line, where peers of the model are noisy."""
+
+USUAL_TIMES = 4
+"""A flat line is so much longer than its class, and the device itself, usually repeats a value."""
+
+UNPROVED_TIMES = 2
+"""A device that never showed how it repeats, because it was flat from the first, is given time."""
 
 NOISY_RUN = 15
 NOISY_SHARE = 0.8
@@ -88,8 +95,25 @@ def _flat(sheet: Sheet, now_ms: int) -> Mask:
         many = np.bincount(sheet.cls, weights=peers, minlength=n_classes)
         noisy = np.bincount(sheet.cls, weights=peers & (longest < NOISY_RUN), minlength=n_classes)
         is_noisy = (many >= NOISY_PEERS) & (noisy >= NOISY_SHARE * many)
-        flat[:, place] = is_long[:, place] & is_noisy[sheet.cls]
+        usual = _high(sheet.cls, n_classes, longest, peers)[sheet.cls]
+        own = state["longest"][:, place]
+        limit = np.maximum(FLAT_RUN, USUAL_TIMES * np.fmax(usual, own))
+        is_unproved = state["seen"] < state["run"][:, place] + FLAT_RUN
+        limit = np.where(is_unproved, UNPROVED_TIMES, 1) * limit
+        flat[:, place] = (state["run"][:, place] >= limit) & heard & is_noisy[sheet.cls]
     return flat
+
+
+def _high(cls: Slots, n_classes: int, values: Floats, who: Mask) -> Floats:
+    """Give what NOISY_SHARE of each class's chosen values do not exceed; 0 where none is chosen."""
+    chosen = np.flatnonzero(who)
+    order = chosen[np.lexsort((values[chosen], cls[chosen]))]
+    counts = np.bincount(cls[order], minlength=n_classes)
+    there = np.flatnonzero(counts)
+    begins = np.searchsorted(cls[order], there)
+    high = np.zeros(n_classes, np.float32)
+    high[there] = values[order][begins + np.ceil(NOISY_SHARE * counts[there]).astype(np.intp) - 1]
+    return high
 
 
 def odd_counters(sheet: Sheet, now_ms: int) -> Iterator[Trouble]:

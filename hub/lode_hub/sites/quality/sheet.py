@@ -75,6 +75,9 @@ class Sheet:
             "longest": np.zeros((0, wide), np.float32),  # such run before, slowly forgotten
             "code": np.zeros((0, wide), np.uint8),  # of the unit it seems to be in
             "strikes": np.zeros((0, wide), np.uint8),  # readings in a row with that code
+            "slid": np.zeros((0, wide), bool),  # it left its usual size by steps, not at once
+            "doing": np.zeros(0, np.uint8),  # a rig's state
+            "changed_ms": np.zeros(0, np.int64),  # when that changed, by its own time
             "peak_w": np.zeros(0, np.float32),
             "count": np.zeros((0, many), np.float64),
             "count_ms": np.zeros((0, many), np.int64),

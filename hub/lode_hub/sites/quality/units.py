@@ -20,8 +20,11 @@ FAHRENHEIT_JUMP = 0.5
 """What comes onto the Fahrenheit line by less than this share of the way has become hot."""
 
 LEAST_PEERS = 3
-CONFIRMED = 3
+CONFIRMED = 12
 """A finding needs so many readings in a row; the value is not used from the first on."""
+
+SETTLED_MS = 300_000
+"""For so long after its state changed, a rig's hashrate and power say nothing of their units."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,6 +8,8 @@ import pytest
 from lode_hub import alerts
 from lode_hub.committed import Committed
 from lode_hub.sites import Sites
+from lode_hub.sites.quality.series import FLAT_RUN, UNPROVED_TIMES
+from lode_hub.sites.quality.units import CONFIRMED, SETTLED_MS
 from lode_wire.records import Quality as Mark
 from tests.hub.sites import stage
 from tests.hub.sites.rigs import committed
@@ -109,11 +111,14 @@ async def test_healthy_rigs_and_a_reboot_raise_nothing(mine):
 
 async def test_a_rig_in_another_unit_is_named_and_kept_from_detectors(mine):
     await mine.turns(2)
+    await mine.reads(SETTLED_MS // 10_000)
     hashrate = mine.noisy(100)
     hashrate[2] = 100_300.0
     power = mine.noisy(3000)
     power[4] = 3.0
-    found = await mine.turns(5, hashrate_ths=hashrate, power_w=power)
+    await mine.reads(CONFIRMED - 2, hashrate_ths=hashrate, power_w=power)
+    assert keys(await mine.turns(1, hashrate_ths=hashrate, power_w=power)) == []
+    found = await mine.turns(2, hashrate_ths=hashrate, power_w=power)
     (finding,) = quality(found)
     assert (finding.rule, finding.subject) == ("quality-units", "site:1:model:S19")
     assert finding.members == (f"device:{mine.rigs[2]}", f"device:{mine.rigs[4]}")
@@ -127,7 +132,7 @@ async def test_a_rig_in_fahrenheit_is_not_too_hot(mine):
     await mine.turns(3)
     chip, board = mine.noisy(75), mine.noisy(60)
     chip[0], board[0] = 1.8 * 75 + 32, 1.8 * 60 + 32
-    found = await mine.turns(5, chip_temp_c=chip, board_temp_c=board)
+    found = await mine.turns(CONFIRMED + 1, chip_temp_c=chip, board_temp_c=board)
     assert [f.rule for f in found] == ["quality-units"]
     assert "set °F as its unit" in found[0].likely_cause
 
@@ -145,7 +150,7 @@ async def test_a_rig_that_overheats_past_the_fahrenheit_line_is_too_hot(mine):
 
 
 async def test_a_flat_line_is_found_where_peers_are_noisy_only(mine):
-    chips = [mine.noisy(75) for _ in range(36)]
+    chips = [mine.noisy(75) for _ in range(UNPROVED_TIMES * FLAT_RUN + 1)]
     for chip in chips:
         chip[1] = 71.0
         await mine.reads(1, chip_temp_c=chip, fan_rpm=6000.0)
