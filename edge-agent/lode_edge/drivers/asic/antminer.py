@@ -3,6 +3,8 @@
 It measures no power. Why it does not hash, and who it is, only its web pages say.
 """
 
+import re
+
 from lode_edge.drivers.asic.antminer_hands import (
     CONF,
     DEFAULT_LOGIN,
@@ -21,6 +23,7 @@ from lode_edge.drivers.asic.reply import Replies, Row, as_number, hashrate_ths, 
 _MAX_CHAINS = 16
 _ASLEEP = 1  # of the work modes
 _PER_THS = {"GH": 1e3, "MH": 1e6, "TH": 1.0}
+_TEMPS = re.compile(r"(?:^|-)(-?[0-9.]+)")  # `-5--3-0`: a sign after the mark between two
 
 
 def read(replies: Replies) -> Figures:
@@ -81,7 +84,7 @@ def _chains(replies: Replies) -> Row:
 
 def _hottest(stats: Row, many: str, one: str) -> float | None:
     """Give the hottest of `78-50-69-70`; a sensor that is not there reads 0."""
-    parts = text(stats, many).replace(" ", "").split("-")
+    parts = _TEMPS.findall(text(stats, many).replace(" ", ""))
     temps = [temp for temp in map(as_number, parts) if temp]
     return max(temps, default=None) or number(stats, one) or None
 
