@@ -9,11 +9,12 @@ KW_PER_MIN = 60.0
 LIMIT_W = KW_PER_MIN * 1000
 CHANGES = st.lists(
     st.tuples(
-        st.floats(0.0, 20.0),  # s since the one before was asked for
-        st.floats(100.0, LIMIT_W),  # W
-        st.floats(0.0, 90.0),  # s from its sending to its effect
+        st.sampled_from([0.0, 1.0, 5.0, 20.0, 60.0]),  # s since the one before was asked for
+        st.sampled_from([1000.0, 10_000.0, 30_000.0, LIMIT_W]),  # W
+        st.sampled_from([0.0, 10.0, 60.0, 90.0]),  # s from its sending to its effect
     ),
-    max_size=40,
+    min_size=2,
+    max_size=60,
 )
 
 
