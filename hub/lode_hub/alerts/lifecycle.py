@@ -18,6 +18,7 @@ from lode_hub.committed import Finding
 from lode_hub.errors import ConflictError, NotFoundError
 from lode_hub.store import Store, alerts_open, alerts_review
 from lode_hub.store import alerts as rows
+from lode_hub.store.asking import asking
 from lode_hub.store.connection import Connection
 
 FLAP_COMINGS = 2
@@ -68,7 +69,7 @@ async def acknowledge(store: Store, alert_id: int, by: str, now_ms: int, *, note
         NotFoundError: there is no such alert.
         ConflictError: it is pending, acknowledged or resolved already.
     """
-    async with store.pool.connection() as conn, conn.transaction():
+    async with asking(store) as conn, conn.transaction():
         await rows.serialise(conn)
         await _expect(conn, alert_id, ("open",), "acknowledged")
         await rows.acknowledge(conn, alert_id, by, now_ms)
@@ -84,7 +85,7 @@ async def resolve(store: Store, alert_id: int, by: str, now_ms: int, *, note: st
         NotFoundError: there is no such alert.
         ConflictError: it is pending, or resolved already.
     """
-    async with store.pool.connection() as conn, conn.transaction():
+    async with asking(store) as conn, conn.transaction():
         await rows.serialise(conn)
         await _expect(conn, alert_id, ("open", "acknowledged"), "resolved")
         await rows.resolve(conn, [alert_id], now_ms, by)

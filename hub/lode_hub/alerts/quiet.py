@@ -13,6 +13,7 @@ from lode_hub.errors import ConflictError, InvalidError, NotFoundError
 from lode_hub.store import Store, alerts_quiet
 from lode_hub.store import alerts as rows
 from lode_hub.store.alerts_rules import site_id
+from lode_hub.store.asking import asking
 
 MAX_SHELF_MS = 7 * 24 * 3_600_000
 MAX_SILENCE_MS = 31 * 24 * 3_600_000
@@ -140,7 +141,7 @@ async def end_maintenance(store: Store, maintenance_id: int, now_ms: int) -> Non
 @asynccontextmanager
 async def _changing(store: Store, now_ms: int) -> AsyncIterator[Journal]:
     """Change something of what is not told, and find out at once whom it is about."""
-    async with store.pool.connection() as conn, conn.transaction():
+    async with asking(store) as conn, conn.transaction():
         await rows.serialise(conn)
         journal = Journal(conn, now_ms)
         yield journal

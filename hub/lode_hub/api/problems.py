@@ -42,7 +42,8 @@ class Problem(BaseModel):
 
 def answers(*statuses: HTTPStatus) -> dict[int | str, dict[str, object]]:
     """Describe the problems a route may answer with, for OpenAPI."""
-    always = (HTTPStatus.UNAUTHORIZED, HTTPStatus.SERVICE_UNAVAILABLE)
+    # Any text may hold a zero character, which the database refuses.
+    always = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.SERVICE_UNAVAILABLE)
     content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {
         int(status): {"model": Problem, "description": status.phrase, "content": content}

@@ -152,7 +152,11 @@ def _ways(router: APIRouter, queries: Queries, actions: Actions) -> None:
     async def test_way(number: Number, person: Asker) -> Tested:
         return await actions.telling.test_way(number, person)
 
-    @router.get("/ways/{number}/secret", summary="What messages to your webhook are signed with")
+    @router.get(
+        "/ways/{number}/secret",
+        summary="What messages to your webhook are signed with",
+        responses=answers(HTTPStatus.NOT_FOUND),
+    )
     async def secret(number: Number, person: Asker) -> str:
         return await queries.telling.webhook_secret(number, person.name)
 

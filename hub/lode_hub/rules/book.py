@@ -18,6 +18,7 @@ from lode_hub.rules.schema import Rule, check_together, hint, made, merged
 from lode_hub.store import Store, alerts_rules
 from lode_hub.store import alerts as rows
 from lode_hub.store.alerts_rules import Key, Layer
+from lode_hub.store.asking import asking
 from lode_hub.store.connection import Connection
 
 MAX_RULES = 500
@@ -84,7 +85,7 @@ async def edit(
     Raises:
         InvalidError: the rule cannot be so, or there is no such site.
     """
-    async with store.pool.connection() as conn, conn.transaction():
+    async with asking(store) as conn, conn.transaction():
         await rows.serialise(conn)
         await alerts_rules.set_person(conn, *key, body, by)
         journal = Journal(conn, now_ms)
