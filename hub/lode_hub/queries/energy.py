@@ -356,8 +356,8 @@ def _csv(found: AccountRow) -> str:
     made = io.StringIO()
     write = csv.writer(made, lineterminator="\n")
     write.writerow(["site", "kind", "subject", "from_ms", "until_ms", "as_of_ms", "digest"])
-    write.writerow([found.site, found.kind, found.subject, found.from_ms, found.until_ms,
-                    found.as_of_ms, found.digest])  # fmt: skip
+    head = (found.site, found.kind, found.subject, found.from_ms, found.until_ms, found.as_of_ms)
+    write.writerow([_cell(value) for value in (*head, found.digest)])
     body = {**found.body, **found.body.get("bill", {})}
     write.writerow([])
     for name, value in body.items():
