@@ -26,6 +26,9 @@ FAR = 5.0
 """No unit is nearer to another than this."""
 
 FORGET = 0.98
+FORGET_RUN = 0.995
+"""After 140 other runs, half the length of the longest is left: an hour or so of noise."""
+
 MOST_RUN = 60_000
 SHARES_A_S = 1_000.0
 """No rig finds more shares a second."""
@@ -198,7 +201,7 @@ def _judge_run(
     ends = known & (values != last)
     if ends.any():
         longest = longest_of.take(slots)
-        longest_of[slots] = np.where(ends, np.fmax(run, longest * FORGET), longest)
+        longest_of[slots] = np.where(ends, np.fmax(run, longest * FORGET_RUN), longest)
     goes_on = np.minimum(run, MOST_RUN) + known
     counts = works if sheet.kind.metrics[place] in units.HEAT else works & ~(values == 0)
     run_of[slots] = np.where(ends, 1, goes_on) * counts
