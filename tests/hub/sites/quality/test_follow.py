@@ -38,7 +38,7 @@ def test_an_empty_group_says_nothing():
     assert verdict.codes.shape == (0, len(RIG.metrics))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(1, 25)), min_size=1, max_size=40))
 def test_a_group_is_judged_as_its_readings_would_be_one_by_one_in_order(readings):
     slots, at_s = (list(part) for part in zip(*readings, strict=True))
@@ -52,7 +52,7 @@ def test_a_group_is_judged_as_its_readings_would_be_one_by_one_in_order(readings
         np.testing.assert_array_equal(column, single.state[name], err_msg=name)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.permutations(range(RING)), st.data())
 def test_what_comes_again_is_known_within_the_ring(order, data):
     sheet = sheet_with(1)
@@ -99,7 +99,7 @@ def test_of_a_long_backlog_the_newest_are_followed():
     assert sheet.state["last"][0, CHIP] == 199
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.sampled_from([np.nan, 60.0, 61.0, 62.0]), min_size=1, max_size=40))
 def test_a_run_is_counted_over_what_is_missing(values):
     sheet = sheet_with(1)
@@ -143,7 +143,7 @@ def test_a_missing_count_is_bridged(missing, kind):
     assert sheet.state["event"][0].tolist() == [0, Move.RESET, 501.0, 0.5]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.floats(0, 9e5), st.floats(1_000, 1e6), st.integers(1, 86_400))
 def test_energy_that_the_power_explains_is_no_event(begin_kwh, power_w, passed_s):
     sheet = sheet_with(1, METER)

@@ -164,7 +164,7 @@ def hours_of(plan, hours):
     return mine.found
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(fleets())
 def test_hours_of_a_healthy_fleet_raise_nothing(plan):
     assert hours_of(plan, 2.0) == {}
