@@ -144,7 +144,7 @@ def outlook(market: Market, fleet: Fleet, believed: int, unexplained_w: float) -
     peaks_w = tuple(charge.peak_w for charge in market.demand_charges)
     joined = ahead(market, 0, market.price_usd_mwh, peaks_w)
     fixed_w = max(0.0, fleet.left_w * float(joined.pue[0]) + unexplained_w)
-    targets = [_target_w(fleet, promise, fixed_w) for promise in joined.commitments]
+    targets = [_target_w(fleet, promise, joined.pue, fixed_w) for promise in joined.commitments]
     setpoint = np.full(joined.periods, np.inf)
     for promise, watts in zip(joined.commitments, targets, strict=True):
         setpoint = np.where(promise.counts, np.minimum(setpoint, watts), setpoint)
@@ -153,7 +153,9 @@ def outlook(market: Market, fleet: Fleet, believed: int, unexplained_w: float) -
         replace(
             promise,
             kind="reduce_to",
-            watts=max(0.0, SETPOINT_SHARE * watts - fixed_w),
+            watts=max(
+                0.0, SETPOINT_SHARE * float(watts[promise.counts].max(initial=0.0)) - fixed_w
+            ),
             penalty_usd_mwh=promise.penalty_usd_mwh or KEPT_USD_MWH,
         )
         for promise, watts in zip(joined.commitments, targets, strict=True)
@@ -169,7 +171,7 @@ def outlook(market: Market, fleet: Fleet, believed: int, unexplained_w: float) -
     )
 
 
-def _target_w(fleet: Fleet, promise: Commitment, fixed_w: float) -> float:
+def _target_w(fleet: Fleet, promise: Commitment, pue: Floats, fixed_w: float) -> Floats:
     """Give what the meter may show by a promise; of all, the others' power remains."""
-    watts = target_w(fleet.site, promise)
+    watts = target_w(fleet.site, promise, pue)
     return watts + fixed_w if promise.kind == "all" else watts

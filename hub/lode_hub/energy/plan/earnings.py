@@ -60,13 +60,13 @@ def warm_up(rigs: RigClass, market: Market) -> list[Floats]:
     return lost
 
 
-def target_w(site: Site, promise: Commitment) -> float:
-    """Give what a commitment lets the site draw at the meter."""
+def target_w(site: Site, promise: Commitment, pue: Floats) -> Floats:
+    """Give what a commitment lets the site draw at the meter, by period."""
     if promise.kind == "reduce_to":
-        return promise.watts
+        return np.full(len(pue), promise.watts)
     if promise.kind == "reduce_by":
-        return max(0.0, promise.baseline_w - promise.watts)
-    return asleep_w(site)
+        return np.full(len(pue), max(0.0, promise.baseline_w - promise.watts))
+    return asleep_w(site) * pue
 
 
 def asleep_w(site: Site) -> float:
@@ -109,6 +109,6 @@ def _penalty_usd(site: Site, market: Market, meter_w: Floats) -> float:
     paid = 0.0
     hours = market.dt_s / 3600.0
     for promise in market.commitments:
-        over_w = np.maximum(0.0, meter_w - target_w(site, promise)) * promise.counts
+        over_w = np.maximum(0.0, meter_w - target_w(site, promise, market.pue)) * promise.counts
         paid += promise.penalty_usd_mwh * float(over_w @ hours) * 1e-6
     return paid

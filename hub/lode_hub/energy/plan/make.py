@@ -60,14 +60,15 @@ def feeder_w(site: Site, rigs: tuple[Ints, ...]) -> Floats:
 def missed(site: Site, market: Market, power_w: Floats) -> list[Reason]:
     """Tell of every period in which a power at the rigs is above what a commitment allows."""
     meter_w = power_w * market.pue
+    over_w = [meter_w - target_w(site, promise, market.pue) for promise in market.commitments]
     return [
         Reason(
             kind="commitment",
             where=promise.name,
             period=int(at),
-            amount=float(meter_w[at] - target_w(site, promise)) / 1000.0,
+            amount=float(over[at]) / 1000.0,
             unit="kW",
         )
-        for promise in market.commitments
-        for at in np.flatnonzero(promise.counts & (meter_w > target_w(site, promise) + LEAST_W))
+        for promise, over in zip(market.commitments, over_w, strict=True)
+        for at in np.flatnonzero(promise.counts & (over > LEAST_W))
     ]

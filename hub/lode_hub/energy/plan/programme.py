@@ -205,7 +205,7 @@ class Programme:
     def _promise(self, promise: Commitment) -> Ints:
         over = self._new(promise.penalty_usd_mwh / KW * self.market.dt_s / 3600.0)
         at = np.flatnonzero(promise.counts)
-        rows = self.rows.add(np.full(len(at), target_w(self.site, promise) / KW))
+        rows = self.rows.add(target_w(self.site, promise, self.market.pue)[at] / KW)
         for power in self.feeder:
             self.rows.put(rows, power[at], self.market.pue[at])
         self.rows.put(rows, over[at], -1.0)

@@ -132,7 +132,7 @@ def _anything(moment: Moment, steps: list[Floats]) -> Wish:
     market, lines = moment.market, len(moment.site.feeders)
     most_w = np.full(market.periods, np.inf)
     for promise in market.commitments:
-        allowed_w = target_w(moment.site, promise) / market.pue
+        allowed_w = target_w(moment.site, promise, market.pue) / market.pue
         most_w = np.where(promise.counts, np.minimum(most_w, allowed_w), most_w)
     return Wish(
         steps=tuple(np.tile(taken[:, None], market.periods) for taken in steps),

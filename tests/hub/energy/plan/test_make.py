@@ -117,7 +117,7 @@ def test_a_demand_charge_holds_the_peak_where_it_was():
 def test_starts_a_day_are_counted_by_the_rig():
     twice = site(count=10, starts_per_day=1, modes=(HIGH,))
     used = (Standing(mode=np.full(10, -1), since_s=np.full(10, np.inf), starts=np.arange(10) % 2),)
-    plan = make(twice, market([20, 300, 20, 20], day=np.array([0, 0, 0, 1])), used)
+    plan = make(twice, market([10, 300, 20, 20], day=np.array([0, 0, 0, 1])), used)
     assert counts(plan) == [[5, 0, 0, 10]]
 
 

@@ -184,7 +184,9 @@ def test_what_a_commitment_leaves(kind, given, watts) -> None:
     promise = Commitment(
         name="c", kind=kind, counts=np.array([True]), penalty_usd_mwh=100.0, **given
     )
-    assert target_w(site(count=10, sleep_w=15.0), promise) == watts
+    pue = np.array([1.0, 1.2])
+    share = pue if promise.kind == "all" else np.ones(2)  # asleep, the site still cools
+    assert target_w(site(count=10, sleep_w=15.0), promise, pue).tolist() == (watts * share).tolist()
 
 
 def test_a_peak_is_paid_above_what_was_reached_and_a_promise_by_what_is_over() -> None:
