@@ -55,7 +55,7 @@ def test_a_channel_fits_into_one_variable(monkeypatch: pytest.MonkeyPatch) -> No
             "hub.toml or as LODE_HUB_BROKER__PORT"),
         ("[broker]\nport = 99999", r"broker\.port: .*less than or equal to 65535 \(is 99999\)"),
         ('[broker]\nprot = 1', r"broker\.prot: unknown key; did you mean port\?"),
-        ("zzz = 1", r"zzz: unknown key; remove it; known here: access, base_url"),
+        ("zzz = 1", r"zzz: unknown key; remove it; known here: access, alerts, base_url"),
         ('[notify.smtp]\nhost = "h"', r"notify\.smtp\.sender: field required.*SMTP__SENDER"),
         ('[notify.smtp]\nhost="h"\npassword = "hush"', r"notify\.smtp\.password: a secret in .*"
             r"set notify\.smtp\.password_file, or LODE_HUB_NOTIFY__SMTP__PASSWORD in the env"),

@@ -245,7 +245,8 @@ async def test_database_killed_again_and_again(killable):
         for turn in range(4):
             for i in range(40):
                 for agent in agents:
-                    running.put(agent, readings(5, NOW_MS + 1000 * (40 * turn + i)))
+                    at_ms = NOW_MS - 200_000 + 1000 * (40 * turn + i)  # none in the future
+                    running.put(agent, readings(5, at_ms))
                 await asyncio.sleep(0.01)
                 if i == 20:
                     await until(lambda: server.postmaster_pid is not None, "the database is back")
