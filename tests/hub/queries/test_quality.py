@@ -1,5 +1,6 @@
 """How good a site's data is, and energy by counters, asked of a real database."""
 
+import asyncio
 import time
 
 import pytest
@@ -11,18 +12,24 @@ from lode_hub.store import quality
 from lode_hub.store.quality import BUCKET_MS, COUNTED, Counts
 from tests.hub.queries.mine import Mine
 
-PRESENT_MS = time.time_ns() // 1_000_000 // BUCKET_MS * BUCKET_MS
+
+def present_ms():
+    """Give when the present five minutes began."""
+    return time.time_ns() // 1_000_000 // BUCKET_MS * BUCKET_MS
 
 
 @pytest.fixture
 async def mine(store):
+    left_s = (present_ms() + BUCKET_MS) / 1000 - time.time()
+    if left_s < 10:  # the next five minutes would begin between what is written and what is asked
+        await asyncio.sleep(left_s)
     return Mine(store)
 
 
 async def counted(mine, agent, ago, *, devices=2, expected=300.0, **counts):
     """Write what was counted in the five minutes so many before the present ones."""
     row = Counts(
-        bucket_ms=PRESENT_MS - ago * BUCKET_MS, agent_id=agent, kind=1, driver="asic",
+        bucket_ms=present_ms() - ago * BUCKET_MS, agent_id=agent, kind=1, driver="asic",
         devices=devices, expected=expected, lag_ms=900,
         counts=tuple(counts.get(name, 0) for name in COUNTED),
     )  # fmt: skip
