@@ -50,7 +50,8 @@ def state_of(voice: Witness, config: dict) -> object:
         if last(voice, place["topic"]) != b"online":
             return "unavailable"
     key = config["value_template"].removeprefix("{{ value_json['").removesuffix("'] }}")
-    return json.loads(last(voice, config["state_topic"]) or b"{}")[key]
+    state = last(voice, config["state_topic"])
+    return json.loads(state)[key] if state else "unknown"
 
 
 def entity(voice: Witness, start: str, end: str) -> dict | None:

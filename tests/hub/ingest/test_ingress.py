@@ -160,7 +160,7 @@ async def test_a_clean_session_hears_what_is_retained_and_leaves_nothing(broker,
     for _ in range(2):
         got = []
         async with running(Ingress(session, [broker.hub], got.append, make=make_link)) as ingress:
-            await until(lambda: bool(got), "retained")  # noqa: B023
+            await until(lambda: got and ingress.is_connected, "retained")  # noqa: B023
             assert got[0].is_retained
             assert ingress.publish("lode/v1/ack/north-1", b"x")
         await say(broker, b"there", topic="lode/v1/state/north-2", agent="north-2")
