@@ -14,6 +14,7 @@ from lode_wire.orders import (
     ReadRegisters,
     Reason,
     Sleep,
+    Wish,
 )
 
 _MODES: tuple[Literal["low", "normal", "high"], ...] = ("low", "normal", "high")
@@ -76,6 +77,24 @@ def wish_refusal(site: Site, device: Device, wish: Intent) -> str:
                 f" {least_w:.0f} to {most_w:.0f} W"
             )
     return ""
+
+
+def allowed_now(site: Site, name: str, wish: Wish) -> Wish:
+    """Give as much of a wish as the envelope allows, which may be another than when it came.
+
+    A wish with nothing allowed in its place stays as it is, and is refused where it is sent.
+    """
+    device = site.devices.get(name)
+    model = None if device is None else site.model(device)
+    if device is None or model is None:
+        return wish
+    if isinstance(wish, PowerLimit) and wish.power_w > model.power_max_w:
+        return PowerLimit(power_w=model.power_max_w)
+    if isinstance(wish, PowerMode):
+        allowed = modes(site, device)
+        below = [mode for mode in _MODES[: _MODES.index(wish.mode)] if mode in allowed]
+        return PowerMode(mode=below[-1]) if below and wish.mode not in allowed else wish
+    return wish
 
 
 def limits_w(site: Site, device: Device) -> tuple[float, float]:

@@ -11,6 +11,7 @@ import sqlite3
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -19,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from lode_edge.clock import SYSTEM, Clock
 from lode_edge.control import errands
+from lode_edge.control.allowed import allowed_now
 from lode_edge.control.book import Book, Named, own_id
 from lode_edge.control.envelope import Envelope, EnvelopeFile
 from lode_edge.control.errands import Answer, Errand
@@ -224,7 +226,9 @@ class Control:
         self._wholes.follow_stop(stop)
         self._rules.look()
         book, now = self._book, self._now
-        rules = ruling(book.leases.all.values(), book.plan, now.ms, self.site.expected_w)
+        allow = partial(allowed_now, self.site)
+        leases = book.leases.all.values()
+        rules = ruling(leases, book.plan, now.ms, self.site.expected_w, allow)
         self._reconciler.follow(rules)
         self._wholes.tell()
 

@@ -31,6 +31,9 @@ _PRECEDENCE = ("stop", "local", "hub", "plan")
 Draw = Callable[[str, Wish], float]
 """Estimates what a device draws once a wish holds, in W."""
 
+Allow = Callable[[str, Wish], Wish]
+"""Gives as much of a device's wish as the site allows now."""
+
 
 class Key(NamedTuple):
     """What a wish is about: one aspect of one device."""
@@ -114,9 +117,9 @@ def ended_by_now(lease: Lease, now_ms: int, silent_s: float) -> Lease:
 
 
 def ruling(
-    leases: Iterable[Lease], plan: Plan | None, now_ms: int, draw: Draw
+    leases: Iterable[Lease], plan: Plan | None, now_ms: int, draw: Draw, allow: Allow
 ) -> Mapping[Key, Held]:
-    """Say which wish rules each aspect that any wish is about.
+    """Say which wish rules each aspect that any wish is about, as far as it is allowed now.
 
     Of several the one that draws least wins; of equals the one that came first, so that a lease
     that says the same changes nothing.
@@ -124,9 +127,9 @@ def ruling(
     found: dict[Key, Held] = {}
     for lease in sorted(leases, key=_precedence):
         if not lease.ended:
-            _lay(found, lease.steps, (lease.id, lease.origin, lease.number), draw)
+            _lay(found, lease.steps, (lease.id, lease.origin, lease.number), draw, allow)
     if plan is not None:
-        _lay(found, plan.at(now_ms), (plan.id, "plan", plan.number), draw)
+        _lay(found, plan.at(now_ms), (plan.id, "plan", plan.number), draw, allow)
     return found
 
 
@@ -136,7 +139,11 @@ def _precedence(lease: Lease) -> tuple[int, int]:
 
 
 def _lay(
-    found: dict[Key, Held], steps: Iterable[Step], source: tuple[str, Origin, int], draw: Draw
+    found: dict[Key, Held],
+    steps: Iterable[Step],
+    source: tuple[str, Origin, int],
+    draw: Draw,
+    allow: Allow,
 ) -> None:
     lease, origin, number = source
     place = 0
@@ -144,6 +151,6 @@ def _lay(
         about = aspect(step.wish)
         for device in step.devices:
             key, place = Key(device, about), place + 1
-            before = found.get(key)
-            if before is None or draw(device, step.wish) < draw(device, before.wish):
-                found[key] = Held(lease, step.wish, origin, (number, place))
+            wish, before = allow(device, step.wish), found.get(key)
+            if before is None or draw(device, wish) < draw(device, before.wish):
+                found[key] = Held(lease, wish, origin, (number, place))

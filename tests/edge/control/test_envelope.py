@@ -212,6 +212,35 @@ def test_an_envelope_that_is_changed_holds_from_then_on(world, signed, tmp_path)
     assert at(3400).startswith("envelope: 3400 W")
 
 
+def test_a_tightened_envelope_lowers_what_is_held_and_an_eased_one_gives_it_back(
+    world, signed, tmp_path
+):
+    file, key = signed[0], tmp_path / "owner.key"
+    text = 'agent = "a"\n[models."*"]\npower_max_w = 3600\n'
+    relaid(file, key, text)
+    laid = EnvelopeFile(*signed, "a")
+    site = world(3, envelope=laid.load(), envelope_file=laid)
+    high, low = site.send(PowerLimit(power_w=3400), "r1"), site.send(PowerLimit(power_w=2500), "r2")
+    site.until(
+        lambda: site.hub.is_at(high, Stage.EFFECTIVE) and site.hub.is_at(low, Stage.EFFECTIVE)
+    )
+
+    def limits_w() -> list[float | None]:
+        return [site.rigs[name].limit_w for name in ("r1", "r2", "r3")]
+
+    own_w = limits_w()[2]
+    assert limits_w() == [3400, 2500, own_w]
+    relaid(file, key, text.replace("3600", "3000"))
+    site.until(lambda: limits_w() == [3000, 2500, own_w], 60)
+    site.kill()
+    site.envelope = laid.load()
+    site.start()
+    site.pass_s(60)
+    assert limits_w() == [3000, 2500, own_w]  # what nobody ordered is the owner's
+    relaid(file, key, text)
+    site.until(lambda: limits_w() == [3400, 2500, own_w], 60)
+
+
 def test_an_agent_that_only_read_acts_once_there_is_an_envelope(world, signed, tmp_path):
     file = signed[0]
     laid = EnvelopeFile(*signed, "a")  # which is another agent's

@@ -220,7 +220,11 @@ def test_of_equal_wishes_the_first_rules_and_a_stop_before_all(is_reversed):
     ]
     if is_reversed:
         leases.reverse()
-    found = ruling(leases, None, 0, lambda _, wish: 0.0 if isinstance(wish, Sleep) else 1.0)
+
+    def allow(_, wish):
+        return wish
+
+    found = ruling(leases, None, 0, lambda _, wish: 0.0 if isinstance(wish, Sleep) else 1.0, allow)
     assert [held.lease for held in found.values()] == ["s"]
-    found = ruling(leases[:2] if not is_reversed else leases[1:], None, 0, lambda *_: 0.0)
+    found = ruling(leases[:2] if not is_reversed else leases[1:], None, 0, lambda *_: 0.0, allow)
     assert [held.lease for held in found.values()] == ["a"]
