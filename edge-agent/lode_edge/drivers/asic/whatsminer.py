@@ -3,6 +3,8 @@
 Its rates are in MH/s, also the one that does not say so (`HS RT`).
 """
 
+from statistics import fmean
+
 from lode_edge.drivers.asic.details import Details, cgminer_pools
 from lode_edge.drivers.asic.family import Family, Identity
 from lode_edge.drivers.asic.figures import Board, Figures
@@ -57,14 +59,16 @@ def _describe(replies: Replies) -> Identity:
     said = replies.row("get_version", "Msg") or replies.row("version", "Msg")
     details = replies.row("devdetails", "DEVDETAILS")
     # Not from `summary`: what a rig says of its work is for readings alone, each used once.
-    boards = [number(dev, "Factory GHS") for dev in replies.rows("devs", "DEVS")]
-    factory = sum(board or 0.0 for board in boards)
+    boards_ghs = [number(dev, "Factory GHS") or None for dev in replies.rows("devs", "DEVS")]
+    known_ghs = [board_ghs for board_ghs in boards_ghs if board_ghs is not None]
+    # A dead board says 0, and the rig's rating is no less for that; its boards are alike.
+    rated_ghs = len(boards_ghs) * fmean(known_ghs) if known_ghs else None
     return Identity(
         vendor="MicroBT",
         model=text(details, "Model"),
         firmware=text(said, "fw_ver"),
         mac=text(replies.row("get_miner_info", "Msg"), "mac"),
-        rated_hashrate_ths=factory / 1e3 if factory else None,
+        rated_hashrate_ths=None if rated_ghs is None else rated_ghs / 1e3,
     )
 
 
