@@ -124,6 +124,10 @@ async def test_pools_are_told_without_their_passwords(family, tmp_path):
         assert isinstance(came, Deed)
         assert "p4ss" not in repr(came)
         assert "new.example:3333" in repr(came)
+        other = orders.Pool(url=NEW.url, user=NEW.user, password="an0ther")
+        came = await tried(it, orders.ChangePools(pools=(other, OTHER)))
+        assert came.changes, "a password that cannot be read is sent again"
+        assert "an0ther" not in repr(came)
 
 
 @pytest.mark.parametrize("family", ["whatsminer", "whatsminer_v3", "epic"])

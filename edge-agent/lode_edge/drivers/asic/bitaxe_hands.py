@@ -13,7 +13,15 @@ from lode_edge.drivers.acting import Abilities, Posture
 from lode_edge.drivers.asic.hands import Rig
 from lode_edge.drivers.asic.link import WEB_PORT
 from lode_edge.drivers.asic.reply import Row, decode, number, text
-from lode_edge.drivers.asic.steps import Step, Stepwise, install, needed, pool_text, restart, whole
+from lode_edge.drivers.asic.steps import (
+    Step,
+    Stepwise,
+    install,
+    needed,
+    pools_needed,
+    restart,
+    whole,
+)
 from lode_edge.errors import BadAnswer
 from lode_edge.http import Web
 from lode_edge.images import Image, Upload
@@ -101,7 +109,7 @@ class BitaxeHands(Stepwise):
             named |= {f"{prefix}URL": parts.hostname, f"{prefix}Port": parts.port}
             named |= {f"{prefix}User": pool.user, f"{prefix}Password": pool.password}
         before = f"{text(info, 'stratumUser')}@{text(info, 'stratumURL')}"
-        steps = needed("stratum", before, pool_text(intent.pools), self._patch(named))
+        steps = pools_needed("stratum", before, intent.pools, self._patch(named))
         return [*steps, *restart("system", self._restart())]
 
     def _restart(self) -> Callable[[], Awaitable[str]]:

@@ -7,7 +7,7 @@ from lode_edge.drivers.asic.braiins_graphql import LIGHT, LIMITS, POOLS, TUNING,
 from lode_edge.drivers.asic.braiins_rest import inner
 from lode_edge.drivers.asic.hands import Rig
 from lode_edge.drivers.asic.reply import Row, number, rows, text
-from lode_edge.drivers.asic.steps import Step, Stepwise, awake, needed, pool_text, restart, whole
+from lode_edge.drivers.asic.steps import Step, Stepwise, awake, needed, pools_needed, restart, whole
 from lode_edge.errors import BadAnswer, NotNow, Unsupported
 from lode_wire import orders
 
@@ -110,7 +110,7 @@ class GraphQlHands(Stepwise):
             "updateGroups", _GROUPS, {"groups": [{"name": name, "quota": 1, "pools": pools}]}
         )
         again = self._told("restart", _BOSMINER % "restart")
-        steps = needed("pools", before, pool_text(intent.pools), change)
+        steps = pools_needed("pools", before, intent.pools, change)
         return [*steps, *restart("bosminer", again)] if steps else []
 
     async def _is_asleep(self) -> bool:

@@ -6,7 +6,7 @@ from lode_edge.drivers.acting import Abilities, Posture
 from lode_edge.drivers.asic.braiins_rest import DETAILS, NOT_STARTED, PAUSED, POOLS, Rest, inner
 from lode_edge.drivers.asic.hands import Rig
 from lode_edge.drivers.asic.reply import Row, number, rows, text
-from lode_edge.drivers.asic.steps import Step, Stepwise, awake, needed, pool_text, restart, whole
+from lode_edge.drivers.asic.steps import Step, Stepwise, awake, needed, pools_needed, restart, whole
 from lode_edge.errors import BadAnswer, Unsupported
 from lode_wire import orders
 
@@ -103,7 +103,7 @@ class RestHands(Stepwise):
         name = next((text(group, "name") for group in groups if text(group, "name")), "Default")
         group = {"name": name, "pools": pools, "load_balance_strategy": {"quota": {"value": 1}}}
         change = self._put(f"{POOLS}/batch", [group])
-        return needed("pools", before, pool_text(intent.pools), change)
+        return pools_needed("pools", before, intent.pools, change)
 
     async def _limits_w(self) -> tuple[float | None, float | None]:
         """Ask what power targets the rig takes."""

@@ -18,7 +18,7 @@ from lode_edge.drivers.asic.steps import (
     awake,
     install,
     needed,
-    pool_text,
+    pools_needed,
     restart,
     whole,
 )
@@ -157,7 +157,7 @@ class EpicHands(Stepwise):
         before = ", ".join(f"{text(row, 'login')}@{text(row, 'pool')}" for row in found) or "none"
         pools = [{"pool": p.url, "login": p.user, "password": p.password} for p in intent.pools]
         param = {"coin": coin, "stratum_configs": pools, "unique_id": unique}
-        return needed("StratumConfigs", before, pool_text(intent.pools), self._post("/coin", param))
+        return pools_needed("StratumConfigs", before, intent.pools, self._post("/coin", param))
 
     async def _presets(self, summary: Row) -> tuple[str, ...]:
         """List the hashrates that the rig proposes, as far as its present tuning takes them."""

@@ -73,6 +73,16 @@ def needed(
     return [Step(Change(key=key, before=_said(before), after=_said(after)), send)]
 
 
+def pools_needed(
+    key: str, before: str, pools: Sequence[Pool], send: Callable[[], Awaitable[str]]
+) -> list[Step]:
+    """Give the step to other pools; a password cannot be read, so pools with one are sent again."""
+    after = pool_text(pools)
+    if not any(pool.password for pool in pools):
+        return needed(key, before, after, send)
+    return [Step(Change(key=key, before=before, after=f"{after}, with passwords"), send)]
+
+
 def install(intent: UpdateFirmware, send: Callable[[], Awaitable[str]]) -> list[Step]:
     """Give the step that installs an image; the driver says what ran before."""
     return needed("firmware", None, intent.image, send)

@@ -15,7 +15,7 @@ from lode_edge.drivers.asic import client, whatsminer_v3
 from lode_edge.drivers.asic import whatsminer_cipher as cipher
 from lode_edge.drivers.asic.hands import Rig
 from lode_edge.drivers.asic.reply import Row, check, decode, number, rows, text
-from lode_edge.drivers.asic.steps import Step, Stepwise, awake, needed, pool_text, restart, whole
+from lode_edge.drivers.asic.steps import Step, Stepwise, awake, needed, pools_needed, restart, whole
 from lode_edge.drivers.driver import Login
 from lode_edge.errors import BadAnswer, NotNow, Unreachable, Unsupported
 from lode_wire import orders
@@ -123,7 +123,7 @@ class Version2(Stepwise):
             pool = intent.pools[n - 1] if n <= len(intent.pools) else orders.Pool(url=" ")
             told |= {f"pool{n}": pool.url.strip(), f"worker{n}": pool.user}
             told[f"passwd{n}"] = pool.password
-        return needed("pools", before, pool_text(intent.pools), self._order("update_pools", told))
+        return pools_needed("pools", before, intent.pools, self._order("update_pools", told))
 
     def _order(self, command: str, told: Row | None = None) -> Callable[[], Awaitable[str]]:
         return lambda: self._write({"cmd": command, **(told or {})})

@@ -18,7 +18,7 @@ from lode_edge.drivers.asic.family import Family, Identity
 from lode_edge.drivers.asic.figures import Board, Figures
 from lode_edge.drivers.asic.hands import Rig
 from lode_edge.drivers.asic.reply import Replies, Row, as_number, decode, number, rows, text
-from lode_edge.drivers.asic.steps import Step, Stepwise, awake, needed, pool_text, restart, whole
+from lode_edge.drivers.asic.steps import Step, Stepwise, awake, needed, pools_needed, restart, whole
 from lode_edge.drivers.driver import Login
 from lode_edge.errors import BadAnswer, Refused, TimedOut, Unsupported
 from lode_wire import orders
@@ -259,7 +259,7 @@ class Version3(Stepwise):
         before = ", ".join(f"{text(row, 'account')}@{text(row, 'url')}" for row in found) or "none"
         param = [{"pool": p.url, "worker": p.user, "passwd": p.password} for p in intent.pools]
         change = self._order("set.miner.pools", param)
-        return needed("pools", before, pool_text(intent.pools), change)
+        return pools_needed("pools", before, intent.pools, change)
 
     def _order(self, command: str, param: object = None) -> Callable[[], Awaitable[str]]:
         return lambda: self._write(command, param)
