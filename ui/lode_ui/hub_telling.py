@@ -65,9 +65,9 @@ class TellingQueries(Protocol):
         states: Sequence[DeliveryState] | None = None,
         alert_id: int | None = None,
         limit: int,
-        offset: int = 0,
+        before: int | None = None,
     ) -> Sequence[DeliveryRow]:
-        """Give deliveries, newest first."""
+        """Give deliveries, newest first; the next page is before the last one's delivery_id."""
 
 
 class Tested(Protocol):

@@ -75,11 +75,13 @@ class TellingAnswers:
         """Give the escalations that run, the next first."""
         return await self._feed.ask("timers", self._queries.timers)
 
-    async def deliveries(self, kind: Kind, *, limit: int, offset: int) -> Sequence[DeliveryRow]:
-        """Give deliveries of a kind, newest first."""
+    async def deliveries(
+        self, kind: Kind, *, limit: int, before: int | None = None
+    ) -> Sequence[DeliveryRow]:
+        """Give deliveries of a kind, newest first; the next page is before the last one's id."""
         return await self._feed.ask(
-            ("deliveries", kind, limit, offset),
-            lambda: self._queries.deliveries(states=STATES[kind], limit=limit, offset=offset),
+            ("deliveries", kind, limit, before),
+            lambda: self._queries.deliveries(states=STATES[kind], limit=limit, before=before),
         )
 
 

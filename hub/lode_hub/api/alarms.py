@@ -12,7 +12,7 @@ from lode_hub.api.alerts import Millis
 from lode_hub.api.parts import Asker, Limit, Text
 from lode_hub.api.problems import answers
 from lode_hub.queries import Queries
-from lode_hub.queries.alert_nouns import MaintenanceRow, RuleRow, SilenceRow
+from lode_hub.queries.alert_nouns import MaintenanceRow, RuleRow, ShelfRow, SilenceRow
 
 Number = Annotated[int, Path(ge=1, le=2**63 - 1)]
 RuleName = Annotated[str, Path(max_length=63)]
@@ -64,6 +64,10 @@ def routes(queries: Queries, actions: Actions) -> APIRouter:
 
 
 def _add_silences(router: APIRouter, queries: Queries, actions: Actions) -> None:
+    @router.get("/shelf", summary="Alarms that are shelved now, the next to come off it first")
+    async def shelf(*, limit: Limit = 100) -> list[ShelfRow]:
+        return await queries.alarms.shelved(limit)
+
     @router.get("/silences", summary="Silences that are or will be, or those that are over")
     async def silences(*, is_over: Over = False, limit: Limit = 100) -> list[SilenceRow]:
         return await queries.alarms.silences(is_over=is_over, limit=limit)

@@ -94,8 +94,9 @@ def _add_looks(router: APIRouter, queries: Queries) -> None:
         site: Text = None,
         days: Annotated[float, Query(gt=0, le=31)] = 7,
         operators: Annotated[int, Query(ge=1, le=1000)] = 1,
+        to_ms: Annotated[int | None, Query(ge=0, le=2**53, description="their end")] = None,
     ) -> AlarmFigures:
-        return await queries.alarms.figures(site=site, days=days, operators=operators)
+        return await queries.alarms.figures(site=site, days=days, operators=operators, to_ms=to_ms)
 
     @router.get("/alerts/{alert_id}", summary="One alert", responses=answers(HTTPStatus.NOT_FOUND))
     async def alert(alert_id: AlertId) -> AlertRow:

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field
 
 from lode_hub.actions import Actions
-from lode_hub.api.parts import Asker, Id, Limit, Offset, Text
+from lode_hub.api.parts import Asker, Id, Limit, Text
 from lode_hub.api.problems import answers
 from lode_hub.notify.desk import Tested
 from lode_hub.queries import Queries
@@ -103,7 +103,9 @@ def _channels(router: APIRouter, queries: Queries, actions: Actions) -> None:
         person: Text = None,
         alert_id: Id | None = None,
         limit: Limit = 100,
-        offset: Offset = 0,
+        before: Annotated[
+            int | None, Query(ge=1, le=2**63 - 1, description="older than this delivery_id")
+        ] = None,
     ) -> list[DeliveryRow]:
         return await queries.telling.deliveries(
             states=state,
@@ -111,7 +113,7 @@ def _channels(router: APIRouter, queries: Queries, actions: Actions) -> None:
             person=person,
             alert_id=alert_id,
             limit=limit,
-            offset=offset,
+            before=before,
         )
 
     @router.post(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from lode_hub.queries.nouns import AlertRow, Severity
+from lode_hub.queries.nouns import AlertRow, AlertState, Severity
 from lode_hub.rules import schema
 
 CAUSES = schema.CAUSES
@@ -63,6 +63,24 @@ class AlertCounts:
     untold: int
     flapping: int
     stake_usd_h: float | None  # None: unknown of all
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShelfRow:
+    """An alarm that a person has put aside: until when, who, why."""
+
+    rule: str
+    key: str  # device:17, agent:3, site:1, channel:mail
+    subject: str  # as people call it
+    site: str | None
+    by: str
+    note: str
+    at_ms: int
+    until_ms: int
+    alert_id: int | None  # None, as the next three: it has ended, and is shelved for the next time
+    title: str | None
+    severity: Severity | None
+    state: AlertState | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -153,7 +171,7 @@ class AlarmFigures:
     flood_ratio: float  # of the time; asked: below 0.01
     standing: int  # open for more than a day; asked: below 10
     chattering: int  # came three times in 10 min, or flapped; asked: 0
-    shelved: int
+    shelved: int | None  # at the end; None: of what is over it is not known
     by_severity: dict[str, int]  # asked: about 5 % critical, 15 % warning, 80 % info
     most_frequent: list[Alarming]
     is_cut: bool  # only the newest were counted

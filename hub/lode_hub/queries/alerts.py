@@ -16,6 +16,7 @@ from lode_hub.queries.alert_nouns import (
     Fired,
     MaintenanceRow,
     RuleRow,
+    ShelfRow,
     SilenceRow,
 )
 from lode_hub.queries.nouns import AlertRow, AlertState, Severity
@@ -23,6 +24,7 @@ from lode_hub.store import Store, alerts_figures, alerts_quiet, alerts_rules, qu
 from lode_hub.store.asking import asking
 
 MAX_DAYS = 31
+DAY_MS = 86_400_000
 BIN_MS = 600_000
 FLOOD_BEGINS, FLOOD_ENDS = 10, 5
 """Alarms in 10 min and by operator."""
@@ -84,6 +86,12 @@ class AlertQueries:
             groups=[_group(row, worst) for row in rows], n_groups=n_groups, n_alerts=n_alerts
         )
 
+    async def shelved(self, limit: int = 100) -> list[ShelfRow]:
+        """Give the alarms that are shelved now, the next to come off the shelf first."""
+        async with asking(self._store) as conn:
+            rows = await alerts_quiet.shelves(conn, self._clock_ms(), limit=limit)
+        return [ShelfRow(**row) for row in rows]
+
     async def silences(self, *, is_over: bool = False, limit: int = 100) -> list[SilenceRow]:
         """Give the silences that are or will be, or those that are over."""
         async with asking(self._store) as conn:
@@ -108,20 +116,34 @@ class AlertQueries:
             return [Fired(**row) for row in await alerts_rules.fired(conn)]
 
     async def figures(
-        self, *, site: str | None = None, days: float = 7, operators: int = 1
+        self,
+        *,
+        site: str | None = None,
+        days: float = 7,
+        operators: int = 1,
+        to_ms: int | None = None,
     ) -> AlarmFigures:
-        """Give EEMUA 191's figures of the last days, of a site or of all, for so many operators.
+        """Give EEMUA 191's figures of some days, of a site or of all, for so many operators.
+
+        The days end at `to_ms` (Unix ms), a moment of the last 31 days; None: now.
 
         Raises:
-            InvalidError: more than 31 days, or nobody at work.
+            InvalidError: more than 31 days, nobody at work, or an end to come or too long ago.
         """
         if not 0 < days <= MAX_DAYS or operators < 1:
             raise InvalidError(f"figures: at most {MAX_DAYS} days, and at least one operator")
-        to_ms = self._clock_ms()
-        span_ms = (to_ms - round(days * 86_400_000), to_ms)
+        now_ms = self._clock_ms()
+        end_ms = now_ms if to_ms is None else to_ms
+        if not now_ms - MAX_DAYS * DAY_MS <= end_ms <= now_ms:
+            raise InvalidError(
+                f"figures: they end now, or up to {MAX_DAYS} days ago; give to_ms so"
+            )
+        span_ms = (end_ms - round(days * DAY_MS), end_ms)
         async with asking(self._store) as conn:
             bins = await alerts_figures.bins(conn, span_ms, site)
             totals = await alerts_figures.totals(conn, span_ms, site)
+            is_now = to_ms is None  # who put what aside is not kept
+            totals["shelved"] = await alerts_figures.shelved(conn, end_ms) if is_now else None
         return _figures(bins, totals, span_ms, operators)
 
 

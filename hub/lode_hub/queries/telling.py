@@ -231,9 +231,9 @@ class TellingQueries:
         person: str | None = None,
         alert_id: int | None = None,
         limit: int = 100,
-        offset: int = 0,
+        before: int | None = None,
     ) -> list[DeliveryRow]:
-        """Give deliveries, newest first."""
+        """Give deliveries, newest first; the next page is `before` the last one's delivery_id."""
         async with asking(self._store) as conn:
             found = await queries_telling.deliveries(
                 conn,
@@ -242,7 +242,7 @@ class TellingQueries:
                 person=person,
                 alert_id=alert_id,
                 limit=limit,
-                offset=offset,
+                before=before,
             )
         return [DeliveryRow(**row) for row in found]
 

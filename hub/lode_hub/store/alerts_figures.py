@@ -62,16 +62,26 @@ async def totals(conn: Connection, span_ms: tuple[int, int], site: str | None) -
             coalesce((select jsonb_agg(jsonb_build_object('rule', rule, 'subject', subject, 'n', n)
                 order by n desc, rule, subject) from often), '[]') as most_frequent,
             (select count(*)::int from told) >= %(most)s as is_cut,
-            (select count(*)::int from alert al where state in ('open', 'acknowledged')
+            (select count(*)::int from alert al where (
+                    state in ('open', 'acknowledged')
+                    or state = 'resolved' and resolved_at > to_timestamp(%(to_ms)s / 1e3))
                 and opened_at <= to_timestamp((%(to_ms)s - 86400000) / 1e3)
                 and (%(site)s::text is null or al.site_id = (
-                    select id from site where name = %(site)s))) as standing,
-            (select count(*)::int from shelf where until_at > to_timestamp(%(to_ms)s / 1e3))
-                as shelved
+                    select id from site where name = %(site)s))) as standing
         """,  # noqa: S608 -- of constants
         _values(span_ms, site),
     )
     return rows[0]
+
+
+async def shelved(conn: Connection, now_ms: int) -> int:
+    """Count the alarms that are on the shelf now."""
+    rows = await _rows(
+        conn,
+        "select count(*)::int as n from shelf where until_at > to_timestamp(%(now_ms)s / 1e3)",
+        {"now_ms": now_ms},
+    )
+    return int(rows[0]["n"])
 
 
 def _values(span_ms: tuple[int, int], site: str | None) -> Row:

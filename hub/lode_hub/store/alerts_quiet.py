@@ -51,6 +51,36 @@ async def unshelve(conn: Connection, alert_id: int) -> bool:
     return cursor.rowcount > 0
 
 
+async def shelves(conn: Connection, now_ms: int, *, limit: int) -> list[Row]:
+    """List the alarms on the shelf, the next to come off first, each with its alert if one lives.
+
+    An alarm stays on the shelf when its alert ends, and waits for the next.
+    """
+    return await _rows(conn, _SHELVES, {"now_ms": now_ms, "limit": limit})
+
+
+_SHELVES = """
+    select h.rule, h.subject as key, a.id as alert_id, a.title, a.severity, a.state,
+        s.name as site, coalesce(d.name, 'agent ' || g.name, h.subject) as subject, h.by, h.note,
+        (extract(epoch from h.at) * 1000)::bigint as at_ms,
+        (extract(epoch from h.until_at) * 1000)::bigint as until_ms
+    from shelf h
+        cross join lateral (
+            select split_part(h.subject, ':', 1) as kind, case
+                when split_part(h.subject, ':', 2) ~ '^[0-9]{1,9}$'
+                then split_part(h.subject, ':', 2)::int end as number
+        ) about
+        left join alert a on a.rule = h.rule and a.subject = h.subject and a.state <> 'resolved'
+        left join device d on about.kind = 'device' and d.id = about.number
+        left join agent g on g.id = case about.kind when 'agent' then about.number
+            else d.agent_id end
+        left join site s on s.id = case about.kind when 'site' then about.number
+            else g.site_id end
+    where h.until_at > to_timestamp(%(now_ms)s / 1e3)
+    order by h.until_at, h.rule, h.subject limit %(limit)s
+"""
+
+
 async def silence(conn: Connection, fits: Fits, times: Times, by: str, comment: str) -> int:
     """Keep a silence; give its number."""
     return await _id(

@@ -18,11 +18,11 @@ async def deliveries(  # noqa: PLR0913 -- each is one way to look at them
     person: str | None,
     alert_id: int | None,
     limit: int,
-    offset: int,
+    before: int | None,
 ) -> list[Row]:
-    """List deliveries, newest first."""
+    """List deliveries, newest first; those before one of them, by its number."""
     chosen: Row = {"channel": channel, "person": person, "alert_id": alert_id}
-    chosen |= {"states": list(states) if states else None, "limit": limit, "offset": offset}
+    chosen |= {"states": list(states) if states else None, "limit": limit, "before": before}
     return await _rows(conn, _DELIVERIES, chosen)
 
 
@@ -43,7 +43,8 @@ _DELIVERIES = """
         and (%(alert_id)s::bigint is null or exists (
             select 1 from delivery_event de join alert_event e on e.id = de.event_id
             where de.delivery_id = d.id and e.alert_id = %(alert_id)s))
-    order by d.created_at desc, d.id desc limit %(limit)s offset %(offset)s
+        and (%(before)s::bigint is null or d.id < %(before)s)
+    order by d.id desc limit %(limit)s
 """
 
 

@@ -125,7 +125,7 @@ class ChannelsPage:
         answers, me = self._desk.answers.telling, self._desk.person.name
         channels, ways = await answers.channels(), await answers.ways()
         habit, kind = await answers.habit(me), self._kind
-        deliveries = await answers.deliveries(kind, limit=DELIVERIES, offset=0)
+        deliveries = await answers.deliveries(kind, limit=DELIVERIES)
         self._no_channel.show(not channels)
         self._channels.show(channels)
         mine = [way for way in ways if way.person == me]

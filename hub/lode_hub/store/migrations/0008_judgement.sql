@@ -19,6 +19,7 @@ alter table alert add constraint alert_state_check
     check (state in ('pending', 'open', 'acknowledged', 'resolved'));
 
 create index alert_turns on alert (turns_at) where turns_at is not null and state <> 'resolved';
+create index alert_resolved on alert (resolved_at) where state = 'resolved';
 alter table alert set (fillfactor = 50);  -- renewed every minute: room for it beside the old row
 
 -- 'untold' and 'released' say in the history when and why telling stopped and went on.
