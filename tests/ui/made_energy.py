@@ -4,7 +4,7 @@ import itertools
 import math
 import time
 
-from lode_hub.energy.live.nouns import PlanPeriod, PlanReason
+from lode_hub.energy.live.nouns import LeftOutRig, PlanClass, PlanPeriod, PlanReason
 from lode_hub.queries.energy_nouns import (
     AccountRow,
     BreakEven,
@@ -198,7 +198,13 @@ def accounts() -> list[AccountRow]:
     return [account(2, kind="day", subject="2026-11-20", body=day), account(1)]
 
 
-def plan() -> PlanRow:
+OLD, NEW = "S19j Pro 29.5 J/TH north-a rig-001", "S21 17.5 J/TH north-b rig-025"
+
+LOW = {OLD: {"sleep": 24}, NEW: {"preset:2800W": 13, "sleep": 0}}
+HIGH = {OLD: {"power_mode:low": 4, "full": 18, "sleep": 2}, NEW: {"full": 13, "sleep": 0}}
+
+
+def plan(**values: object) -> PlanRow:
     """Make a plan of 24 h: quarters at first, then hours; a setpoint in the call to come."""
     now = now_ms() // QUARTER * QUARTER
     edges = [now + n * QUARTER for n in range(8)] + [now + n * HOUR for n in range(2, 25)]
@@ -207,19 +213,38 @@ def plan() -> PlanRow:
         PlanPeriod(
             from_ms=begin, until_ms=end, hashrate_ths=4000.0,
             power_w=18_000.0 if called[0] <= begin < called[1] else 38_500.0,
-            price_usd_mwh=60.0 + n, cap_w=45_000.0, rigs={},
+            price_usd_mwh=60.0 + n, cap_w=45_000.0,
+            rigs=LOW if called[0] <= begin < called[1] else HIGH,
             setpoint_w=20_000.0 if called[0] <= begin < called[1] else None,
         )
         for n, (begin, end) in enumerate(itertools.pairwise(edges))
     )  # fmt: skip
-    return PlanRow(
-        site="north", mode="advise", made_ms=now_ms() - 140_000, cause="every 5 min",
-        is_sent=False, decision="only advised", periods=periods, classes=(), left_out=(),
-        left_out_n=3, notes=("no real-time price for the next 15 min; the last one is taken",),
-        reasons=(PlanReason(kind="ramp", where="site", from_ms=now, amount=12.0, unit="kW"),),
-        profit_usd=41.2, bound_usd=41.3, gain_usd=2.2, fixed_w=900.0, unexplained_w=0.0,
-        baseline_w=40_000.0, hashprice="hashprice 0.0514", documents=(),
-    )  # fmt: skip
+    shown: dict[str, object] = {
+        "site": "north", "mode": "advise", "made_ms": now_ms() - 140_000, "cause": "every 5 min",
+        "is_sent": False, "decision": "only advised", "periods": periods,
+        "classes": (
+            PlanClass(name=OLD, model="S19j Pro", feeder="north-a", rigs=24, efficiency_jth=29.5,
+                      modes=("power_mode:low", "full")),
+            PlanClass(name=NEW, model="S21", feeder="north-b", rigs=13, efficiency_jth=17.5,
+                      modes=("preset:2800W", "full")),
+        ),
+        "left_out": left_out(3), "left_out_by_reason": {"unreachable": 2, "in maintenance": 1},
+        "notes": ("no real-time price for the next 15 min; the last one is taken",),
+        "reasons": (PlanReason(kind="ramp", where="site", from_ms=now, amount=12.0, unit="kW"),),
+        "profit_usd": 41.2, "bound_usd": 41.3, "gain_usd": 2.2, "fixed_w": 900.0,
+        "unexplained_w": 0.0, "baseline_w": 40_000.0, "hashprice": "hashprice 0.0514",
+        "documents": (),
+    }  # fmt: skip
+    return PlanRow(**(shown | values))
+
+
+def left_out(n: int) -> tuple[LeftOutRig, ...]:
+    """Make rigs that no plan moves: every third is in maintenance."""
+    return tuple(
+        LeftOutRig(device_id=38 + number, name=f"rig-{38 + number:03d}", reason=reason, detail=more)
+        for number in range(n)
+        for reason, more in [("unreachable", "") if number % 3 else ("in maintenance", "tom: fans")]
+    )
 
 
 def loop() -> LoopRow:

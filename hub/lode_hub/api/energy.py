@@ -26,6 +26,7 @@ from lode_hub.queries.energy_nouns import (
     PriceSeries,
     SourceRow,
 )
+from lode_hub.queries.simulations import Simulated
 
 Site = Annotated[str, Path(max_length=64)]
 Name = Annotated[str, Path(min_length=1, max_length=60)]
@@ -33,6 +34,7 @@ Number = Annotated[int, Path(ge=1, le=2**63 - 1)]
 Ms = Annotated[int, Query(ge=0, lt=2**53, description="Unix ms")]
 _ALL = "-"
 _ASKED = answers(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND)
+_SIMULATED = answers(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
 _ACTED = answers(
     HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT
 )
@@ -55,12 +57,15 @@ class DocumentSaid(_Said):
 
 
 class CallSaid(_Said):
-    """A call; what it does not say is the programme's. `event` names it for ever."""
+    """A call; what it does not say is the programme's. `event` names it for ever.
+
+    Without a `modification` it follows the one that stands, if it says something else.
+    """
 
     event: str | None = Field(default=None, min_length=1, max_length=200)
-    modification: int = Field(default=0, ge=0, lt=2**53)
-    from_ms: int = Field(ge=0, lt=2**53)
-    until_ms: int = Field(ge=0, lt=2**53)
+    modification: int | None = Field(default=None, ge=0, lt=2**53)
+    from_ms: int | None = Field(default=None, ge=0, lt=2**53)  # not needed to cancel
+    until_ms: int | None = Field(default=None, ge=0, lt=2**53)
     reduce: Literal["to", "by", "all"] | None = None
     power_kw: float | None = Field(default=None, ge=0)
     random_s: float = Field(default=0.0, ge=0, le=86_400)
@@ -137,6 +142,17 @@ def _add_money(router: APIRouter, queries: Queries) -> None:
     ) -> BillRow:
         tariff = said.body if said else None
         return await queries.energy.simulated_bill(site, from_ms, until_ms, tariff)
+
+    @router.post(
+        "/{site}/simulation",
+        summary="What planning a span that is over would have earned, by a tariff",
+        responses=_SIMULATED,
+    )
+    async def simulation(
+        site: Site, from_ms: Ms, until_ms: Ms, said: DocumentSaid | None = None
+    ) -> Simulated:
+        tariff = said.body if said else None
+        return await queries.energy.simulations.run(site, from_ms, until_ms, tariff)
 
 
 def _add_documents(router: APIRouter, queries: Queries, actions: Actions) -> None:

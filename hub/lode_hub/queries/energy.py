@@ -37,6 +37,7 @@ from lode_hub.queries.energy_nouns import (
     SourceRow,
 )
 from lode_hub.queries.planner import PlannerQueries
+from lode_hub.queries.simulations import Simulations
 from lode_hub.store import (
     Store,
     energy,
@@ -60,7 +61,8 @@ Floats = npt.NDArray[np.float64]
 class EnergyQueries:
     """Answers from the database; each call raises UnavailableError when that is away.
 
-    NotFoundError is raised when there is no such site. `planner` answers about the planner at work.
+    NotFoundError is raised when there is no such site. `planner` answers about the planner at work,
+    `simulations` what it would have earned.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class EnergyQueries:
         self._store = store
         self._clock_ms = clock_ms
         self.planner = PlannerQueries(store, clock_ms)
+        self.simulations = Simulations(store, clock_ms)
 
     async def documents(self, site: str, kind: DocumentKind) -> list[DocumentRow]:
         """Give a site's documents of a kind, and those of all sites."""
@@ -83,8 +86,9 @@ class EnergyQueries:
         async with asking(self._store) as conn:
             number = await _site(conn, site)
             rows = await energy_documents.documents(conn, "source", number)
-            states = {(s["site_id"], s["name"]): s for s in await energy_documents.fetches(conn)}
+            fetches = await energy_documents.fetches(conn, "source")
             ends = [await energy.newest_end(conn, row["site_id"], row["name"]) for row in rows]
+        states = {(state["site_id"], state["name"]): state for state in fetches}
         return [
             _source(row, states.get((row["site_id"], row["name"]), {}), end, now_ms)
             for row, end in zip(rows, ends, strict=True)
@@ -314,7 +318,10 @@ def _source(
         quantity=told.quantity,
         node=told.node,
         unit=told.unit,
-        is_polled=bool(told.url),
+        is_polled=told.is_polled,
+        is_heard=told.is_heard,
+        messages=state.get("messages", 0),
+        bad=state.get("bad", 0),
         ok_ms=state.get("ok_ms"),
         due_ms=state.get("due_ms"),
         failures=state.get("failures", 0),

@@ -57,7 +57,8 @@ class PlannerQueries:
         if made_of.known.seen.market is None:
             return held(made_of, state.mode, "preview", "no price or hashprice to plan by")
         solved = await asyncio.to_thread(solve, made_of, {}, {})
-        return shown(solved, state.mode, "preview", decision="a preview; nothing is sent")
+        said = "a preview; nothing is sent"
+        return shown(solved, state.mode, "preview", decision=said, most_left_out=None)
 
     async def loop(self, site: str) -> LoopRow:
         """Give how the site follows its setpoint."""

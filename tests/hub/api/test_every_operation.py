@@ -25,6 +25,7 @@ _STRANGE_TEXTS = ("a\x00b", "%\x7f\u202e\U0001f525'; --")
 _FOR_ALL = {
     "POST /api/v1/energy/{site}/plan/preview",
     "POST /api/v1/energy/{site}/bill",
+    "POST /api/v1/energy/{site}/simulation",
     "POST /api/v1/enrolment",
     "POST /api/v1/enrolment/renewal",
     "POST /api/v1/ways/{number}/test",

@@ -107,7 +107,7 @@ def _facts(plan: PlanRow | None, loop: LoopRow) -> dict[str, str]:
     }
     if plan:
         facts["Profit of the plan"] = _profit(plan)
-        facts["Left out"] = figures.plural(plan.left_out_n, "rig")
+        facts["Left out"] = figures.plural(sum(plan.left_out_by_reason.values()), "rig")
     return facts
 
 

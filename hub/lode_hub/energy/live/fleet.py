@@ -24,6 +24,9 @@ ASLEEP_STATES = frozenset({"sleeping", "curtailed"})
 _NOT_PLANNED = {"unreachable": "unreachable", "silent": "silent", "unknown": "state unknown",
                 "faulted": "faulted", "tuning": "tuning"}  # fmt: skip
 
+Obstacle = tuple[str, str]
+"""Why a plan cannot move a rig: one of a few reasons, and what more is known of it."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rig:
@@ -101,6 +104,7 @@ class LeftOut:
 
     rig: Rig
     reason: str
+    detail: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -126,24 +130,24 @@ class Fleet:
         return sum(kind.full.power_w * kind.count for kind in self.site.classes)
 
 
-def obstacle(rig: Rig, disobeying: Mapping[int, str]) -> str:
-    """Say why a plan cannot move a rig; empty when it can."""
+def obstacle(rig: Rig, disobeying: Mapping[int, str]) -> Obstacle | None:
+    """Say why a plan cannot move a rig; None when it can."""
     actions = orders.offered(rig.offers or ())[0]
     drawn = rig.draw_w
     too_much = drawn is not None and drawn > IMPLAUSIBLE * (rig.rated_power_w or math.inf)
     full_w = rig.full_power_w or 0.0
-    obstacles: tuple[tuple[bool, str], ...] = (
-        (rig.maintenance is not None, f"in maintenance ({rig.maintenance})"),
-        (rig.state in _NOT_PLANNED, _NOT_PLANNED.get(rig.state, "")),
-        (rig.lease is not None, f"held by a person's order {rig.lease}"),
-        (rig.device_id in disobeying, disobeying.get(rig.device_id, "")),
-        (rig.offers is None, "its agent has not said what it can do"),
-        (SLEEP not in actions, rig.blocked or "cannot be put to sleep"),
-        (rig.is_asleep and not rig.is_ours, "asleep, and not by a plan"),
-        (too_much, f"power figure implausible ({drawn or 0:.0f} W)"),
-        (full_w < LEAST_W or not rig.full_hashrate_ths, "no figure of its power or hashrate"),
+    obstacles: tuple[tuple[bool, str, str], ...] = (
+        (rig.maintenance is not None, "in maintenance", rig.maintenance or ""),
+        (rig.state in _NOT_PLANNED, _NOT_PLANNED.get(rig.state, ""), ""),
+        (rig.lease is not None, "held by a person's order", rig.lease or ""),
+        (rig.device_id in disobeying, "does not obey", disobeying.get(rig.device_id, "")),
+        (rig.offers is None, "its agent has not said what it can do", ""),
+        (SLEEP not in actions, "cannot be put to sleep", rig.blocked),
+        (rig.is_asleep and not rig.is_ours, "asleep, and not by a plan", ""),
+        (too_much, "power figure implausible", f"{drawn or 0:.0f} W"),
+        (full_w < LEAST_W or not rig.full_hashrate_ths, "no figure of its power or hashrate", ""),
     )
-    return next((why for holds, why in obstacles if holds), "")
+    return next(((reason, detail) for holds, reason, detail in obstacles if holds), None)
 
 
 def fleet(  # noqa: PLR0913 -- a site
@@ -161,11 +165,15 @@ def fleet(  # noqa: PLR0913 -- a site
         disobeying: rigs that do not do what they are told, and how that is said.
         pool_fee_ratio: of what is earned.
     """
-    reasons = {rig.device_id: obstacle(rig, disobeying) for rig in rigs}
-    able = [rig for rig in rigs if not reasons[rig.device_id]]
+    obstacles = {rig.device_id: obstacle(rig, disobeying) for rig in rigs}
+    able = [rig for rig in rigs if obstacles[rig.device_id] is None]
     groups = _grouped(able)
     classes = tuple(_class(members, limits) for members in groups)
-    left = tuple(LeftOut(rig=r, reason=why) for r in rigs if (why := reasons[r.device_id]))
+    left = tuple(
+        LeftOut(rig=rig, reason=why[0], detail=why[1])
+        for rig in rigs
+        if (why := obstacles[rig.device_id])
+    )
     return Fleet(
         site=Site(
             name=site,

@@ -45,11 +45,12 @@ class PlanReason:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LeftOutRig:
-    """A rig that the plan does not move, and why."""
+    """A rig that the plan does not move, and why; `detail` is what more is known of that."""
 
     device_id: int
     name: str
     reason: str
+    detail: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,7 +58,8 @@ class PlanRow:
     """A plan, and what it rests on; `is_sent` when it is the site's standing orders.
 
     `notes` say what about it is not sure, `decision` why it was sent or not. `gain_usd` is what it
-    earns more than the orders that stand.
+    earns more than the orders that stand. `left_out_by_reason` counts every rig that is left out;
+    `left_out` names all of them in a preview, and the first 500 in a plan that is kept.
     """
 
     site: str
@@ -69,7 +71,7 @@ class PlanRow:
     periods: tuple[PlanPeriod, ...]
     classes: tuple[PlanClass, ...]
     left_out: tuple[LeftOutRig, ...]
-    left_out_n: int
+    left_out_by_reason: dict[str, int]
     reasons: tuple[PlanReason, ...]
     notes: tuple[str, ...]
     profit_usd: float | None

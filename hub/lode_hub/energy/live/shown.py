@@ -1,5 +1,7 @@
 """A plan as people see it."""
 
+from collections import Counter
+
 import numpy as np
 
 from lode_hub.energy.live.fleet import Fleet
@@ -21,9 +23,9 @@ MOST_REASONS = 200
 
 def shown(
     solved: Solved, mode: PlannerMode, cause: str, *, gain_usd: float | None = None,
-    decision: str = "", is_sent: bool = False,
+    decision: str = "", most_left_out: int | None = MOST_LEFT_OUT,
 ) -> PlanRow:  # fmt: skip
-    """Show a plan."""
+    """Show a plan; `most_left_out` None names every rig that is left out."""
     fleet, look, plan = solved.fleet, solved.outlook, solved.plan
     ground = solved.ground
     notes = list(ground.known.seen.notes)
@@ -37,15 +39,20 @@ def shown(
         mode=mode,
         made_ms=ground.now_ms,
         cause=cause,
-        is_sent=is_sent,
+        is_sent=False,
         decision=decision,
         periods=_periods(solved, ends),
         classes=_classes(fleet),
         left_out=tuple(
-            LeftOutRig(device_id=one.rig.device_id, name=one.rig.name, reason=one.reason)
-            for one in fleet.left_out[:MOST_LEFT_OUT]
+            LeftOutRig(
+                device_id=one.rig.device_id,
+                name=one.rig.name,
+                reason=one.reason,
+                detail=one.detail,
+            )
+            for one in fleet.left_out[:most_left_out]
         ),
-        left_out_n=len(fleet.left_out),
+        left_out_by_reason=dict(Counter(one.reason for one in fleet.left_out).most_common()),
         reasons=_reasons(solved, ends),
         notes=tuple(notes),
         profit_usd=float(plan.objective_usd),
@@ -63,7 +70,7 @@ def held(ground: Ground, mode: PlannerMode, cause: str, decision: str) -> PlanRo
     """Show that no plan was made, and why."""
     return PlanRow(
         site=ground.told.site, mode=mode, made_ms=ground.now_ms, cause=cause, is_sent=False,
-        decision=decision, periods=(), classes=(), left_out=(), left_out_n=0, reasons=(),
+        decision=decision, periods=(), classes=(), left_out=(), left_out_by_reason={}, reasons=(),
         notes=ground.known.seen.notes, profit_usd=None, bound_usd=None, gain_usd=None, fixed_w=0.0,
         unexplained_w=0.0, baseline_w=ground.baseline_w,
         hashprice=ground.known.seen.hashprice.says, documents=ground.documents,

@@ -11,7 +11,7 @@ from lode_hub.energy.account.make import Told
 from lode_hub.energy.prices import Figures, Times, periods
 from lode_hub.energy.signals.economics import Belief, hashprice
 from lode_hub.energy.sources.keep import HASHING, needed, rates
-from lode_hub.energy.tariff import Rates, Tariff, priced
+from lode_hub.energy.tariff import Priced, Rates, Tariff, priced
 from lode_hub.energy.tariff.calendar import billing_month, counts, local
 from lode_hub.energy.tariff.price import exchange, probability
 from lode_hub.store import energy_calls
@@ -89,22 +89,36 @@ def seen(  # noqa: PLR0913
         notes.append(f"no price for {int(np.isnan(energy).sum())} of {len(energy)} periods")
     if belief.value is None or np.isnan(energy).any():
         return Seen(market=None, hashprice=belief, notes=tuple(notes))
-    n = len(energy)
+    earned = np.full(len(energy), belief.value)
+    made = laid(told, known, calls, prices, usd_th_day=earned, temp_c=temp_c, baseline_w=baseline_w)
+    return Seen(market=made, hashprice=belief, notes=tuple(notes))
+
+
+def laid(  # noqa: PLR0913
+    told: Told,
+    known: Rates,
+    calls: Sequence[dict[str, Any]],
+    prices: Priced,
+    *,
+    usd_th_day: Figures,
+    temp_c: Figures | None = None,
+    baseline_w: float = 0.0,
+) -> nouns.Market:
+    """Lay a hashprice, charges and calls beside the prices of periods, all of which are known."""
+    n, span = len(prices.from_ms), (prices.from_ms, prices.until_ms)
     outside = np.full(n, told.economics.ambient_assume_c) if temp_c is None else temp_c
-    tariff = told.tariffs[-1]
-    made = nouns.Market(
+    return nouns.Market(
         start_ms=int(span[0][0]),
         dt_s=(span[1] - span[0]) / 1000.0,
         day=local(span[0], told.zone).day,
-        price_usd_mwh=energy,
+        price_usd_mwh=prices.usd_mwh("energy", "losses", "tax"),
         adder_usd_mwh=prices.usd_mwh("adders"),
-        hashprice_usd_phd=np.full(n, belief.value * TH_PER_PH),
+        hashprice_usd_phd=usd_th_day * TH_PER_PH,
         pue=told.economics.pue_at(outside),
         cap_w=np.full(n, np.inf),
-        demand_charges=tuple(_charges(tariff, known, span)),
+        demand_charges=tuple(_charges(told.tariffs[-1], known, span)),
         commitments=tuple(_commitments(calls, span, baseline_w)),
     )
-    return Seen(market=made, hashprice=belief, notes=tuple(notes))
 
 
 def _charges(tariff: Tariff, known: Rates, span: tuple[Times, Times]) -> list[nouns.DemandCharge]:

@@ -29,22 +29,22 @@ def made(rigs: list[Rig], text: str = "", **known) -> Fleet:
     ("changes", "reason"),
     [
         ({}, ""),
-        ({"maintenance": "new fans", "state": "silent"}, "in maintenance (new fans)"),
+        ({"maintenance": "new fans", "state": "silent"}, "in maintenance: new fans"),
         ({"state": "unreachable"}, "unreachable"),
         ({"state": "silent"}, "silent"),
         ({"state": "unknown"}, "state unknown"),
         ({"state": "faulted"}, "faulted"),
         ({"state": "tuning"}, "tuning"),
-        ({"lease": "c-17"}, "held by a person's order c-17"),
+        ({"lease": "c-17"}, "held by a person's order: c-17"),
         ({"offers": None}, "its agent has not said what it can do"),
         ({"offers": ["wake"]}, "cannot be put to sleep"),
         ({"offers": []}, "cannot be put to sleep"),
-        ({"offers": ["wake"], "blocked": "read only"}, "read only"),
+        ({"offers": ["wake"], "blocked": "read only"}, "cannot be put to sleep: read only"),
         ({"offers": ["power_mode:sleep"]}, "cannot be put to sleep"),
         ({"state": "sleeping"}, "asleep, and not by a plan"),
         ({"state": "curtailed"}, "asleep, and not by a plan"),
         ({"state": "sleeping", "is_ours": True}, ""),
-        ({"power_w": 4141.0}, "power figure implausible (4141 W)"),
+        ({"power_w": 4141.0}, "power figure implausible: 4141 W"),
         ({"power_w": 4140.0}, ""),  # one and a half times its rating
         ({"power_w": 9e6, "rated_power_w": None}, ""),  # nothing to hold it against
         ({"power_w": None, "hashrate_ths": None}, ""),
@@ -57,18 +57,19 @@ def made(rigs: list[Rig], text: str = "", **known) -> Fleet:
 )
 def test_why_a_rig_is_left_out(changes, reason):
     rig = rig_of(1, **changes)
-    assert obstacle(rig, {2: "told, and awake"}) == reason
+    word, _, detail = reason.partition(": ")
+    assert obstacle(rig, {2: "told, and awake"}) == ((word, detail) if reason else None)
     found = made([rig, rig_of(2)])
-    assert [(one.rig.device_id, one.reason) for one in found.left_out] == [(1, reason)] * bool(
-        reason
-    )
+    assert [(one.rig.device_id, one.reason, one.detail) for one in found.left_out] == [
+        (1, word, detail)
+    ] * bool(reason)
     assert sum(map(len, found.members)) == 2 - bool(reason)
 
 
 def test_one_that_disobeys_is_left_out_in_the_loops_words():
     found = made([rig_of(1), rig_of(2)], disobeying={2: "told to sleep, and awake"})
-    assert [(one.rig.device_id, one.reason) for one in found.left_out] == [
-        (2, "told to sleep, and awake")
+    assert [(one.rig.device_id, one.reason, one.detail) for one in found.left_out] == [
+        (2, "does not obey", "told to sleep, and awake")
     ]
 
 

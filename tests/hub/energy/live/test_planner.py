@@ -99,8 +99,11 @@ async def test_who_is_left_out_and_why(site):
                         d=site.rigs["rig-05"])  # fmt: skip
     await site.planner.look("signal")
     plan = await site.queries.planner.plan("north")
+    assert plan.left_out[0].detail == "tom: fans"
+    assert plan.left_out_by_reason["unreachable"] == 1
+    assert sum(plan.left_out_by_reason.values()) == 5
     assert {left.name: left.reason for left in plan.left_out} == {
-        "rig-01": "in maintenance (tom: fans)",
+        "rig-01": "in maintenance",
         "rig-02": "unreachable",
         "rig-03": "asleep, and not by a plan",
         "rig-04": "state unknown",
@@ -152,6 +155,27 @@ async def test_the_meter_above_the_setpoint_takes_more_and_names_who_disobeys(si
     assert (loop.setpoint_w, loop.measured_w, loop.source) == (20_000.0, 19_780.0, "meters")
     told = await site.mine.run("select rule, title from alert where state <> 'resolved'")
     assert told == [("planner-disobeyed", "1 rigs do not sleep when the planner tells them to")]
+
+
+async def test_a_trim_that_could_not_be_ordered_is_ordered_at_the_next_look(site, monkeypatch):
+    await site.desk.set_planner(ADA, "north", "act")
+    await site.call(-1, 60)
+    await site.planner.look("signal")
+    for name in await site.asleep():
+        await site.reads(name, 60.0)
+    await site.draws(22_000.0)
+
+    async def refuse(*_):
+        raise ConflictError("rig-04 is another's")
+
+    with monkeypatch.context() as away:
+        away.setattr(Desk, "write_down", refuse)
+        site.now[0] += 5_000
+        await site.planner.look()
+    assert await site.asleep() == ["rig-01", "rig-02", "rig-03"]
+    site.now[0] += 5_000
+    await site.planner.look()
+    assert await site.asleep() == ["rig-01", "rig-02", "rig-03", "rig-04"]
 
 
 async def test_without_a_fresh_meter_the_rigs_are_summed_and_it_says_so(site):
