@@ -6,7 +6,7 @@ Rows (numpy arrays, many batches as one) ─┬─► append: COPY into rig_read
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, LiteralString
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,9 @@ from psycopg import sql
 
 from lode_hub.store.connection import Connection
 from lode_hub.store.copy import Column, Type, arrays, copy, selection, with_nulls
+
+PRESENT_MS = 60_000
+"""What is younger when it comes is of the present, and of no backlog."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,16 +101,27 @@ async def keep_last(conn: Connection, rows: Rows) -> None:
     """Keep the newest reading of each device, unless a newer one is there.
 
     A reading that is there from the future, more than a minute after this one was received, came
-    by a wrong clock and yields.
+    by a wrong clock and yields. So does one that was received more than a minute before a reading
+    of the present, whatever its time: the clock was set back. A backlog has no such right.
     """
     newest = _newest(rows)
-    columns = [
-        *(Column(name, "int4", ids[newest]) for name, ids in rows.keys.items()),
-        Column("at", "timestamptz", rows.at_ms[newest]),
-        Column("received_at", "timestamptz", rows.received_ms[newest]),
-        *_values(rows, newest),
-    ]
-    await conn.execute(_UPSERTS[rows.kind.tag], arrays(columns), prepare=True)
+    is_present = _age_ms(rows)[newest] < PRESENT_MS
+    for upserts, chosen in ((_PRESENT, newest[is_present]), (_UPSERTS, newest[~is_present])):
+        if not len(chosen):
+            continue
+        columns = [
+            *(Column(name, "int4", ids[chosen]) for name, ids in rows.keys.items()),
+            Column("at", "timestamptz", rows.at_ms[chosen]),
+            Column("received_at", "timestamptz", rows.received_ms[chosen]),
+            *_values(rows, chosen),
+        ]
+        await conn.execute(upserts[rows.kind.tag], arrays(columns), prepare=True)
+
+
+def _age_ms(rows: Rows) -> npt.NDArray[np.int64]:
+    """Give how old each reading was when it came, by the hub's clock."""
+    age_ms = rows.received_ms - rows.at_ms
+    return age_ms if rows.offset_ms is None else age_ms + rows.offset_ms
 
 
 def _values(rows: Rows, at: npt.NDArray[np.int64] | None = None) -> list[Column]:
@@ -128,13 +142,13 @@ def _newest(rows: Rows) -> npt.NDArray[np.int64]:
     return order[changes]
 
 
-def _upsert(kind: Kind) -> bytes:
+def _upsert(kind: Kind, also: LiteralString = "") -> bytes:
     types: dict[str, Type] = dict.fromkeys(kind.keys, "int4")
     types |= {"at": "timestamptz", "received_at": "timestamptz", **kind.values}
     statement = sql.SQL(
         "insert into {table} as old ({names}) {rows} "
         "on conflict ({keys}) do update set {changes} "
-        "where excluded.at > old.at or old.at > excluded.received_at + interval '1 minute'"
+        "where excluded.at > old.at or old.at > excluded.received_at + interval '1 minute'" + also
     ).format(
         table=sql.Identifier(kind.last),
         names=sql.SQL(", ").join(map(sql.Identifier, types)),
@@ -150,3 +164,7 @@ def _upsert(kind: Kind) -> bytes:
 
 
 _UPSERTS = {kind.tag: _upsert(kind) for kind in KINDS.values()}
+_PRESENT = {
+    kind.tag: _upsert(kind, " or excluded.received_at > old.received_at + interval '1 minute'")
+    for kind in KINDS.values()
+}

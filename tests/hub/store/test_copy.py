@@ -2,6 +2,7 @@
 
 import datetime
 import math
+from dataclasses import replace
 
 import hypothesis.strategies as st
 import numpy as np
@@ -109,3 +110,24 @@ async def test_last_state_from_a_wrong_clock_yields(store):
     assert await fetch(store, "select extract(epoch from at)::bigint from rig_last") == [
         ((T0_MS + 2000) // 1000,)
     ]
+
+
+@pytest.mark.parametrize(("at_s", "received_s", "offset_s", "is_taken"), [
+    (61 - 3600, 61, -3600, True),  # its clock was set back by an hour, as is known
+    (61 - 62, 61, -62, True),
+    (59 - 3600, 59, -3600, False),  # the one that is there may be of the present, too
+    (61 - 3600, 61, 0, False),  # the clock is right: a backlog
+    (-5, 300, 0, False),  # a backlog, after a reading of a slow poll
+])  # fmt: skip
+async def test_last_state_goes_on_when_a_clock_was_set_back(
+    store, at_s, received_s, offset_s, is_taken
+):
+    await make_devices(store, 1)
+    for at, received, offset in ((0, 0, 0), (at_s, received_s, offset_s)):
+        made = rows(readings.RIG, [1], [T0_MS + 1000 * at])
+        made.received_ms[:] = T0_MS + 1000 * received
+        made = replace(made, offset_ms=np.array([1000 * offset]) if offset else None)
+        async with store.pool.connection() as conn:
+            await readings.keep_last(conn, made)
+    kept = await fetch(store, "select extract(epoch from received_at)::bigint from rig_last")
+    assert kept == [(T0_MS // 1000 + (received_s if is_taken else 0),)]
