@@ -48,6 +48,7 @@ def rig(number: int, dice: random.Random, **values: object) -> RigRow:
         "state": state,
         "at_ms": now_ms() - dice.randrange(4000),
         "age_s": 1.0,
+        "correction_ms": 0,
         "hashrate_ths": 104.0 * share if is_read else None,
         "rated_hashrate_ths": 104.0,
         "power_w": 3068.0 * share if is_read else None,

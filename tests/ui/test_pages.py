@@ -107,6 +107,18 @@ async def test_page_is_painted_although_the_hub_is_slow(visit, monkeypatch):
         await until(lambda: "of 3" in texts(user))
 
 
+@pytest.mark.parametrize(("correction_ms", "way"), [(-47_200, "behind"), (47_200, "ahead")])
+async def test_rig_page_says_by_how_much_its_time_is_corrected(visit, correction_ms, way):
+    world = World(rigs=3)
+    world.change(2, correction_ms=correction_ms)
+    async with visit(world) as user:
+        await user.open("/rigs/2")
+        said = (
+            texts(user).replace("\N{NO-BREAK SPACE}", " ").replace("\N{NARROW NO-BREAK SPACE}", " ")
+        )
+        assert f"its agent's clock is 47 s {way}; times are corrected" in said
+
+
 async def test_rig_page_shows_values_limits_facts_and_parts(visit):
     world = World(rigs=40)
     world.change(3, chip_temp_c=92.4, chip_temp_max_c=90.0, quality=("late",))
@@ -121,6 +133,7 @@ async def test_rig_page_shows_values_limits_facts_and_parts(visit):
         assert "Board 2" in said
         assert "5,820 rpm" in said
         assert "reading marked: late" in said
+        assert "clock is" not in said
         assert user._client.title == "rig-003 · Lode"
         charts = trends(user)
         assert set(charts) == {"Hashrate", "Power", "Chip temperature", "Fan"}

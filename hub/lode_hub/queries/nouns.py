@@ -54,6 +54,7 @@ class RigRow:
     state: RigState
     at_ms: int | None
     age_s: float | None
+    correction_ms: int  # of its agent's clock, taken off at_ms; below 0 where it is behind
     hashrate_ths: float | None
     rated_hashrate_ths: float | None
     power_w: float | None

@@ -42,7 +42,7 @@ _COLUMNS = sql.SQL(", ").join(
     sql.Identifier(name)
     for name in (
         *("device_id", "name", "site", "agent", "rack", "vendor", "model", "firmware", "serial"),
-        *("mac", "address", "profile", "state", "at_ms", "age_s"),
+        *("mac", "address", "profile", "state", "at_ms", "age_s", "correction_ms"),
         *("hashrate_ths", "rated_hashrate_ths", "power_w", "rated_power_w", "power_source"),
         *("efficiency_jth", "board_temp_c", "chip_temp_c", "chip_temp_max_c", "board_temp_max_c"),
         *("inlet_temp_c", "fan_rpm", "fans_alive", "rated_fans", "boards_alive", "rated_boards"),

@@ -17,6 +17,17 @@ create function seconds_since(at timestamptz) returns float8 stable language sql
     select case when at is not null then greatest(extract(epoch from now() - at), 0)::float8 end
 $$;
 
+-- Times by a clock that is more than 30 s off are shown by the hub's: see lode_hub.ingest.check.
+create function correction_ms(clock_offset_ms real) returns bigint immutable language sql as $$
+    select case when abs(clock_offset_ms) > 30000 then clock_offset_ms::bigint else 0 end
+$$;
+
+create function shown_at(at timestamptz, clock_offset_ms real) returns timestamptz
+immutable language sql as $$
+    select case when abs(clock_offset_ms) > 30000
+        then at - make_interval(secs => clock_offset_ms / 1000) else at end
+$$;
+
 create view rig_now as
 select d.id as device_id, d.name, a.site_id, coalesce(s.name, '') as site, a.name as agent,
     d.rack, d.vendor, d.model, d.firmware, d.serial, d.mac, d.address, d.profile, d.is_configured,
@@ -28,15 +39,16 @@ select d.id as device_id, d.name, a.site_id, coalesce(s.name, '') as site, a.nam
         else coalesce((array['unknown', 'mining', 'sleeping', 'curtailed', 'tuning', 'faulted',
             'unreachable'])[l.state + 1], 'unknown')
     end as state,
-    (extract(epoch from l.at) * 1000)::bigint as at_ms,
-    seconds_since(l.at) as age_s,
+    (extract(epoch from shown_at(l.at, a.clock_offset_ms)) * 1000)::bigint as at_ms,
+    seconds_since(shown_at(l.at, a.clock_offset_ms)) as age_s,
     l.hashrate_ths, d.rated_hashrate_ths, l.power_w, d.rated_power_w,
     coalesce((array['none', 'nameplate', 'rig', 'pdu', 'meter'])[l.power_source + 1], 'none')
         as power_source,
     case when l.hashrate_ths > 0 then l.power_w / l.hashrate_ths end as efficiency_jth,
     l.board_temp_c, l.chip_temp_c, d.chip_temp_max_c, d.board_temp_max_c, l.inlet_temp_c,
     l.fan_rpm, l.fans_alive, d.rated_fans, l.boards_alive, d.rated_boards, l.chips_alive,
-    l.accepted_shares, l.rejected_shares, l.uptime_s, coalesce(l.quality, 0) as quality
+    l.accepted_shares, l.rejected_shares, l.uptime_s, coalesce(l.quality, 0) as quality,
+    coalesce(correction_ms(a.clock_offset_ms), 0) as correction_ms
 from device d
     join agent a on a.id = d.agent_id
     left join site s on s.id = a.site_id
@@ -47,8 +59,8 @@ create view meter_now as
 select d.id as device_id, d.name, a.site_id, coalesce(s.name, '') as site, a.name as agent,
     d.model, d.address, d.is_configured,
     coalesce(is_silent(l.received_at, l.at, d.interval_s, a.clock_offset_ms), true) as is_silent,
-    (extract(epoch from l.at) * 1000)::bigint as at_ms,
-    seconds_since(l.at) as age_s,
+    (extract(epoch from shown_at(l.at, a.clock_offset_ms)) * 1000)::bigint as at_ms,
+    seconds_since(shown_at(l.at, a.clock_offset_ms)) as age_s,
     l.power_w, l.energy_in_kwh, l.voltage_v, l.current_a, l.freq_hz, l.power_factor,
     coalesce(l.quality, 0) as quality
 from device d
