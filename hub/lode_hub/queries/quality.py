@@ -2,8 +2,8 @@
 
 import datetime
 import itertools
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -128,7 +128,10 @@ class QualityQueries:
                 raise NotFoundError(f"site {site!r}: there is no such site; see /api/v1/sites")
             sources = await queries_quality.sources(conn, number, SPANS[span])
             agents = await queries_quality.agents(conn, number, SPANS[span])
-        return _site(site, span, [_source(row) for row in sources], [_agent(row) for row in agents])
+            round_ = circles(await queries_quality.meters(conn, site, None))
+        return _site(
+            site, span, [_source(row, round_) for row in sources], [_agent(row) for row in agents]
+        )
 
     async def energy_kwh(
         self, from_ms: int, to_ms: int, *, site: str | None = None, device_id: int | None = None
@@ -150,7 +153,9 @@ class QualityQueries:
             chosen, how = (meters, "this meter") if device_id is not None else site_meters(meters)
             ids = [meter["device_id"] for meter in chosen]
             rows = await queries_quality.counted(conn, ids, from_ms, to_ms) if ids else []
-        return _energy(rows, [meter["name"] for meter in chosen], ids, how)
+        energy = _energy(rows, [meter["name"] for meter in chosen], ids, how)
+        is_known = not any(circle[0] in chosen for circle in circles(meters))
+        return energy if is_known else replace(energy, is_whole=False)
 
 
 def site_meters(
@@ -158,22 +163,22 @@ def site_meters(
 ) -> tuple[list[dict[str, Any]], str]:
     """Choose the meters that together are a site's, none behind another; and say how.
 
-    Each meter has device_id, agent_id, name, feeder (the meter it hangs on) and rigs (on it).
+    Each meter has device_id, agent_id, name, feeder (the meter it hangs on) and rigs (on it). Of
+    meters in a circle nobody knows which is above: one of them is counted.
     """
     by_name = {(meter["agent_id"], meter["name"]): meter for meter in meters}
+    round_ = circles(meters)
+    counted = {meter["device_id"]: circle[0] for circle in round_ for meter in circle}
     tops: dict[int, dict[str, Any]] = {}
     for meter in meters:
-        if not meter["rigs"]:
-            continue
-        top, passed = meter, {meter["device_id"]}
-        while (over := by_name.get((top["agent_id"], top["feeder"]))) and (
-            over["device_id"] not in passed
-        ):
-            top = over
-            passed.add(over["device_id"])
-        tops[top["device_id"]] = top
+        if meter["rigs"]:
+            top = _way_up(meter, by_name)[-1]
+            top = counted.get(top["device_id"], top)
+            tops[top["device_id"]] = top
     if tops:
-        return list(tops.values()), "the meters that the rigs hang on, none behind another"
+        how = "the meters that the rigs hang on, none behind another"
+        said = [_about_circle(circle) for circle in round_ if circle[0]["device_id"] in tops]
+        return list(tops.values()), "; ".join([how, *said])
     if len(meters) == 1:
         return list(meters), "the site's only meter"
     if not meters:
@@ -181,6 +186,39 @@ def site_meters(
     return [], (
         f"not known which of {len(meters)} meters is the site's: name each rig's feeder in the "
         "agent's configuration"
+    )
+
+
+def circles(meters: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """Give the meters that name each other as feeder, each circle once, the oldest meter first."""
+    by_name = {(meter["agent_id"], meter["name"]): meter for meter in meters}
+    found: dict[int, list[dict[str, Any]]] = {}
+    for meter in meters:
+        way = _way_up(meter, by_name)
+        over = by_name.get((way[-1]["agent_id"], way[-1]["feeder"]))
+        if over is not None and over is not way[-1]:  # the way ended because it came round
+            circle = sorted(way[way.index(over) :], key=lambda one: one["device_id"])
+            found[circle[0]["device_id"]] = circle
+    return list(found.values())
+
+
+def _way_up(
+    meter: dict[str, Any], by_name: Mapping[tuple[int, str], dict[str, Any]]
+) -> list[dict[str, Any]]:
+    way, passed = [meter], {meter["device_id"]}
+    while (over := by_name.get((way[-1]["agent_id"], way[-1]["feeder"]))) and (
+        over["device_id"] not in passed
+    ):
+        way.append(over)
+        passed.add(over["device_id"])
+    return way
+
+
+def _about_circle(circle: Sequence[dict[str, Any]]) -> str:
+    names = " and ".join(meter["name"] for meter in circle)
+    return (
+        f"{names} name each other as feeder: only {circle[0]['name']} is counted; "
+        "mend the agent's configuration"
     )
 
 
@@ -226,7 +264,7 @@ def _counted(rows: Sequence[Any]) -> tuple[float, bool, int, int]:
     )
 
 
-def _source(row: dict[str, Any]) -> QualitySource:
+def _source(row: dict[str, Any], round_: Sequence[list[dict[str, Any]]] = ()) -> QualitySource:
     received, expected, whole = row["received"], row["expected"], row.pop("whole")
     errors = row["no_answer"] + row["bad_answer"]
     kind = DeviceKind(row["kind"]).name.lower() if row["kind"] in iter(DeviceKind) else "other"
@@ -237,6 +275,11 @@ def _source(row: dict[str, Any]) -> QualitySource:
         "error_ratio": errors / received if received else None,
     }
     told = list(_about_source(row))
+    told += [
+        ("doubtful", _about_circle(circle))
+        for circle in round_
+        if kind == "meter" and circle[0]["agent"] == row["agent"]
+    ]
     return QualitySource(
         **row, verdict=_worst(v for v, _ in told), advice=tuple(text for _, text in sorted(told))
     )

@@ -132,7 +132,8 @@ async def meters(conn: Connection, site: str | None, device_id: int | None) -> l
     return await _rows(
         conn,
         """
-        select d.id as device_id, d.agent_id, d.name, coalesce(k.feeder, '') as feeder,
+        select d.id as device_id, d.agent_id, a.name as agent, d.name,
+            coalesce(k.feeder, '') as feeder,
             (select count(*) from device r join device_controls c on c.device_id = r.id
                 where r.agent_id = d.agent_id and r.kind = 1 and r.is_configured
                     and c.feeder = d.name)::int as rigs

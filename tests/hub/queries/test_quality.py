@@ -101,6 +101,7 @@ async def test_ages_are_shown_by_the_hubs_clock_when_the_agents_is_far_off(mine)
     row = await Queries(mine.store).rig(rig)
     assert row.age_s == pytest.approx(1, abs=5)
     assert row.state == "mining"
+    assert row.correction_ms == -45_000
 
 
 def meter(number, name, feeder="", rigs=0):
@@ -118,6 +119,39 @@ def test_meters_behind_one_another_are_counted_once():
     assert "feeder" in how
     circle = [meter(1, "a", "b", 3), meter(2, "b", "a", 0)]
     assert len(site_meters(circle)[0]) == 1
+
+
+@pytest.mark.parametrize(("rest", "names"), [
+    ([], ["a"]),
+    ([meter(3, "hall", "b", 9)], ["a"]),  # behind the circle
+    ([meter(3, "c", "", 9)], ["a", "c"]),
+    ([meter(3, "self", "self", 9)], ["a", "self"]),
+])  # fmt: skip
+def test_of_meters_that_name_each_other_one_is_counted_and_said(rest, names):
+    chosen, how = site_meters([meter(2, "b", "a", 4), meter(1, "a", "b", 3), *rest])
+    assert sorted(m["name"] for m in chosen) == names
+    assert "a and b name each other as feeder: only a is counted" in how
+    assert "self name" not in how
+
+
+async def test_meters_in_a_circle_are_told_on_the_page_and_make_energy_a_lower_bound(mine):
+    agent = await mine.agent()
+    main, sub = [await mine.device(agent, name, kind=2) for name in ("main", "sub")]
+    rig = await mine.device(agent, "rig-1")
+    async with mine.store.pool.connection() as conn:
+        for device, feeder in ((main, "sub"), (sub, "main"), (rig, "sub")):
+            await conn.execute(
+                "insert into device_controls (device_id, offers, presets, feeder, outlet, blocked, "
+                "at, source_id, seq) values (%s, '{}', '{}', %s, '', '', now(), 1, 1)",
+                (device, feeder),
+            )
+    for device in (main, sub):
+        await _rolled(mine, device, 30, 10.0, 15.0)
+    queries, now = Queries(mine.store).quality, time.time_ns() // 1_000_000
+    energy = await queries.energy_kwh(now - 3_600_000, now, site="north")
+    assert (energy.energy_kwh, energy.is_whole, energy.meters) == (5.0, False, ("main",))
+    meters = [s for s in (await queries.of_site("north")).sources if s.kind == "meter"]
+    assert "main and sub name each other as feeder" in " ".join(meters[0].advice)
 
 
 async def test_energy_is_counted_over_a_gap_a_rollover_and_a_reset(mine):
