@@ -80,7 +80,7 @@ def _clock(agent: Agent) -> Trouble:
         subject=f"agent:{agent.agent_id}",
         severity=severity,
         title=f"{agent.name}'s clock is {_by(offset_ms)}: {done}",
-        advice=_SET_CLOCK,
+        advice=_what_to_do(offset_ms),
         evidence={"clock_offset_s": round(offset_ms / 1000, 1)} | _LIMITS,
     )
 
@@ -94,13 +94,17 @@ def _site_clock(site_id: int, wrong: Sequence[Agent], agents: int) -> Trouble:
         subject=f"site:{site_id}",
         severity=severity,
         title=f"{len(wrong)} of {agents} clocks at {worst.site} are up to {_by(offset_ms)}: {done}",
-        advice="the site's time source is wrong or cannot be reached. " + _SET_CLOCK,
+        advice="the site's time source is wrong or cannot be reached. " + _what_to_do(offset_ms),
         members=tuple(f"agent:{agent.agent_id}" for agent in wrong),
         evidence={"clock_offset_s": round(offset_ms / 1000, 1), "worst": worst.name} | _LIMITS,
     )
 
 
 _SET_CLOCK = "set the agent's clock: see that chrony or systemd-timesyncd runs and reaches a server"
+_NO_LIMITS = (
+    ". Until then the hub's own limits, over-temperature too, see nothing of what it reads: "
+    "only what the agent and the devices do by themselves holds"
+)
 _LIMITS = {
     "flag_s": CLOCK_LIMIT_MS / 1000,
     "correct_s": CORRECT_LIMIT_MS / 1000,
@@ -109,8 +113,16 @@ _LIMITS = {
 }
 
 
+def _is_held(offset_ms: float) -> bool:
+    return offset_ms > HOLD_AHEAD_MS or offset_ms < -HOLD_LIMIT_MS
+
+
+def _what_to_do(offset_ms: float) -> str:
+    return _SET_CLOCK + _NO_LIMITS if _is_held(offset_ms) else _SET_CLOCK
+
+
 def _what_is_done(offset_ms: float) -> tuple[Severity, str]:
-    if offset_ms > HOLD_AHEAD_MS or offset_ms < -HOLD_LIMIT_MS:
+    if _is_held(offset_ms):
         return "critical", "its readings are kept, and neither charted nor judged"
     if abs(offset_ms) > CORRECT_LIMIT_MS:
         return "warning", "times are shown corrected"

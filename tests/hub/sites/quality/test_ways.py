@@ -39,6 +39,13 @@ def agents(*offsets_ms, **facts):
 def test_a_clock_is_as_bad_as_it_is_wrong(offset_ms, severity, title):
     (trouble,) = ways.Clocks().troubles(agents(offset_ms))
     assert (trouble.severity, trouble.title) == (severity, f"north-1's clock is {title}")
+    is_blind = "the hub's own limits" in trouble.advice
+    assert is_blind == (severity == "critical")
+
+
+def test_where_one_clock_of_a_site_is_far_off_it_is_said_that_limits_see_nothing():
+    (trouble,) = ways.Clocks().troubles(agents(5e3, -4e5))
+    assert "see nothing of what it reads" in trouble.advice
 
 
 @pytest.mark.parametrize(("offsets_ms", "subjects"), [
