@@ -50,6 +50,7 @@ class Steered:
     sent: dict[str, StandingPlan] = field(default_factory=dict)
     holders: set[str] = field(default_factory=set)  # agents that may have something to keep
     trim: Trim = field(default_factory=Trim)
+    is_unsent: bool = False  # what was last to be ordered could not be
     is_told: bool = True  # an alert of rigs that disobey may be open
 
     def take(self, solved: Solved, begins: Sequence[int]) -> None:

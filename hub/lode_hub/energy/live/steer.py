@@ -40,7 +40,7 @@ async def steer(store: Store, desk: Desk, steered: Steered, now_ms: int) -> None
     elif measured.power_w is not None:
         seen = _seen(steered, rigs, now_ms)
         steered.trim.step(now_ms, measured.power_w, aim, planned, seen)
-    if steered.trim.override != before:
+    if steered.trim.override != before or steered.is_unsent:
         await order(desk, steered, rigs, now_ms)
     row = _row(steered, rigs, measured, now_ms)
     async with asking(store) as conn:
@@ -63,7 +63,10 @@ async def order(desk: Desk, steered: Steered, rigs: Sequence[Rig], now_ms: int) 
     ]  # fmt: skip
     until_ms = steered.trim_until_ms(now_ms)
     wanted = trimmed(steered.stands, override, others, now_ms, until_ms)
-    return await send(desk, steered, standing_orders(wanted), now_ms)
+    steered.is_unsent = True
+    made = await send(desk, steered, standing_orders(wanted), now_ms)
+    steered.is_unsent = False
+    return made
 
 
 def disobeying(steered: Steered) -> dict[int, str]:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from lode_hub.errors import ForbiddenError, InvalidError
+from lode_hub.commands.desk import Desk
+from lode_hub.errors import ConflictError, ForbiddenError, InvalidError
 from tests.hub.energy.live.conftest import ADA, LIMITS, MINUTE, TRADER, VIEWER
 
 
