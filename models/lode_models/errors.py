@@ -3,7 +3,6 @@
 ModelsError
 ├── FileError      a file that cannot be read as what it should be
 ├── ModelError     a shipped or trained model that may not be used
-├── NotYetError    a model that has not shown enough to be promoted
 └── TrainingError  readings that no model can be trained on, or nothing to train with
 """
 
@@ -18,10 +17,6 @@ class FileError(ModelsError):
 
 class ModelError(ModelsError):
     """A model that may not be used: unknown schema, other features, or a file that was changed."""
-
-
-class NotYetError(ModelsError):
-    """A model in shadow that has not shown enough yet; the message says what is missing."""
 
 
 class TrainingError(ModelsError):

@@ -39,7 +39,8 @@ def rounds(random: np.random.Generator) -> tuple[list[float], list[float]]:
         now_ms = 1_700_000_000_000 + step * STEP_MS
         rows = samples(np.full(RIGS, now_ms), columns(random, step))
         began = time.process_time()
-        learned.judge(now_ms, slots, rows, ())
+        learned.take(slots, rows)
+        learned.judge(now_ms, ())
         spent = (time.process_time() - began) * 1000
         if step * STEP_MS > 720_000:  # all are warm
             (judged if step % 4 == 0 else took).append(spent)

@@ -65,8 +65,8 @@ def _judge(fleet: Fleet, score: Score) -> None:
                 if found.is_active:
                     _note(began["peers"], fleet, slot, frame.now_ms)
         others = {slot for slot, _ in active}
-        judged = learned.judge(frame.now_ms, frame.slots, rows, others)
-        for opinion in judged.opinions:
+        learned.take(frame.slots, rows)
+        for opinion in learned.judge(frame.now_ms, others):
             if opinion.is_active:
                 score.alone += opinion.slot not in fleet.fault_of
                 _note(began["learned"], fleet, opinion.slot, frame.now_ms)

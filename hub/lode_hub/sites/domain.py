@@ -17,11 +17,13 @@ from lode_hub.rules.schema import merged
 from lode_hub.sites import agents
 from lode_hub.sites.fleet import Fleet
 from lode_hub.sites.judgement import Judgement
+from lode_hub.sites.judgement.second import loaded
 from lode_hub.sites.quality import Quality
 from lode_hub.sites.tables import Mask, Times, readings
 from lode_hub.sites.watch import RENEW_MS, TROUBLES, Counters, Watch
 from lode_hub.store import Store, alerts, alerts_rules, inventory, judgement
 from lode_hub.store.connection import Connection
+from lode_models import rig
 
 REFRESH_MS = 2_000
 """How often agents, and whether any device changed, are read from the database."""
@@ -41,7 +43,7 @@ class Sites:
     """Keeps what is known of every rig and agent, and says what is wrong with them.
 
     Where several workers share the partitions, `partitions` gives those that are ours now, and
-    `restore` is called whenever they change.
+    `restore` is called whenever they change. `load_model` gives the learned opinion's model.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Sites:
         store: Store,
         *,
         partitions: Callable[[], Collection[int]] | None = None,
+        load_model: Callable[[], rig.Model] = rig.load,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.counters = Counters()
@@ -56,13 +59,14 @@ class Sites:
         self._partitions = partitions
         self._clock = clock
         self._lock = asyncio.Lock()
+        self._model = loaded(load_model)
         self._quality = Quality(store, self._is_ours)
         self._clear()
 
     def _clear(self) -> None:
         self._fleet = Fleet()
         self._watch = Watch(self._fleet, self.counters)
-        self._judgement = Judgement(self._fleet, self._is_unheard)
+        self._judgement = Judgement(self._fleet, self._is_unheard, self._model)
         self._agents = agents.Agents()
         self._quality.clear(int(self._clock() * 1000))
         self._facts_version: tuple[int, ...] = ()

@@ -32,6 +32,9 @@ PRIOR = np.array(
 )
 """Spreads of a rig of which nothing is known, nor of its class."""
 
+ROWS = len(CHART_S) * len(METRICS)
+"""How many limits a rig has; `set_limit` sets one of all rigs."""
+
 OWN_S = np.where(IS_TEMP | (np.array(METRICS) == "fan_rpm"), 3600.0, 4 * 3600.0).astype(np.float32)
 """How fast a rig's own level follows: within an hour where the weather moves it."""
 
@@ -123,45 +126,22 @@ def learn(m: Memory, turn: Turn, median: np.ndarray, e: np.ndarray, step_s: np.n
     put(m.learned_s, at, known)
 
 
-def set_limits(m: Memory, rigs: Rigs) -> None:
-    """Set each chart's limit from its own spread, its class's, and what is worth saying."""
-    ready = m.learned_s >= READY_S
-    pool = _pool(np.where(ready, m.spread, np.float32(np.nan)), rigs)
-    weight = m.learned_s / (m.learned_s + PRIOR_S[:, None, None])
-    pool += weight * (m.spread - pool)
-    limit = np.sqrt(pool, out=pool)
-    limit *= _THRESHOLDS
-    np.maximum(limit, LEAST[:, :, None], out=m.limit)
-    np.copyto(m.limit, np.inf, where=~ready)
+def set_limit(m: Memory, rigs: Rigs, row: int) -> None:
+    """Set the limits of one chart of one metric, from each rig's own spread and its class's."""
+    chart, metric = divmod(row, len(METRICS))
+    learned_s, spread = m.learned_s[metric], m.spread[chart, metric]
+    ready = learned_s >= READY_S
+    pool = _pool(np.where(ready, spread, np.float32(np.nan)), rigs, float(PRIOR[chart, metric] ** 2))
+    weight = learned_s / (learned_s + PRIOR_S[chart])
+    limit = THRESHOLDS[chart] * np.sqrt(pool + weight * (spread - pool))
+    m.limit[chart, metric] = np.where(ready, np.maximum(limit, LEAST[chart, metric]), np.inf)
 
 
-def _pool(spread: np.ndarray, rigs: Rigs) -> np.ndarray:
-    """Give by (chart, metric, slot) what is typical of the rig's class, on the high side."""
-    flat = spread.reshape(-1, spread.shape[-1])
-    typical = np.full((len(flat), len(rigs.by_class) + 1), np.nan, np.float32)
-    values = flat.take(rigs.order, axis=1)
-    for number, (begin, end) in enumerate(zip(*rigs.edges, strict=True)):
-        place = int(POOL_QUANTILE * (end - begin - 1))
-        here = np.partition(values[:, begin:end], (2, place), axis=1)
-        # NaN sorts last, so the quantile of a class that is half known is on the high side.
-        typical[:, number] = np.where(np.isnan(here[:, 2]), np.nan, here[:, place])
-    prior = (PRIOR * PRIOR).reshape(-1, 1)
-    typical = np.where(np.isfinite(typical), typical, prior)
-    return typical.take(rigs.place, axis=1, mode="wrap").reshape(spread.shape)
-
-
-def medians(latest: np.ndarray, rigs: Rigs, least: int, out: np.ndarray) -> None:
-    """Write each class's median into `out`, (metric, slot); NaN where fewer than `least` speak."""
-    starts, ends = rigs.edges
-    if not len(starts):
-        out[:] = np.nan
-        return
-    values = latest.take(rigs.order, axis=1)
-    speak = np.add.reduceat(~np.isnan(values), starts, axis=1, dtype=np.intp)
-    for begin, end in zip(starts.tolist(), ends.tolist(), strict=True):
-        values[:, begin:end].sort(axis=1)  # NaN comes last
-    rows = np.arange(len(latest))[:, None]
-    low = values[rows, starts + np.maximum(speak - 1, 0) // 2]
-    middle = np.full((len(latest), len(starts) + 1), np.nan, latest.dtype)
-    middle[:, :-1] = np.where(speak >= least, (low + values[rows, starts + speak // 2]) / 2, np.nan)
-    middle.take(rigs.place, axis=1, out=out, mode="wrap")  # the last is of rigs without a class
+def _pool(spread: np.ndarray, rigs: Rigs, prior: float) -> np.ndarray:
+    """Give by slot what is typical of the rig's class, on the high side."""
+    classed = rigs.classed
+    ranked = classed.ranked(spread)
+    # NaN sorts last, so the quantile of a class that is half known is on the high side.
+    typical = ranked[classed.starts + (POOL_QUANTILE * (classed.sizes - 1)).astype(np.intp)]
+    is_known = ~np.isnan(ranked[classed.starts + 2]) & np.isfinite(typical)
+    return classed.to_slots(np.where(is_known, typical, prior), prior)

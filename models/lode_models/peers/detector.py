@@ -25,8 +25,10 @@ from lode_models.peers.kinds import KINDS, MATURE_SAMPLES, NUMBER, VERSION
 from lode_models.peers.memory import Array, Memory, of, put
 from lode_models.peers.rigs import Rigs
 from lode_models.peers.sample import (
+    COUNTED,
     JUDGED,
     METRICS,
+    RAW,
     Columns,
     Mask,
     Slots,
@@ -40,7 +42,7 @@ from lode_models.peers.sample import (
 )
 
 REFRESH_MS = 60_000
-"""How often limits are set anew from what was learned."""
+"""How often limits are set anew from what was learned, a few at each step."""
 
 OFFSET_MS = 300_000
 LEARN_MS, TURN_MS = 29_000, 5_000
@@ -81,7 +83,6 @@ class Peers:
         self._gaps = hearing.Gaps()
         self._events: list[shared_events.Event] = []
         self._refreshed_ms = 0
-        self._offset_ms = 0
 
     @property
     def bytes_per_rig(self) -> int:
@@ -137,8 +138,7 @@ class Peers:
         self._at_once[:] = False
         if len(slots):
             self._judge(slots, columns, over)
-        if now_ms - self._refreshed_ms >= REFRESH_MS:
-            self._refresh(now_ms, over)
+        self._refresh(now_ms, over)
         return self._find(now_ms, over, back_ms)
 
     def _judge(self, slots: Slots, rows: Columns, over: Mask) -> None:
@@ -151,7 +151,7 @@ class Peers:
         judged = hearing.may_judge(m, slots, rows, x) & rigs.is_watched[slots]
         x[:, ~judged] = np.nan
         m.latest[:, slots] = x
-        charts.medians(m.latest, rigs, LEAST_PEERS_NOW, self._median)
+        rigs.classed.medians(m.latest, LEAST_PEERS_NOW, self._median)
         parts.follow_shares(m, slots, rows, step_s)
         self._usual = parts.usual_rejects(m, rigs)
         turn = Turn(
@@ -207,13 +207,16 @@ class Peers:
         put(m.learned_ms, at, learned_ms)
 
     def _refresh(self, now_ms: int, over: Mask) -> None:
-        m = self._m
-        self._refreshed_ms = now_ms
-        charts.set_limits(m, self.rigs)
-        parts.set_run_limits(m, self.rigs)
-        if now_ms - self._offset_ms >= OFFSET_MS:
-            self._offset_ms = now_ms
-            parts.raise_references(m, self.rigs)
+        """Set anew what is due of the minute's work: a row of all rigs at a time."""
+        m, rigs, since_ms = self._m, self.rigs, self._refreshed_ms
+        self._refreshed_ms = max(now_ms, since_ms)
+        for row in _due(charts.ROWS, REFRESH_MS, since_ms, now_ms):
+            charts.set_limit(m, rigs, row)
+        for row in _due(len(RAW), REFRESH_MS, since_ms, now_ms):
+            parts.set_run_limit(m, rigs, row)
+        for part in _due(len(COUNTED), OFFSET_MS, since_ms, now_ms):
+            parts.raise_reference(m, rigs, part)
+        if _due(1, OFFSET_MS, since_ms, now_ms):
             self._judge_offset(now_ms, over)
 
     def _judge_offset(self, now_ms: int, over: Mask) -> None:
@@ -254,7 +257,7 @@ class Peers:
         late, due_ms, back = self._silence(now_ms, back_ms)
         over[OFFLINE] |= back
         ripe = book.mature(m, self._at_once)
-        suspects = shared_events.suspects(m, ripe, late, due_ms)
+        suspects = shared_events.Suspects(m=m, ripe=ripe, late=late, due_ms=due_ms)
         ended = shared_events.go_on(m, rigs, suspects, self._events, now_ms)
         # What is over now still explains what was suspected until now.
         begun = shared_events.begin(m, rigs, suspects, self._events, now_ms)
@@ -291,7 +294,6 @@ class Peers:
             "late": self.late,
             "gaps": asdict(self._gaps),
             "refreshed_ms": self._refreshed_ms,
-            "offset_ms": self._offset_ms,
             "events": events,
         }
         return {**self._m.arrays(), "head": np.frombuffer(json.dumps(head).encode(), np.uint8)}
@@ -313,8 +315,14 @@ class Peers:
         self.rigs.sort(self._m.mode)
         self._gaps = hearing.Gaps(**head["gaps"])
         self.late = head["late"]
-        self._refreshed_ms, self._offset_ms = head["refreshed_ms"], head["offset_ms"]
+        self._refreshed_ms = head["refreshed_ms"]
         self._events = [
             shared_events.Event(**{**event, "members": np.array(event["members"], np.intp)})
             for event in head["events"]
         ]
+
+
+def _due(count: int, every_ms: int, since_ms: int, now_ms: int) -> list[int]:
+    """Give which of `count` works are due now, each once in `every_ms`, one after another."""
+    first, end = (at_ms * count // every_ms for at_ms in (since_ms, now_ms))
+    return [number % count for number in range(max(first, end - count), end)]

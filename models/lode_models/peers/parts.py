@@ -11,6 +11,7 @@ from lode_models.peers.sample import COUNTED, FAN, RAW, Columns, Mask, Slots, Tu
 BOARDS, CHIPS, FANS = range(3)
 LOST_CHIPS, LOST_CHIPS_SHARE = 2.0, 0.012
 LESS_THAN_PEERS = 0.04  # of the chips, from the start
+MOST = 0.75  # of a class have as many
 
 RUN = 30
 RUN_OF_PEERS, RUN_OF_OWN = 8, 3
@@ -84,20 +85,16 @@ def lost(m: Memory, turn: Turn, seen: Seen, hashes: Mask) -> tuple[Mask, Mask, M
     return boards, chips & hashes & ~boards, fans
 
 
-def raise_references(m: Memory, rigs: Rigs) -> None:
+def raise_reference(m: Memory, rigs: Rigs, part: int) -> None:
     """Expect of a rig what most of its class have, for parts that lacked from the start."""
-    for slots in rigs.by_class:
-        seen = m.reference[:, slots]
-        known = (~np.isnan(seen)).sum(axis=1)
-        values = np.sort(seen, axis=1)
-        middle = values[np.arange(len(seen)), known // 2]
-        for part, share in ((BOARDS, 0.0), (FANS, 0.0), (CHIPS, LESS_THAN_PEERS)):
-            mine = seen[part]
-            with np.errstate(invalid="ignore"):
-                most = np.mean(mine[~np.isnan(mine)] == middle[part]) if known[part] else 0.0
-                is_less = mine < middle[part] * (1 - share)
-            if known[part] >= LEAST_PEERS and (most > 0.75 or part == CHIPS):  # noqa: PLR2004
-                m.reference[part, slots] = np.where(is_less, middle[part], mine)
+    classed, mine = rigs.classed, m.reference[part]
+    known = classed.sums(~np.isnan(mine))
+    middle = classed.ranked(mine)[classed.starts + known.astype(np.intp) // 2]
+    usual = classed.to_slots(middle, np.nan)
+    most = classed.sums(mine == usual) > MOST * known
+    enough = classed.to_slots((known >= LEAST_PEERS) & (most | (part == CHIPS)), 0)
+    share = LESS_THAN_PEERS if part == CHIPS else 0.0
+    np.copyto(mine, usual, where=enough & (mine < usual * (1 - share)))
 
 
 def follow_runs(m: Memory, at: Slots | slice, rows: Columns, judged: Mask) -> Mask:
@@ -122,20 +119,19 @@ def follow_runs(m: Memory, at: Slots | slice, rows: Columns, judged: Mask) -> Ma
     return stuck
 
 
-def set_run_limits(m: Memory, rigs: Rigs) -> None:
-    """Set how long a run may be, by the runs of the class and the rig's own before it."""
-    limit = np.full(m.run.shape, MOST_RUN + 1, np.float64)
-    for slots in rigs.by_class:
-        share = 0.9 if len(slots) >= 4 * LEAST_PEERS else 0.6
-        runs = np.where(np.isnan(m.raw[:, slots]), MOST_RUN, m.run[:, slots])
-        usual = np.partition(runs, int(share * (len(slots) - 1)), axis=1)
-        limit[:, slots] = RUN_OF_PEERS * (usual[:, [int(share * (len(slots) - 1))]] + 1)
-    alone = rigs.place < 0
-    limit[:, alone] = np.where(m.longest[:, alone] > 0, RUN, MOST_RUN + 1)
+def set_run_limit(m: Memory, rigs: Rigs, row: int) -> None:
+    """Set how long a run of one figure may be, by the class's runs and the rig's own before it."""
+    classed, longest = rigs.classed, m.longest[row].astype(np.float64)
+    ranked = classed.ranked(np.where(np.isnan(m.raw[row]), MOST_RUN, m.run[row]))
+    share = np.where(classed.sizes >= 4 * LEAST_PEERS, 0.9, 0.6)
+    usual = ranked[classed.starts + (share * (classed.sizes - 1)).astype(np.intp)]
+    limit = classed.to_slots(RUN_OF_PEERS * (usual + 1.0), np.nan)
+    alone = np.where(longest > 0, RUN, MOST_RUN + 1)
+    limit = np.where(classed.place < 0, alone, limit)
+    limit = np.maximum(limit, np.maximum(RUN, RUN_OF_OWN * longest))
     is_young = m.learned_s.max(axis=0) < YOUNG_S  # its own longest run says little yet
-    limit = np.maximum(limit, np.maximum(RUN, RUN_OF_OWN * m.longest.astype(np.float64)))
-    limit = np.where(is_young, 2 * limit, limit)
-    m.run_limit[...] = np.minimum(limit, MOST_RUN + 1).astype(np.uint16)
+    limit[is_young] *= 2
+    m.run_limit[row] = np.minimum(limit, MOST_RUN + 1)
 
 
 def follow_shares(m: Memory, at: Slots | slice, rows: Columns, step_s: np.ndarray) -> None:
@@ -154,11 +150,9 @@ def follow_shares(m: Memory, at: Slots | slice, rows: Columns, step_s: np.ndarra
 
 def usual_rejects(m: Memory, rigs: Rigs) -> np.ndarray:
     """Give by slot the share of rejected shares in the rig's class."""
-    usual = np.zeros(len(m), np.float32)
-    for slots in rigs.by_class:
-        accepted, bad = m.shares.take(slots, axis=1).sum(axis=1)
-        usual[slots] = bad / (accepted + bad) if accepted + bad > 0 else 0
-    return usual
+    accepted, bad = rigs.classed.sums(m.shares)
+    share = np.divide(bad, accepted + bad, out=np.zeros_like(bad), where=accepted + bad > 0)
+    return rigs.classed.to_slots(share.astype(np.float32), 0)
 
 
 def rejected(m: Memory, at: Slots | slice, usual: np.ndarray) -> tuple[Mask, Mask]:

@@ -2,14 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
 from lode_models.peers.sample import Slots
+from lode_models.peers.split import Split
 
 LEAST_PEERS = 8
 """Fewer rigs than this have no median worth comparing with: then a wider class, or itself alone."""
+
+LEAST_NEIGHBOURS = 6
+"""Fewer rigs of a rack than this do not tell how warm it is."""
 
 LEVELS = ("rack", "site", "model", "fleet")
 """What may be hit as a whole; of groups that are the same rigs, the first is named."""
@@ -63,22 +66,13 @@ class Rigs:
         self.group_of = np.zeros((len(LEVELS), len(rigs)), np.intp)
         for level, name in enumerate(LEVELS):
             self._name(level, [_group(name, rig) for rig in rigs])
-        self.by_class: list[Slots] = []
+        self.racked = Split.by(self.group_of[LEVELS.index("rack")], LEAST_NEIGHBOURS)
         self.sort(np.zeros(len(rigs), np.int16))
 
     def sort(self, modes: Slots) -> None:
         """Take rigs as peers only where they are commanded alike."""
         keys = np.where(self.classes >= 0, self.classes * 65_536 + modes.astype(np.intp), -1)
-        order = np.argsort(keys, kind="stable")
-        edges = np.flatnonzero(np.diff(keys[order], prepend=-2, append=np.iinfo(np.intp).max))
-        groups = [order[begin:end] for begin, end in pairwise(edges)]
-        self.by_class = [g for g in groups if len(g) >= LEAST_PEERS and keys[g[0]] >= 0]
-        self.order = np.concatenate([*self.by_class, np.zeros(0, np.intp)])
-        ends = np.cumsum([len(slots) for slots in self.by_class], dtype=np.intp)
-        self.edges = np.concatenate([[0], ends[:-1]]).astype(np.intp)[: len(ends)], ends
-        self.place = np.full(len(self.rows), -1, np.intp)
-        for number, slots in enumerate(self.by_class):
-            self.place[slots] = number
+        self.classed = Split.by(keys, LEAST_PEERS)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -95,8 +89,10 @@ class Rigs:
 
     def peers(self, slot: int) -> Slots:
         """Give the slots of a rig's class, its own among them; none where it has no class."""
-        number = int(self.place[slot])
-        return self.by_class[number] if number >= 0 else np.zeros(0, np.intp)
+        number = int(self.classed.place[slot])
+        if number < 0:
+            return np.zeros(0, np.intp)
+        return self.classed.order[self.classed.starts[number] : self.classed.ends[number]]
 
 
 def _rating(rig: Rig) -> float:

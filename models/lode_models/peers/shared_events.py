@@ -32,6 +32,8 @@ RIPE_MS = 12_000
 OFFLINE, HASH_LOSS, OVERHEATING, HASH_DECAY = (
     NUMBER[name] for name in ("offline", "hash_loss", "overheating", "hash_decay")
 )
+OWN = ((HASH_LOSS, OWN_HASH), (OVERHEATING, OWN_HEAT))
+"""Kinds that are told by a rig's own measure as well, whatever its peers do."""
 
 
 @dataclass(kw_only=True, slots=True, eq=False)
@@ -58,55 +60,64 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Suspects:
-    """By (kind, slot): who may have a trouble now, who surely has, and since when."""
+    """Who may have a trouble now, who surely has, and since when: by kind, as it is asked for."""
 
-    may: Mask
-    ripe: Mask
-    begun_ms: list[Times]
+    m: Memory
+    ripe: Mask  # by (kind, slot), of the book
+    late: Mask
+    due_ms: Times
 
+    def numbers(self) -> Slots:
+        """Give how many may have each kind of trouble."""
+        count = np.count_nonzero(self.m.phase, axis=1)
+        count[OFFLINE] = np.count_nonzero(self.late)
+        for kind, own in OWN:
+            count[kind] += np.count_nonzero(self.m.own_ms[own])
+        return count
 
-def suspects(m: Memory, ripe: Mask, late: Mask, due_ms: Times) -> Suspects:
-    """Gather who has or may have which trouble, by the book and by the rigs' own measure."""
-    may = m.phase > book.IDLE
-    begun = list(m.pending_ms)
-    sure = ripe | (m.phase >= book.FOUND)
-    may[OFFLINE], begun[OFFLINE] = late, due_ms
-    for kind, own in ((HASH_LOSS, OWN_HASH), (OVERHEATING, OWN_HEAT)):
-        has = (m.own_ms[own] > 0) & ~late
-        lasts = has & (m.own_n[own] >= 2) & (m.heard_ms - m.own_ms[own] >= RIPE_MS)  # noqa: PLR2004
-        begun[kind] = np.where(has, m.own_ms[own], begun[kind])
-        sure[kind] |= lasts
-        # What an event covers would keep the event: its slow charts forget slowly.
-        may[kind] = has | ((m.phase[kind] > book.IDLE) & (m.phase[kind] != book.COVERED))
-    # Who lost its hashrate at once does not lose it by and by.
-    may[HASH_DECAY] &= m.own_ms[OWN_HASH] == 0
-    return Suspects(may=may, ripe=sure, begun_ms=begun)
+    def of(self, kind: int) -> tuple[Mask, Mask, Times]:
+        """Tell by slot who may have a kind of trouble, who surely has, and since when."""
+        m = self.m
+        may: Mask = m.phase[kind] > book.IDLE
+        sure, begun_ms = self.ripe[kind] | (m.phase[kind] >= book.FOUND), m.pending_ms[kind]
+        if kind == OFFLINE:
+            return self.late, sure, self.due_ms
+        if kind == HASH_DECAY:  # who lost its hashrate at once does not lose it by and by
+            may &= m.own_ms[OWN_HASH] == 0
+        for own in (own for of_kind, own in OWN if of_kind == kind):
+            has = (m.own_ms[own] > 0) & ~self.late
+            lasts = has & (m.own_n[own] >= 2) & (m.heard_ms - m.own_ms[own] >= RIPE_MS)  # noqa: PLR2004
+            begun_ms, sure = np.where(has, m.own_ms[own], begun_ms), sure | lasts
+            # What an event covers would keep the event: its slow charts forget slowly.
+            may = has | (may & (m.phase[kind] != book.COVERED))
+        return may, sure, begun_ms
 
 
 def begin(m: Memory, rigs: Rigs, found: Suspects, events: list[Event], now_ms: int) -> list[Event]:
     """Find new events, each of the group that is most like who has it."""
     new: list[Event] = []
-    if found.may.sum() < LEAST_MEMBERS:
-        return new
-    counted = rigs.is_watched & (m.heard_ms > 0) & ~rests(m.state)
-    for kind in np.flatnonzero(found.may.sum(axis=1) >= LEAST_MEMBERS).tolist():
+    for kind in np.flatnonzero(found.numbers() >= LEAST_MEMBERS).tolist():
         window = LONG_WINDOW_MS if KINDS[kind].name in SLOW else WINDOW_MS
         if kind == OFFLINE:
-            window += int(2000 * np.nan_to_num(m.interval_s).max())
-        fresh = found.may[kind] & counted & (found.begun_ms[kind] >= now_ms - window)
-        fresh &= ~_covered(rigs, [*events, *new], kind)
+            window += int(2000 * np.fmax.reduce(m.interval_s, initial=0))
+        may, ripe, begun_ms = found.of(kind)
+        fresh = may & rigs.is_watched & (m.heard_ms > 0) & (begun_ms >= now_ms - window)
+        fresh &= ~(rests(m.state) | _covered(rigs, [*events, *new], kind))
         while fresh.sum() >= LEAST_MEMBERS:
-            event = _largest(rigs, kind, fresh, found.ripe[kind], counted)
+            event = _largest(m, rigs, kind, fresh, ripe)
             if event is None:
                 break
-            event.since_ms = int(np.median(found.begun_ms[kind][event.members]))
+            event.since_ms = int(np.median(begun_ms[event.members]))
             event.hit_ms = now_ms
             new.append(event)
             fresh = fresh & ~event.holds(rigs)
     return new
 
 
-def _largest(rigs: Rigs, kind: int, fresh: Mask, ripe: Mask, counted: Mask) -> Event | None:
+def _largest(m: Memory, rigs: Rigs, kind: int, fresh: Mask, ripe: Mask) -> Event | None:
+    if (fresh & ripe).sum() < LEAST_RIPE:
+        return None
+    counted = rigs.is_watched & (m.heard_ms > 0) & ~rests(m.state)
     best: tuple[tuple[bool, float], int, int, float] | None = None
     for level in range(len(LEVELS)):
         if LEVELS[level] == "fleet" and len(rigs.groups[LEVELS.index("site")]) < 2:  # noqa: PLR2004
@@ -170,11 +181,12 @@ def go_on(m: Memory, rigs: Rigs, found: Suspects, events: list[Event], now_ms: i
     """Follow events: take in further members, and give those that are over now."""
     over: list[Event] = []
     for event in events:
-        hit = found.may[event.kind] & event.holds(rigs)
-        event.members = np.union1d(event.members, np.flatnonzero(hit & found.ripe[event.kind]))
+        may, ripe, _ = found.of(event.kind)
+        hit = may & event.holds(rigs)
+        event.members = np.union1d(event.members, np.flatnonzero(hit & ripe))
         if hit[event.members].sum() >= max(1.0, OVER_SHARE * len(event.members)):
             event.hit_ms = now_ms
-        wait_ms = OVER_MS + int(2000 * np.nan_to_num(m.interval_s[event.members]).max(initial=0))
+        wait_ms = OVER_MS + int(2000 * np.fmax.reduce(m.interval_s[event.members], initial=0))
         if now_ms - event.hit_ms >= wait_ms:
             over.append(event)
     for event in over:

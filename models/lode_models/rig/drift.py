@@ -10,13 +10,14 @@ readings, since a rig's readings are alike.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from lode_models.features import Floats
 from lode_models.rig.card import Card
+from lode_models.rig.features import FEATURES
 
 PANE_MS, PANES, LEAST_PANES = 3_600_000, 24, 6
 ACT = 0.25
@@ -28,13 +29,22 @@ Counts = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Drift:
-    """That a feature began to differ from what the model was trained on, or does no more."""
+    """That a feature differs from what the model was trained on."""
 
     feature: str
+    words: str
     index: float
     limit: float
-    is_active: bool
-    at_ms: int
+    since_ms: int
+
+
+class Counted(msgspec.Struct, frozen=True, kw_only=True):
+    """What a monitor remembers: its counts by pane, feature and bin, and what it found."""
+
+    panes: list[int]
+    rigs: list[int]
+    begun: list[int]
+    drifts: tuple[Drift, ...]
 
 
 class Monitor:
@@ -49,7 +59,7 @@ class Monitor:
         self._total: Counts = np.zeros((len(card.features), widest), np.int64)
         self._rigs: Counts = np.zeros(PANES, np.int64)
         self._begun = np.zeros(PANES, np.int64)  # pane numbers since 1970
-        self.active = np.zeros(len(card.features), bool)
+        self.drifts: tuple[Drift, ...] = ()  # as last looked at
 
     def count(self, now_ms: int, features: Floats) -> None:
         """Count the features of rigs, (rig, feature), that were looked at."""
@@ -60,40 +70,47 @@ class Monitor:
             self._panes[place, number, : len(counts)] += counts
             self._total[number, : len(counts)] += counts
 
-    def look(self, now_ms: int) -> list[Drift]:
-        """Say which features began to drift and which do no more."""
+    def look(self, now_ms: int) -> None:
+        """Look which features drift now; before enough was seen, nothing changes."""
         self._turn(now_ms // PANE_MS)
         if np.count_nonzero(self._rigs) < LEAST_PANES:
-            return []
-        found = []
-        for number, expected in enumerate(self._expected):
-            value = index(self._total[number, : len(expected)], expected)
+            return
+        before, found = {drift.feature: drift for drift in self.drifts}, []
+        for feature, counts, expected in zip(FEATURES, self._total, self._expected, strict=True):
+            value = index(counts[: len(expected)], expected)
             most = limit(len(expected), int(self._rigs.max()), self._card.rigs)
-            is_active = value > (END * most if self.active[number] else most)
-            if is_active != self.active[number]:
-                self.active[number] = is_active
-                name = self._card.features[number]
+            known = before.get(feature.name)
+            if value > (END * most if known else most):
+                since_ms = known.since_ms if known else now_ms
                 found.append(
-                    Drift(feature=name, index=value, limit=most, is_active=is_active, at_ms=now_ms)
-                )
-        return found
+                    Drift(
+                        feature=feature.name, words=feature.words, index=value, limit=most,
+                        since_ms=since_ms,
+                    )
+                )  # fmt: skip
+        self.drifts = tuple(found)
 
-    def snapshot(self) -> dict[str, Any]:
+    def snapshot(self) -> Counted:
         """Give what must outlive a restart."""
-        return {
-            "panes": self._panes.ravel().tolist(),
-            "rigs": self._rigs.tolist(),
-            "begun": self._begun.tolist(),
-            "active": self.active.tolist(),
-        }
+        return Counted(
+            panes=self._panes.ravel().tolist(),
+            rigs=self._rigs.tolist(),
+            begun=self._begun.tolist(),
+            drifts=self.drifts,
+        )
 
-    def restore(self, kept: dict[str, Any]) -> None:
-        """Take what `snapshot` gave of a monitor of the same model."""
-        panes = np.array(kept["panes"], np.int64).reshape(self._panes.shape)
-        rigs, begun = np.array(kept["rigs"], np.int64), np.array(kept["begun"], np.int64)
-        active = np.array(kept["active"], bool)
-        self._panes[:], self._rigs[:], self._begun[:], self.active[:] = panes, rigs, begun, active
+    def restore(self, kept: Counted) -> None:
+        """Take what `snapshot` gave of a monitor of the same model.
+
+        Raises: ValueError if it is of other features or bins; then nothing is taken.
+        """
+        panes = np.array(kept.panes, np.int64).reshape(self._panes.shape)
+        rigs, begun = np.array(kept.rigs, np.int64), np.array(kept.begun, np.int64)
+        if not len(rigs) == len(begun) == PANES:
+            raise ValueError(f"rig model: drift of {len(rigs)} panes, not {PANES}")
+        self._panes[:], self._rigs[:], self._begun[:] = panes, rigs, begun
         self._total[:] = panes.sum(axis=0)
+        self.drifts = kept.drifts
 
     def _turn(self, pane: int) -> int:
         """Empty the panes that are too old; give the place of the present one."""

@@ -11,7 +11,6 @@ import numpy as np
 
 from lode_models.features import Floats
 from lode_models.peers import Rigs
-from lode_models.peers.charts import medians
 from lode_models.peers.sample import (
     BOARD,
     CHIP,
@@ -113,10 +112,7 @@ class Window:
 
     def fitted(self, rigs: Rigs) -> "Window":
         """Give a window of the rigs as they are now, with the past of those that are the same."""
-        other = Window(rigs)
-        pairs = enumerate(zip(self.rigs.rows, rigs.rows, strict=False))
-        # By their words, since an unknown rating is NaN, which equals nothing.
-        same = np.array([slot for slot, (a, b) in pairs if repr(a) == repr(b)], np.intp)
+        other, same = Window(rigs), same_slots(self.rigs, rigs)
         for name in ("_at_ms", "_since_ms", "_mode", "_fast", "_slow", "_known_s", "_alive",
                      "_most", "_totals", "_shares", "_uptime_s"):  # fmt: skip
             getattr(other, name)[..., same] = getattr(self, name)[..., same]
@@ -152,7 +148,7 @@ class Window:
         levels = np.concatenate([self._fast, self._fast - self._slow, self._rejects()[None]])
         usual = np.full_like(levels, np.nan)
         seen = self._is_seen(now_ms)
-        medians(np.where(seen, levels, np.float32(np.nan)), self.rigs, LEAST_CLASS, usual)
+        self.rigs.classed.medians(np.where(seen, levels, np.float32(np.nan)), LEAST_CLASS, usual)
         usual = self._stand_in(usual)
         share = self._alive / np.fmax(self._most, self._usual_alive(seen))
         uptime = np.minimum(self._uptime_s / UPTIME_S, 1).astype(np.float32)
@@ -162,7 +158,7 @@ class Window:
     def _is_seen(self, now_ms: int) -> Mask:
         fresh = (self._since_ms > 0) & (now_ms - self._at_ms <= STALE_MS)
         seen: Mask = fresh & (self._at_ms - self._since_ms >= WARM_MS) & self.rigs.is_watched
-        for slots in self.rigs.by_class:
+        for slots in self.rigs.classed:
             seen[slots] &= seen[slots].mean() >= CLASS_SHARE
         return seen
 
@@ -218,8 +214,15 @@ class Window:
     def _usual_alive(self, seen: Mask) -> Floats:
         usual = np.full_like(self._alive, np.nan)
         alive = np.where(seen, self._alive, np.float32(np.nan))
-        medians(alive, self.rigs, LEAST_CLASS, usual)
+        self.rigs.classed.medians(alive, LEAST_CLASS, usual)
         return usual
+
+
+def same_slots(before: Rigs, now: Rigs) -> Slots:
+    """Give the slots that have the same rig in both."""
+    pairs = enumerate(zip(before.rows, now.rows, strict=False))
+    # By their words, since an unknown rating is NaN, which equals nothing.
+    return np.array([slot for slot, (a, b) in pairs if repr(a) == repr(b)], np.intp)
 
 
 def told(feature: Feature, value: float) -> str:

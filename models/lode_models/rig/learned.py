@@ -1,12 +1,11 @@
 """The learned opinion on rigs: a third one, which never alerts and never speaks first.
 
 readings ─► Window ─► features, once a minute ─► Model ─► strange for three minutes ─► Opinion
-                          └► Monitor ─► Drift, which silences                 Trial counts ┘
+                          └► Monitor, a site each: drift silences      Trial, a site each ─┘
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import msgspec
 import numpy as np
@@ -14,10 +13,13 @@ import numpy as np
 from lode_models.features import Floats
 from lode_models.peers import Rigs
 from lode_models.peers.sample import Mask, Slots, Table
-from lode_models.rig.drift import Drift, Monitor
-from lode_models.rig.features import Window
+from lode_models.rig.drift import Counted, Monitor
+from lode_models.rig.features import Window, same_slots
 from lode_models.rig.model import Model, Reason
-from lode_models.rig.trial import Trial
+from lode_models.rig.trial import Stage, Trial
+
+VERSION = 1
+"""Of what `snapshot` gives."""
 
 JUDGE_MS = 60_000
 LASTING = 3  # judgements in a row
@@ -43,12 +45,36 @@ class Opinion:
         return 1 - (1 - confidence) * DOUBT_LEFT
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Judged:
-    """What a call brought: opinions and drifts that began or are over."""
+@dataclass(kw_only=True, slots=True)
+class Standing:
+    """How the model stands at one site."""
 
-    opinions: list[Opinion] = field(default_factory=list)
-    drifts: list[Drift] = field(default_factory=list)
+    trial: Trial
+    monitor: Monitor
+    stage: Stage = "shadow"  # as a person decided; who asks the person keeps it
+
+    @property
+    def speaks(self) -> bool:
+        """Tell whether its opinions may accompany findings now."""
+        return self.stage == "advisory" and not self.monitor.drifts
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """What outlives a restart, of one site; windows and opinions come back by themselves."""
+
+    trial: Trial
+    drift: Counted
+
+    @classmethod
+    def of(cls, data: bytes) -> "Kept":
+        """Read what `Learned.snapshot` gave.
+
+        Raises: ValueError if it is no such snapshot.
+        """
+        try:
+            return msgspec.msgpack.decode(data, type=cls)
+        except msgspec.MsgspecError as error:
+            raise ValueError(f"rig model: no snapshot of a trial: {error}") from None
 
 
 class Learned:
@@ -56,82 +82,103 @@ class Learned:
 
     def __init__(self, model: Model, rigs: Rigs) -> None:
         self.model = model
-        self.trial = Trial(model_sha256=model.card.model_sha256)
-        self.monitor = Monitor(model.card)
         self.scores: Floats = np.full(len(rigs), np.nan, np.float32)
+        self.standings: dict[str, Standing] = {}  # by the site of the rigs
         self._window = Window(rigs)
         self._due_ms = 0
+        self._active: dict[int, Opinion] = {}
         self._clear(len(rigs))
+        self._stand()
 
     @property
     def rigs(self) -> Rigs:
         """Give the rigs that are judged."""
         return self._window.rigs
 
-    @property
-    def is_drifting(self) -> bool:
-        """Tell whether the rigs are no longer like those it was trained on."""
-        return bool(self.monitor.active.any())
-
     def fit(self, rigs: Rigs) -> None:
         """Take the rigs as they are now; a slot whose rig is another begins anew."""
+        same = same_slots(self.rigs, rigs)
         self._window = self._window.fitted(rigs)
         self.scores = np.full(len(rigs), np.nan, np.float32)
+        held = self._strange, self._found, self._is_seconded
+        active, still = self._active, set(same.tolist())
         self._clear(len(rigs))
+        for array, before in zip(
+            (self._strange, self._found, self._is_seconded), held, strict=True
+        ):
+            array[same] = before[same]
+        self._active = {slot: opinion for slot, opinion in active.items() if slot in still}
+        self._stand()
 
-    def judge(self, now_ms: int, slots: Slots, rows: Table, others: Iterable[int]) -> Judged:
-        """Take readings (at most one a rig), and once a minute say what begins or is over.
+    def take(self, slots: Slots, rows: Table) -> None:
+        """Take readings, at most one a rig."""
+        self._window.take(slots, rows)
+
+    def judge(self, now_ms: int, others: Iterable[int]) -> list[Opinion]:
+        """Say once a minute what begins or is over.
 
         `others` are the slots on which another detector has an active finding now.
         """
-        self._window.take(slots, rows)
         if now_ms < self._due_ms <= now_ms + JUDGE_MS:  # later is of a clock that was set back
-            return Judged()
+            return []
         self._due_ms = now_ms + JUDGE_MS
         features = self._window.features(now_ms)
         self.scores, weights = self.model.score(features)
         seen = ~np.isnan(self.scores)
         found = np.zeros(len(seen), bool)
         found[np.fromiter(others, np.intp)] = True
-        if seen.any():
-            self.trial.judged(now_ms)
-            # What others find faulty is strange, but no sign that the fleet is another.
-            self.monitor.count(now_ms, features[seen & ~found])
-        drifts = self.monitor.look(now_ms)
+        for site, standing in self.standings.items():
+            mine = self._at[site]
+            mine = mine[seen[mine]]
+            if len(mine):
+                standing.trial.judged(now_ms)
+                # What others find faulty is strange, but no sign that the fleet is another.
+                standing.monitor.count(now_ms, features[mine[~found[mine]]])
+            standing.monitor.look(now_ms)
         self._compare(found, seen)
-        return Judged(opinions=self._opinions(now_ms, features, weights, found), drifts=drifts)
+        return self._opinions(now_ms, features, weights, found)
 
     def second(self, slot: int) -> Opinion | None:
         """Give the opinion that may accompany another detector's finding on a rig now, if any.
 
-        None in shadow, while the model drifts, and where it thinks the rig usual.
+        None in shadow, while its site drifts, and where it thinks the rig usual.
         """
-        if self.trial.stage != "advisory" or self.is_drifting:
-            return None
-        return self._active.get(slot)
+        standing = self.standings.get(self.rigs.rows[slot].site)
+        return self._active.get(slot) if standing and standing.speaks else None
 
-    def snapshot(self) -> bytes:
-        """Give what must outlive a restart: trial and drift; the rest comes back by itself."""
-        kept = {"trial": self.trial.snapshot(), "drift": self.monitor.snapshot()}
+    def snapshot(self, site: str) -> bytes:
+        """Give what must outlive a restart of one site."""
+        standing = self.standings[site]
+        kept = Kept(trial=standing.trial, drift=standing.monitor.snapshot())
         return msgspec.msgpack.encode(kept)
 
-    def restore(self, kept: bytes) -> None:
+    def restore(self, site: str, data: bytes) -> None:
         """Take what `snapshot` gave; what another model has shown is not this one's.
 
         Raises: ValueError if it is no such snapshot; then nothing is taken.
         """
-        try:
-            plain: dict[str, Any] = msgspec.msgpack.decode(kept)
-            trial = msgspec.convert(plain["trial"], Trial)
-            if trial.model_sha256 == self.model.card.model_sha256:
-                self.monitor.restore(plain["drift"])
-                self.trial = trial
-        except (msgspec.MsgspecError, KeyError, TypeError) as error:
-            raise ValueError(f"rig model: no snapshot of a trial: {error}") from None
+        kept, standing = Kept.of(data), self.standings.get(site)
+        if standing and kept.trial.model_sha256 == self.model.card.model_sha256:
+            standing.monitor.restore(kept.drift)
+            standing.trial = kept.trial
+
+    def _stand(self) -> None:
+        """Begin at each site that is new, and leave those that are gone."""
+        at: dict[str, list[int]] = {}
+        for slot, rig in enumerate(self.rigs.rows):
+            if rig.is_watched:
+                at.setdefault(rig.site, []).append(slot)
+        self._at = {site: np.array(slots, np.intp) for site, slots in at.items()}
+        card = self.model.card
+        self.standings = {
+            site: self.standings.get(site)
+            or Standing(trial=Trial(model_sha256=card.model_sha256), monitor=Monitor(card))
+            for site in at
+        }
 
     def _clear(self, n: int) -> None:
         self._strange = np.zeros(n, np.int16)  # judgements in a row
-        self._active: dict[int, Opinion] = {}
+        self._active = {}
         self._found: Mask = np.zeros(n, bool)  # by others, while it lasts, on a rig we judged
         self._is_seconded: Mask = np.zeros(n, bool)
 
@@ -161,10 +208,11 @@ class Learned:
         said = []
         for slot in [slot for slot in self._active if self._strange[slot] == 0]:
             last = self._active.pop(slot)
+            trial = self.standings[self.rigs.rows[slot].site].trial
             if last.is_shared:
-                self.trial.seconded += 1
+                trial.seconded += 1
             else:
-                self.trial.alone += 1
+                trial.alone += 1
             said.append(
                 Opinion(slot=slot, is_active=False, at_ms=now_ms, since_ms=last.since_ms,
                         score=last.score, is_shared=last.is_shared)
@@ -174,7 +222,9 @@ class Learned:
     def _compare(self, found: Mask, seen: Mask) -> None:
         """Count what others found, once it is over, that this model did not share."""
         over = self._found & ~found
-        self.trial.missed += int((over & ~self._is_seconded).sum())
+        missed = over & ~self._is_seconded
+        for site, mine in self._at.items():
+            self.standings[site].trial.missed += int(missed[mine].sum())
         self._is_seconded &= ~over
         self._found = found & (self._found | seen)
         active = np.zeros(len(found), bool)

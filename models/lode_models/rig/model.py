@@ -6,15 +6,18 @@ features ─► z, clipped; unknown is usual ─► onnxruntime, one thread ─�
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import onnxruntime
 
 from lode_models.errors import ModelError
 from lode_models.features import Floats
 from lode_models.rig import card as cards
 from lode_models.rig.card import Card
 from lode_models.rig.features import FEATURES, told
+
+if TYPE_CHECKING:
+    import onnxruntime
 
 SHIPPED = Path(__file__).parent.parent / "artifacts" / "rig"
 CLIP = 8.0
@@ -115,18 +118,22 @@ def strange(
     return np.float32(0.5) - out.reshape(-1), np.where(known, z * z, np.float32(0))
 
 
-def run(session: onnxruntime.InferenceSession, kind: str, z: Floats) -> Floats:
+def run(session: "onnxruntime.InferenceSession", kind: str, z: Floats) -> Floats:
     """Give what a model makes of (rig, feature): the same shape, or one figure a rig."""
     (made,) = session.run(["variable" if kind == "autoencoder" else "scores"], {"X": z})
     # A network of many outputs is converted to one long column.
     return np.asarray(made, np.float32).reshape(len(z), -1)
 
 
-def session(model: bytes) -> onnxruntime.InferenceSession:
+def session(model: bytes) -> "onnxruntime.InferenceSession":
     """Make a model ready to run, on one thread.
 
-    Raises: ModelError if it cannot be run.
+    Raises: ModelError if it cannot be run, or there is nothing to run it with.
     """
+    try:
+        import onnxruntime  # noqa: PLC0415 -- heavy, and not there on every machine
+    except ImportError as error:
+        raise ModelError(f"rig model: onnxruntime cannot be loaded: {error}") from None
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3

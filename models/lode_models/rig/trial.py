@@ -1,13 +1,11 @@
-"""The trial of a model: in shadow it only counts; a person may let it advise, never alert.
+"""What a model has shown at a site, by which a person decides whether it may advise there.
 
-shadow ─ promote(a person, once it has shown enough) ─► advisory ─ demote(a person) ─► shadow
+shadow: it only counts ─ a person, once nothing lacks ─► advisory ─ a person ─► shadow
 """
 
 import math
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
-
-from lode_models.errors import NotYetError
+from dataclasses import dataclass
+from typing import Literal
 
 Stage = Literal["shadow", "advisory"]
 
@@ -21,14 +19,11 @@ class Trial:
     """What one model has shown so far; it begins anew with another model."""
 
     model_sha256: str
-    stage: Stage = "shadow"
     judged_ms: int = 0  # how long it judged, pauses left out
     last_ms: int = 0
     seconded: int = 0  # opinions that another detector shared while they lasted
     alone: int = 0  # opinions that none shared
     missed: int = 0  # findings of others on rigs it judged and thought usual
-    decided_by: str = ""
-    decided_ms: int = 0
 
     @property
     def days(self) -> float:
@@ -48,7 +43,7 @@ class Trial:
         self.last_ms = max(self.last_ms, now_ms)
 
     def lacks(self) -> tuple[str, ...]:
-        """Say what it has not shown yet, in words; nothing if a person may promote it."""
+        """Say what it has not shown yet, in words; nothing if a person may let it advise."""
         lacks = []
         if self.days < LEAST_DAYS:
             lacks.append(f"{self.days:.1f} of {LEAST_DAYS:.0f} days judged")
@@ -59,30 +54,3 @@ class Trial:
                 f"{self.agreement:.0%} of its opinions shared, {LEAST_AGREEMENT:.0%} asked"
             )
         return tuple(lacks)
-
-    def promote(self, by: str, at_ms: int) -> None:
-        """Let it advise, as a person decided.
-
-        Raises:
-            ValueError: nobody is named.
-            NotYetError: it has not shown enough.
-        """
-        if lacks := self.lacks():
-            raise NotYetError(f"rig model: it stays in shadow: {'; '.join(lacks)}")
-        self._decide("advisory", by, at_ms)
-
-    def demote(self, by: str, at_ms: int) -> None:
-        """Put it back into shadow, as a person decided.
-
-        Raises: ValueError if nobody is named.
-        """
-        self._decide("shadow", by, at_ms)
-
-    def snapshot(self) -> dict[str, Any]:
-        """Give it as plain values."""
-        return asdict(self)
-
-    def _decide(self, stage: Stage, by: str, at_ms: int) -> None:
-        if not by.strip():
-            raise ValueError("rig model: a person decides; name the person")
-        self.stage, self.decided_by, self.decided_ms = stage, by, at_ms

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lode_models.rig import FEATURES, load
-from lode_models.rig.drift import PANE_MS, PANES, Monitor, bins, index, limit
+from lode_models.rig.drift import PANE_MS, PANES, Counted, Drift, Monitor, bins, index, limit
 
 CARD = load().card
 T0_MS = 1_700_000_000_000 // PANE_MS * PANE_MS
@@ -22,6 +22,11 @@ def draw(random: np.random.Generator, n: int) -> np.ndarray:
                    edges[-1] + 1, np.nan]  # fmt: skip
         out[:, number] = random.choice(middles, n, p=np.array(shares) / sum(shares))
     return out
+
+
+def looked(monitor: Monitor, hour: int) -> tuple[Drift, ...]:
+    monitor.look(T0_MS + hour * PANE_MS)
+    return monitor.drifts
 
 
 def test_the_index_is_the_formula():
@@ -49,20 +54,20 @@ def test_like_rigs_do_not_drift_and_others_do_by_name():
     random, monitor = np.random.default_rng(1), Monitor(CARD)
     for hour in range(12):
         monitor.count(T0_MS + hour * PANE_MS, draw(random, 300))
-    assert monitor.look(T0_MS + 11 * PANE_MS) == []
+    assert looked(monitor, 11) == ()
     name, number = "chip_temp", [f.name for f in FEATURES].index("chip_temp")
     for hour in range(12, 24):
         x = draw(random, 300)
         x[:, number] += 8
         monitor.count(T0_MS + hour * PANE_MS, x)
-    (drift,) = monitor.look(T0_MS + 23 * PANE_MS)
-    assert (drift.feature, drift.is_active) == (name, True)
+    (drift,) = looked(monitor, 23)
+    assert (drift.feature, drift.words) == (name, "chip temperature, °C, against its class")
     assert drift.index > drift.limit
-    assert monitor.look(T0_MS + 23 * PANE_MS) == []  # said once
+    (again,) = looked(monitor, 24)
+    assert again.since_ms == drift.since_ms == T0_MS + 23 * PANE_MS
     for hour in range(24, 47):
         monitor.count(T0_MS + hour * PANE_MS, draw(random, 300))
-    (over,) = monitor.look(T0_MS + 46 * PANE_MS)
-    assert (over.feature, over.is_active) == (name, False)
+    assert looked(monitor, 46) == ()
 
 
 def test_a_sensor_that_is_missing_everywhere_is_drift():
@@ -71,7 +76,7 @@ def test_a_sensor_that_is_missing_everywhere_is_drift():
         x = draw(random, 300)
         x[:, 0] = np.nan
         monitor.count(T0_MS + hour * PANE_MS, x)
-    assert [d.feature for d in monitor.look(T0_MS + 11 * PANE_MS)] == ["hashrate"]
+    assert [drift.feature for drift in looked(monitor, 11)] == ["hashrate"]
 
 
 def test_the_window_forgets_exactly_what_is_older_than_a_day():
@@ -94,9 +99,21 @@ def test_it_says_nothing_before_it_has_seen_enough_and_outlives_a_restart():
     random, monitor = np.random.default_rng(4), Monitor(CARD)
     for hour in range(5):
         monitor.count(T0_MS + hour * PANE_MS, draw(random, 300) + 5)
-        assert monitor.look(T0_MS + hour * PANE_MS) == []
+        assert looked(monitor, hour) == ()
     other = Monitor(CARD)
-    other.restore(msgspec.msgpack.decode(msgspec.msgpack.encode(monitor.snapshot())))
+    kept = msgspec.msgpack.encode(monitor.snapshot())
+    other.restore(msgspec.msgpack.decode(kept, type=Counted))
     for each in (monitor, other):
         each.count(T0_MS + 5 * PANE_MS, draw(np.random.default_rng(5), 300) + 5)
-    assert other.look(T0_MS + 5 * PANE_MS) == monitor.look(T0_MS + 5 * PANE_MS) != []
+    assert looked(other, 5) == looked(monitor, 5) != ()
+    again = Monitor(CARD)
+    again.restore(other.snapshot())
+    assert again.drifts == other.drifts
+
+
+def test_counts_of_other_features_or_bins_are_refused_and_nothing_is_taken():
+    monitor, kept = Monitor(CARD), Monitor(CARD).snapshot()
+    for wrong in ({"panes": kept.panes[1:]}, {"rigs": [1]}, {"begun": [1] * (PANES + 1)}):
+        with pytest.raises(ValueError, match=r"panes|shape"):
+            monitor.restore(msgspec.structs.replace(kept, **wrong))
+    assert monitor.snapshot() == kept

@@ -35,7 +35,8 @@ def test_run_time_asks_with_the_features_that_training_teaches(monkeypatch):
     monkeypatch.setattr(model, "score", lambda x: asked.append(x) or score(x))
     learned = Learned(model, rigs_of(N))
     for now_ms, slots, rows in frames(N, STEPS):
-        learned.judge(now_ms, slots, rows, ())
+        learned.take(slots, rows)
+        learned.judge(now_ms, ())
     taught = gather(frames(N, STEPS), rigs_of(N), {})
     seen = [x[~np.isnan(x).all(axis=1)] for x in asked]
     assert len(taught.x) > N * 5

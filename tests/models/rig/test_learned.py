@@ -1,11 +1,15 @@
 """The opinion: it lasts before it is said, it never speaks first, and drift silences it."""
 
+from dataclasses import replace
+
+import msgspec
 import numpy as np
 import pytest
 
-from lode_models.errors import NotYetError
-from lode_models.rig import Learned, Trial, load
-from lode_models.rig.trial import DAY_MS, LEAST_DAYS
+from lode_models.peers import Rigs
+from lode_models.rig import Drift, Kept, Learned, Trial, load
+from lode_models.rig.learned import Standing
+from lode_models.rig.trial import DAY_MS
 from tests.models.rig.halls import T0_MS, frames, rigs_of
 
 N, BEGIN = 20, 60
@@ -21,16 +25,19 @@ def hot(step, columns):
 def run(learned, change=hot, others=(), steps=120, first=0):
     said = []
     for now_ms, slots, rows in frames(N, steps, change, first):
-        said += [
-            (now_ms, opinion) for opinion in learned.judge(now_ms, slots, rows, others).opinions
-        ]
+        learned.take(slots, rows)
+        said += [(now_ms, opinion) for opinion in learned.judge(now_ms, others)]
     return said
 
 
-def shown(learned: Learned) -> Learned:
-    """A model that has shown enough."""
-    learned.trial.judged_ms = int(LEAST_DAYS * DAY_MS)
-    learned.trial.seconded = 40
+def only(learned: Learned) -> Standing:
+    """How it stands at the only site."""
+    (standing,) = learned.standings.values()
+    return standing
+
+
+def advising(learned: Learned) -> Learned:
+    only(learned).stage = "advisory"
     return learned
 
 
@@ -56,37 +63,37 @@ def test_it_is_over_when_the_rig_was_repaired_and_counts_as_alone_or_shared():
         said = [opinion for _, opinion in run(learned, for_a_while, others, steps=150)]
         assert [opinion.is_active for opinion in said] == [True, False]
         assert said[-1].is_shared is shared
-        assert (learned.trial.alone, learned.trial.seconded) == (int(not shared), int(shared))
+        trial = only(learned).trial
+        assert (trial.alone, trial.seconded) == (int(not shared), int(shared))
 
 
 def test_what_others_find_and_it_does_not_is_counted():
     learned = Learned(load(), rigs_of(N))
     run(learned, None, others=[5], steps=60)
     run(learned, None, others=(), steps=10, first=60)
-    assert learned.trial.missed == 1
+    assert only(learned).trial.missed == 1
 
 
 def test_in_shadow_it_accompanies_nothing_and_as_adviser_only_what_it_shares():
     learned = Learned(load(), rigs_of(N))
     run(learned)
     assert learned.second(3) is None
-    shown(learned).trial.promote("anna", 1)
-    opinion = learned.second(3)
+    opinion = advising(learned).second(3)
     assert opinion is not None
     assert learned.second(4) is None
     assert opinion.raised(0.6) == pytest.approx(0.72)
     assert all(c <= opinion.raised(c) <= 1 for c in np.linspace(0, 1, 11))
-    learned.trial.demote("ben", 2)
+    only(learned).stage = "shadow"
     assert learned.second(3) is None
-    assert (learned.trial.decided_by, learned.trial.decided_ms) == ("ben", 2)
 
 
 def test_drift_silences_it():
-    learned = shown(Learned(load(), rigs_of(N)))
+    learned = advising(Learned(load(), rigs_of(N)))
     run(learned)
-    learned.trial.promote("anna", 1)
-    learned.monitor.active[0] = True
-    assert learned.is_drifting
+    assert learned.second(3) is not None
+    only(learned).monitor.drifts = (
+        Drift(feature="power", words="power", index=1.0, limit=0.25, since_ms=1),
+    )
     assert learned.second(3) is None
 
 
@@ -97,37 +104,56 @@ def test_a_hall_unlike_those_it_was_trained_on_is_told_and_it_falls_silent():
         if step >= 700:
             columns["chip_temp_c"][3] += 15
 
-    learned = shown(Learned(load(), rigs_of(N)))
-    learned.trial.promote("anna", 1)
-    drifts = []
-    for now_ms, slots, rows in frames(N, 760, without_fans):
-        drifts += learned.judge(now_ms, slots, rows, [3]).drifts
+    learned = advising(Learned(load(), rigs_of(N)))
+    run(learned, without_fans, others=[3], steps=760)
+    drifts = only(learned).monitor.drifts
     assert {drift.feature for drift in drifts} >= {"fan_rpm", "fans"}
-    assert all(drift.is_active and drift.index > drift.limit for drift in drifts)
+    assert all(drift.index > 0.8 * drift.limit for drift in drifts)
     assert learned.second(3) is None
     assert learned.scores[3] >= 0.5  # it still has its opinion, and keeps it to itself
 
 
+def test_each_site_has_its_own_trial_drift_and_leave():
+    def fanless_at_b(step, columns):
+        hot(step, columns)
+        columns["chip_temp_c"][N + 3] += 15 * (step >= BEGIN)
+        columns["fan_rpm"][N:] = np.nan
+        columns["fans_alive"][N:] = np.nan
+
+    rigs = [*rigs_of(N).rows, *(replace(rig, site="b") for rig in rigs_of(N).rows)]
+    learned = Learned(load(), Rigs([*rigs, replace(rigs[0], site="c", is_watched=False)]))
+    assert set(learned.standings) == {"a", "b"}
+    learned.standings["a"].stage = learned.standings["b"].stage = "advisory"
+    for now_ms, slots, rows in frames(2 * N, 760, fanless_at_b):
+        learned.take(slots, rows)
+        learned.judge(now_ms, [3])
+    here, there = learned.standings["a"], learned.standings["b"]
+    assert not {"fan_rpm", "fans"} & {drift.feature for drift in here.monitor.drifts}
+    assert {"fan_rpm", "fans"} <= {drift.feature for drift in there.monitor.drifts}
+    here.monitor.drifts = ()
+    assert learned.second(3) is not None
+    assert learned.second(N + 3) is None
+    there.trial.alone = 7
+    again = Learned(load(), rigs_of(N))
+    again.restore("b", learned.snapshot("b"))  # a site that is no longer ours
+    again.restore("a", learned.snapshot("a"))
+    assert only(again).trial == here.trial
+
+
 def test_a_clock_that_is_set_back_does_not_stop_it():
     learned = Learned(load(), rigs_of(N))
-    learned.judge(T0_MS + DAY_MS, np.zeros(0, np.intp), np.zeros(0, rows_type()), ())
+    learned.judge(T0_MS + DAY_MS, ())
     run(learned, steps=60)
     assert not np.isnan(learned.scores).any()
 
 
-def test_only_a_person_promotes_and_not_before_it_has_shown_enough():
+def test_a_trial_says_what_it_lacks():
     trial = Trial(model_sha256="x")
-    with pytest.raises(NotYetError, match=r"0.0 of 14 days judged; 0 of 20 opinions"):
-        trial.promote("anna", 1)
+    assert trial.lacks() == ("0.0 of 14 days judged", "0 of 20 opinions shared by others")
     trial.judged_ms, trial.seconded, trial.alone = int(14 * DAY_MS), 20, 21
-    with pytest.raises(NotYetError, match="49% of its opinions shared"):
-        trial.promote("anna", 1)
+    assert trial.lacks() == ("49% of its opinions shared, 50% asked",)
     trial.seconded = 21
-    with pytest.raises(ValueError, match="name the person"):
-        trial.promote(" ", 1)
-    assert trial.stage == "shadow"
-    trial.promote("anna", 1)
-    assert trial.stage == "advisory"
+    assert trial.lacks() == ()
 
 
 def test_time_without_judging_is_no_trial():
@@ -138,41 +164,50 @@ def test_time_without_judging_is_no_trial():
 
 
 def test_a_restart_keeps_the_trial_and_another_model_has_its_own():
-    learned = shown(Learned(load(), rigs_of(N)))
+    learned = Learned(load(), rigs_of(N))
     run(learned)
-    learned.trial.promote("anna", 1)
     again = Learned(load(), rigs_of(N))
-    again.restore(learned.snapshot())
-    assert again.trial == learned.trial
-    assert again.snapshot() == learned.snapshot()
-    learned.trial.model_sha256 = "another"
+    again.restore("a", learned.snapshot("a"))
+    assert only(again).trial == only(learned).trial
+    assert again.snapshot("a") == learned.snapshot("a")
+    assert Kept.of(learned.snapshot("a")).trial.judged_ms == 49 * MINUTE_MS
+    only(learned).trial.model_sha256 = "another"
     other = Learned(load(), rigs_of(N))
-    other.restore(learned.snapshot())
-    assert other.trial == Trial(model_sha256=other.model.card.model_sha256)
+    other.restore("a", learned.snapshot("a"))
+    assert only(other).trial == Trial(model_sha256=other.model.card.model_sha256)
 
 
 @pytest.mark.parametrize("kept", [b"", b"\x01", b"\x80", b"\x81\xa5trial\x80"])
 def test_what_is_no_snapshot_is_refused(kept):
     with pytest.raises(ValueError, match="no snapshot of a trial"):
-        Learned(load(), rigs_of(N)).restore(kept)
+        Learned(load(), rigs_of(N)).restore("a", kept)
+
+
+def test_a_snapshot_of_other_bins_leaves_the_trial_as_it_was():
+    learned = Learned(load(), rigs_of(N))
+    run(learned, steps=60)
+    kept = Kept.of(learned.snapshot("a"))
+    wrong = msgspec.structs.replace(kept, drift=msgspec.structs.replace(kept.drift, panes=[1]))
+    again = Learned(load(), rigs_of(N))
+    with pytest.raises(ValueError, match="reshape"):
+        again.restore("a", msgspec.msgpack.encode(wrong))
+    assert only(again).trial.judged_ms == 0
 
 
 def test_without_rigs_there_is_nothing_to_say():
     learned = Learned(load(), rigs_of(0))
-    nobody = np.zeros(0, np.intp), np.zeros(0, rows_type())
-    assert learned.judge(T0_MS, *nobody, ()).opinions == []
-    assert learned.trial.judged_ms == 0
+    assert learned.judge(T0_MS, ()) == []
+    assert learned.standings == {}
 
 
-def test_rigs_that_come_and_go_begin_anew():
-    learned = Learned(load(), rigs_of(N))
+def test_rigs_that_come_begin_and_the_others_go_on():
+    learned = advising(Learned(load(), rigs_of(N)))
     run(learned)
     learned.fit(rigs_of(N + 5))
     assert len(learned.scores) == N + 5
-    learned.judge(T0_MS + DAY_MS, np.zeros(0, np.intp), np.zeros(0, rows_type()), ())
+    assert learned.second(3) is not None
+    assert [opinion for _, opinion in run(learned, steps=10, first=120)] == []  # said already
+    learned.fit(rigs_of(N, model="S21"))
+    assert learned.second(3) is None
+    learned.judge(T0_MS + DAY_MS, ())
     assert np.isnan(learned.scores).all()  # nobody was heard of late
-
-
-def rows_type() -> np.dtype:
-    ((_, _, rows),) = frames(N, 1)
-    return rows.dtype

@@ -1,6 +1,6 @@
 """The learned detectors of a hub: what they are given, what they say, what is kept of them.
 
-trusted readings ─► Latest ─┬─► RigWatch (each second)                    ─► findings
+trusted readings ─► Latest ─┬─► RigWatch (each second), SecondOpinion     ─► findings
         meters, points ─────┴─► Groups ─► SeriesWatch (at a fixed step) ─┘
 snapshots a site ◄─ each minute, at the end, before partitions change ─► restored at the start
 """
@@ -17,12 +17,14 @@ from lode_hub.sites.judgement import snapshots, words
 from lode_hub.sites.judgement.groups import Groups
 from lode_hub.sites.judgement.latest import Latest
 from lode_hub.sites.judgement.rigs import RigWatch
+from lode_hub.sites.judgement.second import SecondOpinion
 from lode_hub.sites.judgement.series import STEP_MS, Key, SeriesWatch
 from lode_hub.sites.quality.quality import Taken
 from lode_hub.sites.tables import Mask, Times
-from lode_hub.store import alerts, judgement
+from lode_hub.store import alerts, judgement, learned
 from lode_hub.store.connection import Connection
 from lode_models.peers import SAMPLE
+from lode_models.rig import Model
 from lode_wire.records import DeviceKind
 
 RENEW_MS = 60_000
@@ -36,7 +38,7 @@ ADOPT_MS = 900_000
 """An alert whose trouble is not found again for so long after a start is over."""
 
 OLDEST_MS = 7 * 86_400_000
-"""A snapshot from before then says little of today."""
+"""A snapshot from before then says little of today; a trial's counts stay true."""
 
 MAX_POINTS = 2_000
 _log = structlog.get_logger(__name__)
@@ -45,10 +47,11 @@ _log = structlog.get_logger(__name__)
 class Judgement:
     """Knows rigs, sites and meters by what they did; slots are the fleet's."""
 
-    def __init__(self, fleet: Fleet, is_told: Callable[[int], bool]) -> None:
+    def __init__(self, fleet: Fleet, is_told: Callable[[int], bool], model: Model | None) -> None:
         self._fleet = fleet
         self.latest = Latest()
-        self.rigs = RigWatch(self.latest, is_told)
+        self.second = SecondOpinion(model)
+        self.rigs = RigWatch(self.latest, is_told, self.second)
         self.series = SeriesWatch()
         self._groups = Groups([], np.zeros(0, bool))
         self._devices: dict[int, judgement.Device] = {}
@@ -67,7 +70,10 @@ class Judgement:
         self._groups = Groups(rigs, watched if len(watched) == len(rigs) else is_ours)
 
     async def refresh(self, conn: Connection, now_ms: int) -> None:
-        """Take what is ordered and how clocks go, as of now."""
+        """Take what is ordered, how clocks go, and where the model may advise, as of now."""
+        if self.second.card:
+            sha256 = self.second.card.model_sha256
+            self.second.let(await learned.advising(conn, sha256))
         clocks = await judgement.clocks(conn)
         self.latest.correct({one.agent_id: one.offset_ms for one in clocks})
         modes = np.zeros(len(self.latest.modes), np.int16)
@@ -84,36 +90,35 @@ class Judgement:
     async def restore(self, conn: Connection, now_ms: int) -> None:
         """Go on from the snapshots of our sites, and take over the alerts that are open."""
         self._started_ms = now_ms
+        if self.second.card:
+            await learned.know(conn, self.second.card, now_ms)
         await self.refresh(conn, now_ms)
+        await self._remember(conn, now_ms)
+        for rule, subject, _ in await alerts.unresolved(conn, words.RULES):
+            self._orphans.add((rule, subject))
+        self._renew(now_ms)  # what goes on is known to be open
+        self._renewed_ms = now_ms + SETTLE_MS
+
+    async def _remember(self, conn: Connection, now_ms: int) -> None:
+        """Take the snapshots of our sites; one that cannot be used is dropped by itself."""
         peers: dict[str, bytes] = {}
         for one in await judgement.saved(conn, self._site_ids()):
-            if (
-                one.version != snapshots.VERSIONS.get(one.detector)
-                or now_ms - one.at_ms > OLDEST_MS
-            ):
-                _log.info(
-                    "snapshot dropped", site=one.site_id, detector=one.detector,
-                    version=one.version, why="of another version or too old",
-                )  # fmt: skip
+            is_old = now_ms - one.at_ms > OLDEST_MS and one.detector != "learned"
+            if is_old or one.version != snapshots.VERSIONS.get(one.detector):
+                _drop(one.site_id, one.detector, "of another version or too old")
                 continue
             try:
                 state = snapshots.unpacked(one.state)
                 if one.detector == "peers":
                     peers[str(one.site_id)] = state
+                elif one.detector == "learned":
+                    self.second.restore(one.site_id, state)
                 else:
                     self.series.restore(one.site_id, state)
             except (ValueError, TypeError) as error:
-                _log.warning(
-                    "snapshot dropped", site=one.site_id, detector=one.detector, why=str(error)
-                )
-        try:
-            snapshots.together(self.rigs.peers, peers)
-        except (ValueError, KeyError, TypeError) as error:
-            _log.warning("snapshot dropped", detector="peers", why=str(error))
-        for rule, subject, _ in await alerts.unresolved(conn, words.RULES):
-            self._orphans.add((rule, subject))
-        self.rigs.renew(now_ms)  # what goes on is known to be open
-        self._renewed_ms = now_ms + SETTLE_MS
+                _drop(one.site_id, one.detector, str(error))
+        for site, why in snapshots.together(self.rigs.peers, peers).items():
+            _drop(int(site), "peers", why)
 
     def take(self, taken: Taken) -> None:
         """Take readings after their verdict; they are judged with the next tick."""
@@ -133,14 +138,21 @@ class Judgement:
             findings += self.series.step(now_ms // STEP_MS * STEP_MS, self._series_now(now_ms))
         if now_ms - self._renewed_ms >= RENEW_MS:
             self._renewed_ms = now_ms
-            findings += self.rigs.renew(now_ms)
+            findings += self._renew(now_ms)
             findings += self._end_orphans(now_ms)
         return findings
 
     async def snapshots(self, now_ms: int) -> list[judgement.Snapshot]:
         """Give what is remembered of each of our sites."""
-        raw = snapshots.Raw(self.rigs.peers, self.series, self._site_ids(), now_ms)
+        kept = {
+            "series": {site_id: self.series.kept(site_id) for site_id in self._site_ids()},
+            "learned": self.second.kept(),
+        }
+        raw = snapshots.Raw(self.rigs.peers, kept, self._site_ids(), now_ms)
         return await asyncio.to_thread(raw.packed)
+
+    def _renew(self, now_ms: int) -> list[Finding]:
+        return self.rigs.renew(now_ms) + self.second.renew(now_ms)
 
     def _site_ids(self) -> list[int]:
         return [place.site_id for place in self._groups.sites]
@@ -192,7 +204,7 @@ class Judgement:
         """End alerts of before the start whose trouble is not there any more."""
         if now_ms - self._started_ms < ADOPT_MS:
             return []
-        known = self.rigs.open.keys() | self.series.open.keys()
+        known = self.rigs.open.keys() | self.series.open.keys() | self.second.open.keys()
         over, self._orphans = self._orphans - known, set()
         return [
             Finding(
@@ -208,3 +220,7 @@ class Judgement:
         device = self._devices.get(int(number)) if what == "device" else None
         site_id = device.site_id if device else int(number)
         return site_id in self._site_ids()
+
+
+def _drop(site_id: int, detector: str, why: str) -> None:
+    _log.warning("snapshot dropped", site=site_id, detector=detector, why=why)

@@ -1,6 +1,7 @@
 """The detector of rigs at work: samples in, a step each tick, what it finds out.
 
-samples ─► rounds ─► Peers.step ─► Found ─► words ─► findings, by rule and subject
+samples ─► rounds ─┬─► Peers.step ─► Found ─► words ─► findings, by rule and subject
+                   └─► SecondOpinion ─► beside these ─┘
 """
 
 from collections.abc import Callable, Sequence
@@ -11,6 +12,7 @@ import numpy as np
 from lode_hub.committed import Finding
 from lode_hub.sites.judgement import words
 from lode_hub.sites.judgement.latest import Latest
+from lode_hub.sites.judgement.second import SecondOpinion
 from lode_hub.sites.tables import Mask, Times
 from lode_hub.store.judgement import Device
 from lode_models.peers import SAMPLE, Found, Peers, Rig, Rigs
@@ -31,8 +33,9 @@ class RigWatch:
     `is_told` tells of a slot whether a plain rule says already that nothing is heard of the rig.
     """
 
-    def __init__(self, latest: Latest, is_told: Told) -> None:
+    def __init__(self, latest: Latest, is_told: Told, second: SecondOpinion) -> None:
         self.peers = Peers(Rigs([]))
+        self._second = second
         self.open: dict[tuple[str, str], int] = {}  # what is active, and the site it is at
         self._latest = latest
         self._is_told = is_told
@@ -49,6 +52,7 @@ class RigWatch:
         if [repr(rig) for rig in rigs] == [repr(rig) for rig in self.peers.rigs.rows]:
             return
         self.peers.fit(Rigs(rigs))
+        self._second.fit(rigs, {one.site_id: one.site for one in devices if one.site_id})
 
     def step(self, now_ms: int, back_ms: Times) -> list[Finding]:
         """Judge what came since the last step, and who is silent.
@@ -63,10 +67,14 @@ class RigWatch:
         for slots, rows in turns[:-1]:
             # Who is behind in a backlog is not silent.
             found += self.peers.step(min(int(rows["at_ms"].max()), as_of_ms), slots, rows, nobody)
+            self._second.take(slots, rows)
         slots, rows = turns[-1] if turns else _NOTHING
         back_ms = np.maximum(back_ms, self._latest.held_ms)
         found += self.peers.step(as_of_ms, slots, rows, back_ms)
-        return self._say(found)
+        self._second.take(slots, rows)
+        findings = self._say(found)
+        self._second.judge(as_of_ms, np.flatnonzero(self.in_trouble()).tolist())
+        return findings
 
     def renew(self, now_ms: int) -> list[Finding]:
         """Say again what goes on, and that it is over of what is not there any more."""
@@ -115,7 +123,7 @@ class RigWatch:
         is_early = found.at_ms - found.since_ms < OFFLINE_MS
         is_left = found.kind == "offline" and (is_early or self._is_told(found.slot))
         if finding.is_active and is_watched and not is_left:
-            return finding
+            return self._second.beside(found.slot, finding)
         if (finding.rule, finding.subject) not in self.open:
             return None  # nobody was told that it began
         return words.of_rig(replace(found, is_active=False), self._devices[found.slot])

@@ -17,9 +17,14 @@ from lode_hub.store.judgement import Snapshot
 from lode_models.peers import VERSION, Peers, Rig
 from lode_models.peers.rigs import LEVELS, Group
 from lode_models.peers.sample import Slots
+from lode_models.rig import VERSION as LEARNED_VERSION
 
 FORMAT = 1
-VERSIONS = {"peers": FORMAT * 1000 + VERSION, "series": FORMAT * 1000 + series.VERSION}
+VERSIONS = {
+    "peers": FORMAT * 1000 + VERSION,
+    "series": FORMAT * 1000 + series.VERSION,
+    "learned": FORMAT * 1000 + LEARNED_VERSION,
+}
 MAX_BYTES = 256 << 20
 """Of one snapshot, unpacked: some 300,000 rigs."""
 
@@ -67,59 +72,79 @@ def of_site(
     return out.getvalue()
 
 
-def together(peers: Peers, parts: Mapping[str, bytes]) -> None:
+def together(peers: Peers, parts: Mapping[str, bytes]) -> dict[str, str]:
     """Give detectors back what was kept of their sites; rigs that are others now begin anew.
 
-    Raises: ValueError if a part is not what `of_site` made.
+    Gives the sites whose part is not what `of_site` made, and why; these begin anew, alone.
     """
-    whole = dict(peers.snapshot())
-    head = json.loads(bytes(whole["head"]))
+    good, dropped = peers.snapshot(), dict[str, str]()
     slots = {_known_as(rig): slot for slot, rig in enumerate(peers.rigs.rows)}
-    events: dict[tuple[int, int, int], dict[str, Any]] = {}
     for site, data in parts.items():
-        arrays = _loaded(data)
-        kept = json.loads(bytes(arrays.pop("head")))
-        here = [slots.get(name, -1) for name in kept["rigs"]]
-        _put(whole, arrays, np.array(here, np.intp))
-        head = _newer(head, kept)
-        for event in kept["events"]:
-            members = [here[number] for number in event["members"] if here[number] >= 0]
-            _join(events, peers, {**event, "members": members}, site)
-    head["events"] = list(events.values())
+        try:
+            whole = _with(good, peers, slots, (site, data))
+            peers.restore(whole)
+        except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+            # What a damaged head says can be of any kind; nothing of it may stay.
+            peers.restore(good)
+            dropped[site] = f"{type(error).__name__}: {error}"
+        else:
+            good = whole
+    return dropped
+
+
+def _with(
+    good: Arrays, peers: Peers, slots: Mapping[str, int], part: tuple[str, bytes]
+) -> dict[str, np.ndarray]:
+    """Give the state of all with a site's part put in; `good` stays as it is."""
+    site, data = part
+    whole = {name: array.copy() for name, array in good.items()}
+    arrays = _loaded(data)
+    head, kept = json.loads(bytes(whole["head"])), json.loads(bytes(arrays.pop("head")))
+    events = {(one["kind"], one["level"], one["number"]): one for one in head["events"]}
+    here = [slots.get(name, -1) for name in kept["rigs"]]
+    _put(whole, arrays, np.array(here, np.intp))
+    for event in kept["events"]:
+        members = [here[number] for number in event["members"] if here[number] >= 0]
+        _join(events, peers, {**event, "members": members}, site)
+    head = _newer(head, kept) | {"events": list(events.values())}
     whole["head"] = np.frombuffer(json.dumps(head).encode(), np.uint8)
-    peers.restore(whole)
+    return whole
 
 
 class Raw:
     """A copy of what is remembered: nothing in it changes while it is packed."""
 
     def __init__(
-        self, peers: Peers, watched: series.SeriesWatch, site_ids: Sequence[int], now_ms: int
+        self,
+        peers: Peers,
+        kept: Mapping[str, Mapping[int, bytes]],
+        site_ids: Sequence[int],
+        now_ms: int,
     ) -> None:
+        """Take what `peers` knows now, and what other detectors keep, by their name and by site."""
         self._arrays = peers.snapshot()
         self._rigs, self._groups = peers.rigs.rows, peers.rigs.groups
-        self._series = {site_id: watched.kept(site_id) for site_id in site_ids}
+        self._kept, self._site_ids = kept, site_ids
         self._now_ms = now_ms
 
     def packed(self) -> list[Snapshot]:
         """Make the rows."""
-        made = []
-        for site_id, kept in self._series.items():
-            states = {
-                "peers": of_site(self._arrays, self._rigs, self._groups, str(site_id)),
-                "series": kept,
-            }
-            made += [
-                Snapshot(
-                    site_id=site_id,
-                    detector=detector,
-                    version=VERSIONS[detector],
-                    at_ms=self._now_ms,
-                    state=packed(state),
-                )
-                for detector, state in states.items()
-            ]
-        return made
+        states = [
+            ("peers", site_id, of_site(self._arrays, self._rigs, self._groups, str(site_id)))
+            for site_id in self._site_ids
+        ]
+        for detector, sites in self._kept.items():
+            states += [(detector, site_id, state) for site_id, state in sites.items()]
+        return [
+            Snapshot(
+                site_id=site_id,
+                detector=detector,
+                version=VERSIONS[detector],
+                at_ms=self._now_ms,
+                state=packed(state),
+            )
+            for detector, site_id, state in states
+        ]
 
 
 def _known_as(rig: Rig) -> str:
@@ -152,8 +177,8 @@ def _put(whole: dict[str, np.ndarray], part: Arrays, here: Slots) -> None:
 def _newer(head: dict[str, Any], kept: dict[str, Any]) -> dict[str, Any]:
     """Take what is of all rigs from whoever knows more of it."""
     gaps = max(head["gaps"], kept["gaps"], key=lambda gaps: gaps["due"])
-    times = {name: max(head[name], kept[name]) for name in ("refreshed_ms", "offset_ms")}
-    return head | times | {"gaps": gaps, "late": max(head["late"], kept["late"])}
+    newest = {name: max(head[name], kept[name]) for name in ("refreshed_ms", "late")}
+    return head | newest | {"gaps": gaps}
 
 
 def _join(

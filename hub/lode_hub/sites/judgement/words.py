@@ -8,11 +8,13 @@ from lode_hub.committed import Finding
 from lode_hub.store.judgement import Device
 from lode_models.peers import KINDS, Found
 
+DRIFT = "model-drift"
 SERIES = ("hash-ratio", "chip-temp", "hashrate", "power", "meter-power", "point")
 RULES = (
     *(f"rig-{kind.name.replace('_', '-')}" for kind in KINDS),
     *(f"site-{kind.common.replace('_', '-')}" for kind in KINDS),
     *(f"series-{metric}" for metric in SERIES),
+    DRIFT,
 )
 """Everything that is said from here; each has its entry in the book of rules."""
 

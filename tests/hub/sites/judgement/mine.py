@@ -10,6 +10,7 @@ from lode_hub.sites import Sites
 from lode_hub.sites.judgement.groups import Groups
 from lode_hub.sites.judgement.latest import Latest
 from lode_hub.sites.judgement.rigs import RigWatch
+from lode_hub.sites.judgement.second import SecondOpinion
 from lode_hub.sites.judgement.series import STEP_MS, Key, SeriesWatch
 from lode_hub.sites.judgement.snapshots import Raw
 from lode_hub.store import Store, judgement
@@ -127,7 +128,7 @@ def group_of(turn: int, device_ids: np.ndarray, agent: int, columns: Columns) ->
 def learned(devices: list[judgement.Device]) -> list[judgement.Snapshot]:
     """Give what detectors remember of three quarters of an hour in which nothing happened."""
     latest, series, n = Latest(), SeriesWatch(), len(devices)
-    watch = RigWatch(latest, lambda slot: False)
+    watch = RigWatch(latest, lambda slot: False, SecondOpinion(None))
     latest.fit(n)
     watch.fit(devices, np.ones(n, bool))
     groups, slots = Groups(devices, np.ones(n, bool)), np.arange(n)
@@ -144,7 +145,8 @@ def learned(devices: list[judgement.Device]) -> list[judgement.Snapshot]:
             }
             assert series.step(now_ms, keyed) == []
     site_ids = [place.site_id for place in groups.sites]
-    return Raw(watch.peers, series, site_ids, now_ms).packed()
+    kept = {"series": {site_id: series.kept(site_id) for site_id in site_ids}}
+    return Raw(watch.peers, kept, site_ids, now_ms).packed()
 
 
 def healthy(turn: int, n: int) -> Columns:

@@ -1,11 +1,15 @@
 """What detectors remember: the same before and after, of a site alone, and never an error."""
 
+import io
+import json
+
 import numpy as np
 import pytest
 
 from lode_hub.sites.judgement import snapshots
 from lode_hub.sites.judgement.latest import Latest
 from lode_hub.sites.judgement.rigs import RigWatch
+from lode_hub.sites.judgement.second import SecondOpinion
 from lode_hub.sites.judgement.series import STEP_MS, Key, SeriesWatch
 from lode_hub.store import judgement
 from lode_hub.store.judgement import Device
@@ -37,7 +41,7 @@ def devices(site_of=lambda number: 1) -> list[Device]:
 
 def watch_of(rigs: list[Device]) -> RigWatch:
     latest = Latest()
-    watch = RigWatch(latest, lambda slot: False)
+    watch = RigWatch(latest, lambda slot: False, SecondOpinion(None))
     latest.fit(len(rigs))
     watch.fit(rigs, np.ones(len(rigs), bool))
     return watch
@@ -57,7 +61,7 @@ def carried(watch: RigWatch, other: RigWatch) -> None:
     sites = sorted({rig.site for rig in watch.peers.rigs.rows})
     arrays, rigs = watch.peers.snapshot(), watch.peers.rigs
     parts = {site: snapshots.of_site(arrays, rigs.rows, rigs.groups, site) for site in sites}
-    snapshots.together(other.peers, parts)
+    assert snapshots.together(other.peers, parts) == {}
     other.renew(0)
 
 
@@ -96,7 +100,7 @@ def test_a_site_that_moves_takes_its_own_rigs_along():
     arrays, rigs = both.peers.snapshot(), both.peers.rigs
     part = snapshots.of_site(arrays, rigs.rows, rigs.groups, "2")
     other = watch_of(devices(lambda number: 1 + number % 2))
-    snapshots.together(other.peers, {"2": part})
+    assert snapshots.together(other.peers, {"2": part}) == {}
     heard = other.peers.snapshot()["heard_ms"]
     np.testing.assert_array_equal(heard[1::2], arrays["heard_ms"][1::2])
     assert not heard[0::2].any()
@@ -147,10 +151,44 @@ def test_series_beyond_the_limit_are_counted_and_the_rest_goes_on(monkeypatch):
     assert (len(watch.numbers), watch.unwatched) == (3, 2)
 
 
-@pytest.mark.parametrize("data", [b"", b"nonsense", snapshots.packed(b"nonsense")])
-def test_what_is_damaged_is_a_value_error(data):
-    with pytest.raises(ValueError, match=r"snapshot|pickle"):
-        snapshots.together(watch_of(devices()).peers, {"1": snapshots.unpacked(data)})
+def spoilt(part: bytes, **values: object) -> bytes:
+    """Give a site's part with something else in its head."""
+    with np.load(io.BytesIO(part)) as found:
+        arrays = dict(found)
+    head = json.loads(bytes(arrays["head"])) | values
+    arrays["head"] = np.frombuffer(json.dumps(head).encode(), np.uint8)
+    out = io.BytesIO()
+    np.savez(out, allow_pickle=False, **arrays)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda part: b"",
+        lambda part: b"nonsense",
+        lambda part: part[: len(part) // 2],
+        lambda part: spoilt(part, rigs=["who"]),
+        lambda part: spoilt(part, rigs=None),
+        lambda part: spoilt(part, gaps={"due": 10**9, "strange": 1}),
+        lambda part: spoilt(part, gaps=7),
+        lambda part: spoilt(part, events=[{"level": 9, "members": [0], "name": ""}]),
+        lambda part: spoilt(part, events=[7]),
+    ],
+)
+def test_a_damaged_part_costs_its_own_site_alone(spoil):
+    both = watch_of(devices(lambda number: 1 + number % 2))
+    play(both, range(1, 60))
+    arrays, rigs = both.peers.snapshot(), both.peers.rigs
+    parts = {site: snapshots.of_site(arrays, rigs.rows, rigs.groups, site) for site in ("1", "2")}
+    alone, other = (watch_of(devices(lambda number: 1 + number % 2)) for _ in range(2))
+    snapshots.together(alone.peers, {"2": parts["2"]})
+    dropped = snapshots.together(other.peers, {"1": spoil(parts["1"]), "2": parts["2"]})
+    assert list(dropped) == ["1"]
+    for name, array in alone.peers.snapshot().items():
+        np.testing.assert_array_equal(array, other.peers.snapshot()[name], name)
+    assert other.peers.snapshot()["heard_ms"][1::2].all()
+    play(other, range(60, 62))  # and it goes on
 
 
 async def test_another_version_or_damage_is_dropped_and_told_in_the_log(store, capsys):
