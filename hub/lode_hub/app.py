@@ -180,7 +180,12 @@ class Hub:
         self._parts.start("notifier", notifier.run)
         self._parts.start("live", live.run)
         self._parts.start("sessions", access.run)
-        sources = EnergySources(store, settings.energy.secrets_dir, name=self._name)
+        sources = EnergySources(
+            store,
+            settings.energy.secrets_dir,
+            name=self._name,
+            make_link=LINKS[settings.ingest.client],
+        )
         self._parts.start("energy sources", sources.run)
 
     def _start_planner(self, store: Store, url: str, access: Access) -> None:

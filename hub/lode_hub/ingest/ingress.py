@@ -143,6 +143,7 @@ class Ingress:
         self._link: Link | None = None
         self._is_paused = False
         self.connections = 0
+        self.trouble = ""  # why the last connection could not be opened
 
     @property
     def is_connected(self) -> bool:
@@ -162,12 +163,13 @@ class Ingress:
                 except (LinkError, OSError, TimeoutError) as error:
                     turn += 1
                     pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+                    self.trouble = str(error) or type(error).__name__
                     _log.info(
                         "broker not reached",
                         host=address.host,
                         port=address.port,
                         client=self.session.client_id,
-                        reason=str(error) or type(error).__name__,
+                        reason=self.trouble,
                     )
             await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311 -- a jitter
 
@@ -194,6 +196,7 @@ class Ingress:
         link = await self._open(address)
         try:
             self._link = link
+            self.trouble = ""
             self.connections += 1
             if self._is_paused:
                 link.pause()

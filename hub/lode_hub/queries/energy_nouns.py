@@ -22,7 +22,10 @@ class DocumentRow:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SourceRow:
-    """How a source fares; without an address it is fed by uploads and messages."""
+    """How a source fares; one that is neither polled nor heard is fed by uploads.
+
+    `ok_ms` is when it last gave something that could be read.
+    """
 
     site: str | None
     name: str
@@ -34,9 +37,12 @@ class SourceRow:
     due_ms: int | None
     failures: int
     trouble: str
-    refused: int  # rows of the last answer that could not be read
+    refused: int  # rows of the last answer or message that could not be read
     reaches_ms: int | None  # until when it gave values
     is_stale: bool
+    is_heard: bool = False  # by MQTT
+    messages: int = 0  # heard in all
+    bad: int = 0  # of these, nothing could be read
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

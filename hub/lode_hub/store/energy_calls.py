@@ -8,6 +8,8 @@ from lode_hub.store.connection import Connection
 
 Row = dict[str, Any]
 
+MAX_MODIFICATIONS = 1000
+
 _CALL = """
     select c.id as call_id, c.site, c.programme, c.event, c.modification, c.is_cancelled,
         c.is_test, c.random_s::float8 as random_s, c.reduce, c.power_kw,
@@ -71,6 +73,22 @@ async def calls(
     }
     async with conn.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(_CALL + " order by c.from_at, c.site, c.programme, c.event", values)
+        return await cursor.fetchall()
+
+
+async def modifications(conn: Connection, site_id: int, programme: str, event: str) -> list[Row]:
+    """List the modifications of a call, the one that counts first."""
+    async with conn.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(
+            """
+            select id as call_id, modification, is_cancelled, is_test, reduce, power_kw,
+                (extract(epoch from from_at) * 1000)::bigint as from_ms,
+                (extract(epoch from until_at) * 1000)::bigint as until_ms
+            from energy_call where site_id = %s and programme = %s and event = %s
+            order by modification desc limit %s
+            """,
+            (site_id, programme, event, MAX_MODIFICATIONS),
+        )
         return await cursor.fetchall()
 
 

@@ -1,4 +1,4 @@
-"""Tariffs, sources, programmes and economics as text; how the polling of sources fares."""
+"""Tariffs, sources, programmes and economics as text; how asking and hearing them fares."""
 
 from typing import Any
 
@@ -63,35 +63,61 @@ async def documents(
         return await cursor.fetchall()
 
 
-async def fetches(conn: Connection) -> list[Row]:
-    """List how the polling of each source fares."""
+async def fetches(conn: Connection, kind: str) -> list[Row]:
+    """List how the asking, or hearing, of each document of a kind fares."""
     async with conn.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(
             """
             select f.site_id, s.name as site, f.name, f.failures, f.trouble, f.etag, f.modified,
-                f.refused, (extract(epoch from f.due_at) * 1000)::bigint as due_ms,
+                f.refused, f.messages, f.bad,
+                (extract(epoch from f.due_at) * 1000)::bigint as due_ms,
                 (extract(epoch from f.ok_at) * 1000)::bigint as ok_ms
-            from energy_fetch f left join site s on s.id = f.site_id order by f.name
-            """
+            from energy_fetch f left join site s on s.id = f.site_id
+            where f.kind = %s order by f.name
+            """,
+            (kind,),
         )
         return await cursor.fetchall()
 
 
-async def fetched(conn: Connection, site: int | None, name: str, **state: object) -> None:
-    """Note how a poll went.
+async def fetched(
+    conn: Connection, site: int | None, kind: str, name: str, **state: object
+) -> None:
+    """Note how an asking went.
 
-    `state` has due_ms, ok_ms (None: as before), failures, trouble, etag, modified and refused.
+    `state` has due_ms, ok_ms (None: as before), failures and trouble; perhaps etag, modified,
+    refused.
     """
     await conn.execute(
         """
         insert into energy_fetch as f
-            (site_id, name, due_at, ok_at, failures, trouble, etag, modified, refused)
-        values (%(site)s, %(name)s, to_timestamp(%(due_ms)s / 1e3), to_timestamp(%(ok_ms)s / 1e3),
-            %(failures)s, %(trouble)s, %(etag)s, %(modified)s, %(refused)s)
-        on conflict (site_id, name) do update set due_at = excluded.due_at,
+            (site_id, kind, name, due_at, ok_at, failures, trouble, etag, modified, refused)
+        values (%(site)s, %(kind)s, %(name)s, to_timestamp(%(due_ms)s / 1e3),
+            to_timestamp(%(ok_ms)s / 1e3), %(failures)s, %(trouble)s, %(etag)s, %(modified)s,
+            %(refused)s)
+        on conflict (site_id, kind, name) do update set due_at = excluded.due_at,
             ok_at = coalesce(excluded.ok_at, f.ok_at), failures = excluded.failures,
             trouble = excluded.trouble, etag = excluded.etag, modified = excluded.modified,
             refused = excluded.refused
         """,
-        {"site": site, "name": name, **state},
+        {"site": site, "kind": kind, "name": name, "etag": "", "modified": "", "refused": 0}
+        | state,
+    )
+
+
+async def heard(conn: Connection, site: int | None, kind: str, name: str, **state: object) -> None:
+    """Count a message that was heard.
+
+    `state` has ok_ms (None: nothing of it could be read), trouble and refused.
+    """
+    await conn.execute(
+        """
+        insert into energy_fetch as f (site_id, kind, name, ok_at, trouble, refused, messages, bad)
+        values (%(site)s, %(kind)s, %(name)s, to_timestamp(%(ok_ms)s / 1e3), %(trouble)s,
+            %(refused)s, 1, (%(ok_ms)s::bigint is null)::int)
+        on conflict (site_id, kind, name) do update set due_at = null,
+            ok_at = coalesce(excluded.ok_at, f.ok_at), failures = 0, trouble = excluded.trouble,
+            refused = excluded.refused, messages = f.messages + 1, bad = f.bad + excluded.bad
+        """,
+        {"site": site, "kind": kind, "name": name, **state},
     )

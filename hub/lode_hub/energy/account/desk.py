@@ -16,9 +16,9 @@ from lode_hub.energy.account.make import Made, Span, of_bill, of_event, told
 from lode_hub.energy.live import limits
 from lode_hub.energy.live.nouns import PlannerMode
 from lode_hub.energy.prices import OPEN_MS, Parsed, Refusal
-from lode_hub.energy.signals import calls, economics, programme
-from lode_hub.energy.signals.calls import Way, call_of
-from lode_hub.energy.signals.grid import keep_call
+from lode_hub.energy.signals import economics, programme
+from lode_hub.energy.signals.calls import Way
+from lode_hub.energy.signals.taking import Ours, take
 from lode_hub.energy.sources import decode, described
 from lode_hub.energy.sources.keep import keep
 from lode_hub.energy.tariff import described as tariff_of
@@ -179,28 +179,16 @@ class EnergyDesk:
 
         Raises:
             InvalidError: it cannot be.
-            ConflictError: a later modification of it is there.
+            ConflictError: a later modification of it is there, or this one says something else.
         """
         await self._demand(person, "energy.call", site)
         async with asking(self._store) as conn:
             number = await _site(conn, site)
             body = await _body(conn, "programme", programme_name, number)
-            said = {"event": f"{way}-{uuid.uuid4().hex[:12]}", **said}
             told_programme = programme.described(body, f"programme {programme_name}")
-            call = call_of(programme_name, told_programme, said, site=site)
-            kept = await keep_call(
-                conn, number or 0, call, way, person=person.name, now_ms=self._clock_ms()
-            )
-            if kept is not None:
-                return kept
-            standing = await energy_calls.calls(
-                conn, site, (call.from_ms - calls.LONGEST_MS, call.until_ms + calls.LONGEST_MS),
-                programme=programme_name,
-            )  # fmt: skip
-        same = next((row for row in standing if row["event"] == call.event), None)
-        if same is not None and same["modification"] == call.modification:
-            return int(same["call_id"])
-        raise ConflictError(f"call {call.event}: a later modification is there; number this higher")
+            ours = Ours(site_id=number or 0, site=site, name=programme_name, told=told_programme)
+            said = {"event": f"{way}-{uuid.uuid4().hex[:12]}", **said}
+            return await take(conn, ours, said, way, person=person.name, now_ms=self._clock_ms())
 
     async def account_of_call(self, person: Person, call_id: int) -> int:
         """Make the account of a call that is over; give its number.

@@ -11,9 +11,10 @@ import httpx
 import structlog
 
 from lode_hub.committed import Finding
-from lode_hub.energy.signals.calls import Call, Way, calls_ahead_ms
+from lode_hub.energy.signals.calls import Call, calls_ahead_ms
 from lode_hub.energy.signals.openadr import Vtn, VtnError, calls_of
-from lode_hub.energy.signals.programme import OpenAdr, Programme, described
+from lode_hub.energy.signals.programme import OpenAdr, Programme
+from lode_hub.energy.signals.taking import keep_call
 from lode_hub.errors import HubError, InvalidError
 from lode_hub.store import Store, energy, energy_calls
 from lode_hub.store import alerts as alert_rows
@@ -22,20 +23,6 @@ from lode_hub.store.connection import Connection
 RULE = "energy-call"
 _log = structlog.get_logger(__name__)
 Row = dict[str, Any]
-
-
-async def keep_call(
-    conn: Connection, site: int, call: Call, way: Way, *, person: str, now_ms: int
-) -> int | None:
-    """Keep a call; give its number, or None when it, or a later modification, was there."""
-    return await energy_calls.add(
-        conn,
-        site=site,
-        way=way,
-        person=person,
-        received_ms=now_ms,
-        **{name: getattr(call, name) for name in call.__slots__},
-    )
 
 
 class Grid:
@@ -57,13 +44,15 @@ class Grid:
         self._vtns: dict[OpenAdr, Vtn] = {}
         self._told: dict[str, int] = {}  # subject of a call that holds: its newest modification
 
-    async def look(self, client: httpx.AsyncClient, documents: Sequence[Row]) -> list[Finding]:
+    async def look(
+        self, client: httpx.AsyncClient, programmes: Sequence[tuple[Row, Programme]]
+    ) -> list[Finding]:
         """Ask what is due, and give what changed since the last look."""
-        for document in documents:
+        for document, told in programmes:
+            if told.openadr is None or document["site_id"] is None:
+                continue
             try:
-                told = described(document["body"], f"programme {document['name']}")
-                if told.openadr is not None and document["site_id"] is not None:
-                    await self._ask(client, document, told, told.openadr)
+                await self._ask(client, document, told, told.openadr)
             except HubError as error:
                 _log.warning("programme failed", programme=document["name"], reason=str(error))
         return await self._findings()

@@ -233,20 +233,11 @@ def _asked(interval: Mapping[str, Any], told: Programme, where: str) -> dict[str
         if kind == "IMPORT_CAPACITY_LIMIT":
             return {"reduce": "to", "power_kw": value}
         if kind == "SIMPLE" and isinstance(value, int | float):
-            return _simple(value, told, where)
+            try:
+                return told.asked(value)
+            except ValueError as error:
+                raise InvalidError(f"{where}: {error}") from None
     return None
-
-
-def _simple(level: float, told: Programme, where: str) -> dict[str, Any]:
-    if isinstance(level, bool) or level < 0 or level % 1:
-        raise InvalidError(f"{where}: level {level}; expected a whole number from 0 on")
-    if level == 0:
-        return {"is_cancelled": True}
-    if not told.levels_kw:
-        return {}
-    if level > len(told.levels_kw):
-        raise InvalidError(f"{where}: level {level}; set levels_kw of the programme for it")
-    return {"reduce": "by", "power_kw": told.levels_kw[int(level) - 1]}
 
 
 def _object(said: Mapping[str, Any], name: str, where: str) -> Mapping[str, Any]:

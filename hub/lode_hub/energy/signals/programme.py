@@ -1,15 +1,18 @@
 """A demand-response programme as a TOML document: what it asks, pays, and how it counts."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import msgspec
 
+from lode_hub.energy.sources.described import zone
 from lode_hub.energy.tariff import document
+from lode_hub.energy.topic import check_login, topic
 
 Usd = Annotated[float, msgspec.Meta(ge=0, le=1e6)]
 Kw = Annotated[float, msgspec.Meta(ge=0, le=1e7)]
 Secret = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+Path = Annotated[str, msgspec.Meta(max_length=200)]
 Reduce = Literal["to", "by", "all"]
 Method = Literal["10-of-10", "before", "before-after", "plan"]
 
@@ -54,6 +57,38 @@ class OpenAdr(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
                 raise ValueError("an address is none; expected http(s)://host without a password")
 
 
+class Mqtt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A topic at somebody's broker on which calls are told as JSON."""
+
+    url: Annotated[str, msgspec.Meta(max_length=2000)]
+    secret: Secret | None = None  # the user's password, by its name among the energy secrets
+
+    def __post_init__(self) -> None:
+        """Check the address."""
+        topic(self.url)
+        check_login(self.url, self.secret)
+
+
+class Columns(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which path within a call's JSON says what, by MQTT or webhook; else as the API has it.
+
+    What is not there is left to the programme. `level` is one of `levels_kw`, 0 is the end.
+    """
+
+    event: Path = "event"
+    begin: Path = "from_ms"
+    end: Path = "until_ms"
+    format: Path = "epoch-ms"  # iso, epoch-s, epoch-ms, or as strptime has it
+    modification: Path = "modification"
+    reduce: Path = "reduce"
+    power_kw: Path = "power_kw"
+    level: Path = "level"
+    random_s: Path = "random_s"
+    test: Path = "is_test"
+    cancelled: Path = "is_cancelled"
+    rows: Path = ""  # the path to the list of calls; empty: the whole is a call, or their list
+
+
 class Programme(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a programme asks when its call does not say, what it pays, and how it counts."""
 
@@ -65,14 +100,33 @@ class Programme(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     penalty_usd_mwh: Usd | None = None  # for what was not
     tolerance_ratio: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.05
     baseline: Baseline = Baseline()
-    time_zone: str = "UTC"  # of the baseline's days
+    time_zone: str = "UTC"  # of the baseline's days, and of times that name none
+    columns: Columns = Columns()
     openadr: OpenAdr | None = None
+    mqtt: Mqtt | None = None
     webhook_secret: Secret | None = None
 
     def __post_init__(self) -> None:
-        """Check that a call without a power can be understood."""
+        """Check the zone, and that a call without a power can be understood."""
+        zone(self.time_zone)
         if (self.reduce == "all") != (self.power_kw is None):
             raise ValueError('power_kw goes with reduce = "to" or "by", and only with them')
+
+    def asked(self, level: float) -> dict[str, Any]:
+        """Give what a level asks, as `call_of` has it: 0 is the end.
+
+        Raises:
+            ValueError: it is none of ours.
+        """
+        if isinstance(level, bool) or not level >= 0 or level % 1:
+            raise ValueError(f"level {level}; expected a whole number from 0 on")
+        if level == 0:
+            return {"is_cancelled": True}
+        if not self.levels_kw:
+            return {}
+        if level > len(self.levels_kw):
+            raise ValueError(f"level {level:g}; set levels_kw of the programme for it")
+        return {"reduce": "by", "power_kw": self.levels_kw[int(level) - 1]}
 
 
 def described(text: str, where: str = "programme") -> Programme:

@@ -66,7 +66,7 @@ def _json(source: Source, text: str) -> Parsed:
     columns = cast(Columns, source.columns)
     try:
         answer = msgspec.json.decode(text)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise ValueError(f"no JSON: {error}; see what the address answers") from None
     try:
         rows = _follow(answer, columns.rows)

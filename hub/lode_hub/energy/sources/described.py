@@ -9,6 +9,7 @@ import msgspec
 
 from lode_hub.energy.prices import PRICES, Quantity
 from lode_hub.energy.tariff import document
+from lode_hub.energy.topic import check_login, is_topic, topic
 
 Short = Annotated[str, msgspec.Meta(max_length=200)]
 Positive = Annotated[float, msgspec.Meta(gt=0, le=366 * 86_400)]
@@ -36,7 +37,7 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A source: what it gives, in which form, and where and how often it is asked.
 
-    Without a `url` it takes uploads.
+    A `url` of MQTT is a topic that is listened to. Without a `url` it takes uploads.
     """
 
     quantity: Quantity
@@ -74,16 +75,37 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             raise ValueError("ercot and entsoe need a node: a settlement point, a bidding zone")
         self._check_way()
 
+    @property
+    def is_heard(self) -> bool:
+        """Tell whether it speaks by MQTT."""
+        return is_topic(self.url)
+
+    @property
+    def is_polled(self) -> bool:
+        """Tell whether it is asked."""
+        return bool(self.url) and not self.is_heard
+
     def _check_way(self) -> None:
-        parts = urlsplit(self.url)
-        if self.url and (parts.scheme not in {"http", "https"} or not parts.hostname):
-            raise ValueError("url is none; expected http:// or https://")
-        if parts.password:
-            raise ValueError("url has a password in it; use secret")
         if self.secret and not _SECRET.fullmatch(self.secret):
             raise ValueError(f"secret {self.secret!r}: small letters, digits, - and _ only")
+        if self.is_heard:
+            self._check_topic()
+            return
+        parts = urlsplit(self.url)
+        if self.url and (parts.scheme not in {"http", "https"} or not parts.hostname):
+            raise ValueError("url is none; expected https:// or mqtts://")
+        if parts.password:
+            raise ValueError("url has a password in it; use secret")
         if bool(self.secret) != bool(self.secret_header or self.secret_query):
             raise ValueError("a secret goes with secret_header or secret_query")
+
+    def _check_topic(self) -> None:
+        topic(self.url)
+        check_login(self.url, self.secret)
+        if self.format not in {"csv", "json"}:
+            raise ValueError(f"{self.format} by MQTT; only csv and json come so")
+        if self.secret_header or self.secret_query:
+            raise ValueError("by MQTT the secret is the user's password; it has no header or query")
 
 
 def described(text: str, where: str = "source") -> Source:

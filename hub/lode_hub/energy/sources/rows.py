@@ -18,6 +18,8 @@ MOST = 1e15
 MOST_MWH = 1e5
 """A price beyond this, either way, is a mistake: markets cap at a tenth of it."""
 
+MAX_NODE = 200
+
 _THOUSANDS = re.compile(r"\.(?=\d{3}(?:\D|$))")
 _FIRST_MS, _LAST_MS = 946_684_800_000, 4_102_444_800_000  # the years 2000 to 2099
 
@@ -169,6 +171,8 @@ def _check(source: Source, cell: Cell) -> None:
         raise ValueError(f"time {cell.begin_ms} ms is not in this century; check the format")
     if cell.until_ms <= cell.begin_ms:
         raise ValueError(f"{iso(cell.begin_ms)} ends before it begins")
+    if len(cell.node) > MAX_NODE or not cell.node.isprintable():
+        raise ValueError(f"node {cell.node[:40]!r}; expected up to {MAX_NODE} readable characters")
     most = MOST_MWH if source.quantity in PRICES else MOST
     if abs(cell.value) > most:
         raise ValueError(f"value {cell.value:g} {source.unit}, at most {most:g}; check the unit")

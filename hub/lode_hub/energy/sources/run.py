@@ -1,6 +1,7 @@
 """The background part that asks sources and programmes; one process of all hubs does it, by lease.
 
 documents ─► due? ─► fetch ─► decode ─► keep ─► next time noted (in the database: it outlives us)
+documents that name a topic ─► listened to meanwhile
 programmes ─► VTN ─► calls ─┐
 sources that are stale ─────┴─► findings
 """
@@ -9,22 +10,26 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import structlog
 
 from lode_hub import alerts
 from lode_hub.committed import Finding
+from lode_hub.energy.messages import Messages
+from lode_hub.energy.signals import programme
 from lode_hub.energy.signals.grid import Grid
 from lode_hub.energy.sources import decode, described
 from lode_hub.energy.sources.described import Source
 from lode_hub.energy.sources.fetch import Answer, FetchError, fetch
 from lode_hub.energy.sources.keep import keep
 from lode_hub.errors import HubError, InvalidError, SettingsError
+from lode_hub.ingest.ingress import MakeLink
 from lode_hub.settings import secret
 from lode_hub.store import Store, energy, energy_documents, leases
 from lode_hub.store import alerts as alert_rows
+from lode_hub.store.asking import asking
 
 LEASE = "energy sources"
 LOOK_S = 2.0
@@ -34,6 +39,7 @@ STALE = "energy-price-stale"
 
 _log = structlog.get_logger(__name__)
 Row = dict[str, Any]
+_T = TypeVar("_T")
 
 
 class EnergySources:
@@ -43,6 +49,7 @@ class EnergySources:
         store: where documents and values are.
         secrets_dir: a file for each secret that a source or programme names.
         name: unique among the hubs that live.
+        make_link: opens a connection to a broker.
         clock_ms: the time.
     """
 
@@ -52,6 +59,7 @@ class EnergySources:
         secrets_dir: Path | None,
         *,
         name: str,
+        make_link: MakeLink,
         clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         self._store = store
@@ -59,6 +67,7 @@ class EnergySources:
         self._name = name
         self._clock_ms = clock_ms
         self._grid = Grid(store, self._secret, clock_ms)
+        self._messages = Messages(store, self._secret, clock_ms, make_link)
 
     async def run(self) -> None:
         """Work whenever this process holds the lease. Never ends."""
@@ -69,22 +78,35 @@ class EnergySources:
         async with self._store.pool.connection() as conn:
             documents = await energy_documents.documents(conn, "source", is_of_any_site=True)
             asked = await energy_documents.documents(conn, "programme", is_of_any_site=True)
-            states = {(s["site_id"], s["name"]): s for s in await energy_documents.fetches(conn)}
-        sources = list(_read(documents))
+            fetches = await energy_documents.fetches(conn, "source")
+        states = {(row["site_id"], row["name"]): row for row in fetches}
+        sources = _read(documents, described)
+        programmes = _read(asked, programme.described)
+        await self._messages.follow(sources, programmes)
         limit = asyncio.Semaphore(AT_ONCE)
         async with asyncio.TaskGroup() as tasks:
             for document, source in sources:
                 state = states.get((document["site_id"], document["name"]), {})
-                if source.url and state.get("due_ms", 0) <= self._clock_ms():
+                if source.is_polled and (state.get("due_ms") or 0) <= self._clock_ms():
                     tasks.create_task(self._poll(client, document, source, state, limit))
-        findings = [*await self._staleness(sources, states), *await self._grid.look(client, asked)]
+        findings = [
+            *await self._staleness(sources, states),
+            *await self._grid.look(client, programmes),
+        ]
         await alerts.take(self._store, findings, self._clock_ms())
 
     async def _work(self) -> None:
-        async with httpx.AsyncClient() as client:
-            while True:
-                await self.look(client)
-                await asyncio.sleep(LOOK_S)
+        try:
+            async with httpx.AsyncClient() as client:
+                while True:
+                    await self.look(client)
+                    await asyncio.sleep(LOOK_S)
+        finally:
+            await self.close()
+
+    async def close(self) -> None:
+        """Listen to no topic any more."""
+        await self._messages.close()
 
     async def _poll(
         self,
@@ -112,7 +134,7 @@ class EnergySources:
                 _log.warning("source failed", source=name, reason=str(error), retry_s=wait_s)
         async with self._store.pool.connection() as conn:
             due_ms = self._clock_ms() + round(wait_s * 1000)
-            await energy_documents.fetched(conn, site, name, due_ms=due_ms, **after)
+            await energy_documents.fetched(conn, site, "source", name, due_ms=due_ms, **after)
 
     async def _ask(
         self, client: httpx.AsyncClient, name: str, source: Source, state: Row
@@ -135,7 +157,7 @@ class EnergySources:
 
     async def _keep(self, site: int | None, name: str, source: Source, data: bytes) -> int:
         parsed = await asyncio.to_thread(decode, source, data)
-        async with self._store.pool.connection() as conn:
+        async with asking(self._store) as conn:
             await keep(conn, site, name, parsed, self._clock_ms())
         return parsed.refused_n
 
@@ -168,13 +190,14 @@ class EnergySources:
         return secret(None, self._secrets_dir / name)
 
 
-def _read(documents: Sequence[Row]) -> list[tuple[Row, Source]]:
+def _read(documents: Sequence[Row], described: Callable[[str, str], _T]) -> list[tuple[Row, _T]]:
     found = []
     for document in documents:
+        where = f"{document['kind']} {document['name']}"
         try:
-            found.append((document, described(document["body"], f"source {document['name']}")))
+            found.append((document, described(document["body"], where)))
         except HubError as error:
-            _log.error("source cannot be read", source=document["name"], reason=str(error))
+            _log.error("document cannot be read", document=where, reason=str(error))
     return found
 
 

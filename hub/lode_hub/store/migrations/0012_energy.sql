@@ -35,18 +35,21 @@ create table energy_document (
     unique nulls not distinct (site_id, kind, name, revision)
 );
 
--- How the polling of a source fares.
+-- How the asking of a source or a programme fares, or the listening to it.
 create table energy_fetch (
     site_id int references site,
+    kind text not null,                   -- source, programme
     name text not null,
-    due_at timestamptz not null,
+    due_at timestamptz,                   -- null: it is listened to
     ok_at timestamptz,
-    failures int not null default 0,
+    failures int not null default 0,      -- in a row; 1 while a topic cannot be listened to
     trouble text not null default '',
     etag text not null default '',
     modified text not null default '',
-    refused int not null default 0,       -- rows of the last answer that could not be read
-    unique nulls not distinct (site_id, name)
+    refused int not null default 0,       -- rows of the last answer or message that could not be read
+    messages bigint not null default 0,   -- heard in all
+    bad bigint not null default 0,        -- of these, nothing could be read
+    unique nulls not distinct (site_id, kind, name)
 );
 
 -- Calls for demand response. A row for each modification; the highest counts.

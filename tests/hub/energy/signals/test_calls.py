@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from lode_hub.energy.signals import call_of
 from lode_hub.energy.signals.calls import share
-from lode_hub.energy.signals.grid import keep_call
 from lode_hub.energy.signals.openadr import Vtn, VtnError, calls_of, seconds
 from lode_hub.energy.signals.programme import OpenAdr, Programme, described
+from lode_hub.energy.signals.taking import keep_call
 from lode_hub.energy.sources.run import EnergySources
 from lode_hub.errors import InvalidError
+from lode_hub.ingest.gmqtt_link import GmqttLink
 from lode_hub.store import Store, energy_calls, energy_documents
 from lode_sim.grid import Told, VtnServer
 
@@ -166,7 +167,9 @@ def now() -> list[int]:
 async def test_a_vtns_event_is_a_call_an_alert_and_ends_when_it_is_gone(
     store: Store, tmp_path: Path, now: list[int]
 ) -> None:
-    sources = EnergySources(store, tmp_path, name="test", clock_ms=lambda: now[0])
+    sources = EnergySources(
+        store, tmp_path, name="test", make_link=GmqttLink, clock_ms=lambda: now[0]
+    )
 
     async def open_alerts() -> list[tuple[str, str]]:
         async with store.pool.connection() as conn:

@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from lode_hub.energy.sources.run import EnergySources
+from lode_hub.ingest.gmqtt_link import GmqttLink
 from lode_hub.store import Store, energy, energy_documents
 from lode_sim.grid import PriceServer, Told
 
@@ -31,7 +32,9 @@ class Stage:
     def __init__(self, store: Store, folder: Path) -> None:
         self.store = store
         self.now_ms = T0
-        self.sources = EnergySources(store, folder, name="test", clock_ms=lambda: self.now_ms)
+        self.sources = EnergySources(
+            store, folder, name="test", make_link=GmqttLink, clock_ms=lambda: self.now_ms
+        )
 
     async def look(self, later_s: float = 0.0) -> None:
         self.now_ms += round(later_s * 1000)
@@ -46,7 +49,7 @@ class Stage:
 
     async def state(self) -> dict:
         async with self.store.pool.connection() as conn:
-            return (await energy_documents.fetches(conn))[0]
+            return (await energy_documents.fetches(conn, "source"))[0]
 
     async def prices(self) -> list[float | None]:
         async with self.store.pool.connection() as conn:
