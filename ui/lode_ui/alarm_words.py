@@ -19,6 +19,7 @@ CAUSES: dict[str, str] = {
 
 EVENTS: dict[str, str] = {
     "opened": "Opened",
+    "worsened": "Graver than people were told",
     "acknowledged": "Acknowledged",
     "resolved": "Resolved",
     "flapping": "Comes and goes; held as one alert",

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from lode_hub.store import alerts as rows
-from lode_hub.store import alerts_review
+from lode_hub.store import alerts_open, alerts_review
 from lode_hub.store.connection import Connection
 
 SETTLE_MS = 60_000
@@ -27,6 +27,14 @@ class Journal:
             reviewed = await alerts_review.review(self.conn, self.now_ms, SETTLE_MS, ids)
             await self.write(ids, "opened")
             await self._write_untold(reviewed)
+
+    async def worsen(self, ids: Sequence[int]) -> None:
+        """Tell people of alerts that are graver than they know; who took one on did so before."""
+        if ids:
+            await alerts_open.reopen(self.conn, ids)
+            await self.review()
+            await alerts_open.know(self.conn, ids, self.now_ms)
+            await self.write(ids, "worsened")
 
     async def resolve(self, ids: Sequence[int], *, by: str | None = None, note: str = "") -> None:
         """End alerts."""

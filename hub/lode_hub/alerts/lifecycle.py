@@ -5,6 +5,8 @@
        └─► (nothing)    │ └──────────────────────────────────► resolved
                         └── comes and goes: held open, marked flapping, 30 min at a time
 
+An alert that becomes graver than people know is open again, and told again; a fall is not told.
+
 A change, its event and its outbox row are one transaction. (rule, subject) has at most one alert
 that is not resolved; the database sees to it. When a trouble began is event time; delays and holds
 run by the hub's clock. Whether people are told is decided as the alert opens, and reviewed.
@@ -106,7 +108,9 @@ async def _appear(journal: Journal, findings: Sequence[Finding]) -> None:
     if not findings:
         return
     await journal.write(await alerts_open.returned(journal.conn, findings), "returned")
-    await journal.open(await alerts_open.open_or_renew(journal.conn, findings, journal.now_ms))
+    renewed = await alerts_open.open_or_renew(journal.conn, findings, journal.now_ms)
+    await journal.open(renewed.opened)
+    await journal.worsen(renewed.worsened)
 
 
 async def _clear(journal: Journal, findings: Sequence[Finding]) -> None:

@@ -8,7 +8,10 @@ from typing import ClassVar, Literal, TypeAlias
 Severity = Literal["info", "warning", "critical"]
 SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")
 
-PEOPLE_ARE_TOLD = frozenset({"opened", "resolved", "flapping"})
+NEWS = frozenset({"opened", "worsened"})
+"""What somebody has to take on."""
+
+PEOPLE_ARE_TOLD = NEWS | {"resolved", "flapping"}
 MACHINES_ARE_TOLD = PEOPLE_ARE_TOLD | {"acknowledged"}
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from lode_hub.notify import oncall
-from lode_hub.notify.channels import PEOPLE_ARE_TOLD, Routing, is_at_least, recipients_of
+from lode_hub.notify.channels import NEWS, PEOPLE_ARE_TOLD, Routing, is_at_least, recipients_of
 from lode_hub.notify.quiet import held_until
 from lode_hub.notify.senders import Senders
 from lode_hub.store import telling
@@ -69,7 +69,7 @@ class Roll:
 
     def policy(self, bundle: Bundle) -> Policy | None:
         """Give the policy for a group's events; None when they have none."""
-        if bundle.severity != "critical" or bundle.what != "opened":
+        if bundle.severity != "critical" or bundle.what not in NEWS:
             return None
         named = [p for p in self.policies.values() if p.sites and bundle.site in p.sites]
         others = [p for p in self.policies.values() if p.sites is None]

@@ -31,6 +31,7 @@ UNITS = {
 
 WORDS = {
     "opened": "new",
+    "worsened": "worse",
     "flapping": "coming and going",
     "acknowledged": "acknowledged",
     "resolved": "over",
@@ -154,6 +155,8 @@ def _mark(message: Message) -> str:
     happenings = {item.what for item in message.items}
     if "opened" in happenings:
         return next(item.severity for item in message.items if item.what == "opened")
+    if "worsened" in happenings:
+        return next(f"{item.severity}, worse" for item in message.items if item.what == "worsened")
     return worst.what if len(happenings) == 1 else "update"
 
 

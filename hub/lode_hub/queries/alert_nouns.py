@@ -15,7 +15,7 @@ METRICS = schema.METRICS
 class AlertEventRow:
     """One thing that happened to an alert; `by` is None for the hub itself."""
 
-    what: str  # opened, acknowledged, resolved, flapping, cleared, returned, untold, released
+    what: str  # opened, worsened, acknowledged, resolved, flapping, cleared, returned, ...
     at_ms: int
     by: str | None
     note: str

@@ -16,7 +16,8 @@ from lode_hub.store import alerts_open
 from lode_hub.store.connection import Connection
 
 What = Literal[
-    "opened", "acknowledged", "resolved", "flapping", "cleared", "returned", "untold", "released"
+    "opened", "acknowledged", "resolved", "flapping", "cleared", "returned", "untold", "released",
+    "worsened",
 ]
 State = Literal["pending", "open", "acknowledged", "resolved"]
 
@@ -81,7 +82,7 @@ async def ripe(conn: Connection, now_ms: int) -> list[int]:
         conn,
         """
         update alert set state = 'open', opened_at = to_timestamp(%(now_ms)s / 1e3),
-            told_at = to_timestamp(%(now_ms)s / 1e3), turns_at = null
+            told_at = to_timestamp(%(now_ms)s / 1e3), told_severity = severity, turns_at = null
         where state = 'pending' and turns_at <= to_timestamp(%(now_ms)s / 1e3) returning id
         """,
         {"now_ms": now_ms},
@@ -121,11 +122,12 @@ async def resolve(conn: Connection, ids: Sequence[int], now_ms: int, by: str | N
 
 
 async def acknowledge(conn: Connection, alert_id: int, by: str, now_ms: int) -> None:
-    """Write down that a person has seen an open alert."""
+    """Write down that a person has seen an open alert, as grave as it is now."""
     await conn.execute(
         """
         update alert set state = 'acknowledged', acknowledged_by = %(by)s, settles_at = null,
-            untold = '', acknowledged_at = to_timestamp(%(now_ms)s / 1e3)
+            untold = '', acknowledged_at = to_timestamp(%(now_ms)s / 1e3),
+            told_severity = severity
         where id = %(id)s and state = 'open'
         """,
         {"id": alert_id, "by": by, "now_ms": now_ms},
@@ -181,8 +183,8 @@ async def record(
 ) -> None:
     """Append an event to each alert's life, and to the outbox where people are to be told.
 
-    They are told that an alert opened or flaps unless it has a reason not to, and of its further
-    life if they were told that it opened.
+    They are told that an alert opened, flaps or became graver unless it has a reason not to, and
+    of its further life if they were told that it opened.
     """
     given = {"ids": list(ids), "what": what, "now_ms": now_ms, "by": by, "note": note}
     await conn.execute(_RECORD, given)
@@ -244,7 +246,8 @@ _RECORD = """
     with event as (
         insert into alert_event (alert_id, rule, subject, what, at, by, note)
         select id, rule, subject, %(what)s, to_timestamp(%(now_ms)s / 1e3), %(by)s,
-            case %(what)s::text when 'untold' then untold else %(note)s end
+            case %(what)s::text when 'untold' then untold when 'worsened' then severity
+                else %(note)s end
         from alert where id = any(%(ids)s) order by id
         returning id, alert_id
     )
@@ -253,6 +256,10 @@ _RECORD = """
     where a.told_at is not null and case %(what)s::text
         when 'opened' then true
         when 'flapping' then a.untold = ''
+        -- An opening that waits to be told is told as grave as the alert is by then.
+        when 'worsened' then a.untold = '' and not exists (
+            select from outbox o join alert_event x on x.id = o.event_id
+            where x.alert_id = a.id and x.what = 'opened')
         when 'acknowledged' then true
         when 'resolved' then true
         else false end

@@ -14,7 +14,7 @@ _TOLD = """
     told as materialized (
         select e.at, e.rule, e.subject, e.what, al.severity
         from alert_event e join alert al on al.id = e.alert_id
-        where e.what in ('opened', 'returned', 'flapping') and al.told_at is not null
+        where e.what in ('opened', 'worsened', 'returned', 'flapping') and al.told_at is not null
             and e.at > to_timestamp(%(from_ms)s / 1e3) and e.at <= to_timestamp(%(to_ms)s / 1e3)
             and (%(site)s::text is null
                 or al.site_id = (select id from site where name = %(site)s))
@@ -30,7 +30,7 @@ async def bins(conn: Connection, span_ms: tuple[int, int], site: str | None) -> 
         f"""
         with {_TOLD}
         select (extract(epoch from date_bin('10 min', at, '2000-01-01Z')) * 1000)::bigint as at_ms,
-            count(*)::int as n from told where what = 'opened' group by 1 order by 1
+            count(*)::int as n from told where what in ('opened', 'worsened') group by 1 order by 1
         """,  # noqa: S608 -- of constants
         _values(span_ms, site),
     )
@@ -47,16 +47,17 @@ async def totals(conn: Connection, span_ms: tuple[int, int], site: str | None) -
         with {_TOLD}, spaced as (
             select rule, subject, what, at - lag(at, 2) over (
                 partition by rule, subject, what = 'flapping' order by at) as three_in
-            from told
+            from told where what <> 'worsened'
         ), chatter as (
             select distinct rule, subject from spaced
             where what = 'flapping' or three_in <= interval '10 min'
         ), often as (
-            select rule, subject, count(*)::int as n from told where what = 'opened'
+            select rule, subject, count(*)::int as n from told where what in ('opened', 'worsened')
             group by 1, 2 order by n desc, 1, 2 limit 10
         )
         select coalesce((select jsonb_object_agg(severity, n) from (
-                select severity, count(*) as n from told where what = 'opened' group by 1
+                select severity, count(*) as n from told
+                where what in ('opened', 'worsened') group by 1
             ) x), '{{}}') as by_severity,
             (select count(*)::int from chatter) as chattering,
             coalesce((select jsonb_agg(jsonb_build_object('rule', rule, 'subject', subject, 'n', n)

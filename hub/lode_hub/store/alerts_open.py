@@ -4,6 +4,7 @@ Runs inside its caller's transaction, as all of `store.alerts` does.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import msgspec
 from psycopg.rows import scalar_row
@@ -15,15 +16,50 @@ LATE_MS = 300_000
 """A finding older than the last of its key by less is late; by more, a clock was set back."""
 
 
-async def open_or_renew(conn: Connection, findings: Sequence[Finding], now_ms: int) -> list[int]:
-    """Open an alert for each finding that has none, renew the others, and give the opened ids.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Renewed:
+    """The alerts that findings opened, and those they made graver than people know."""
+
+    opened: list[int]
+    worsened: list[int]
+
+
+async def open_or_renew(conn: Connection, findings: Sequence[Finding], now_ms: int) -> Renewed:
+    """Open an alert for each finding that has none, renew the others, and give what changed.
 
     One whose rule has an on-delay is pending first, and one whose rule is off is passed over.
     No two of the findings may have the same key.
     """
-    cursor = conn.cursor(row_factory=scalar_row)
-    await cursor.execute(_OPEN_OR_RENEW, _arrays(findings) | {"now_ms": now_ms})
-    return [row async for row in cursor if row is not None]
+    cursor = await conn.execute(_OPEN_OR_RENEW, _arrays(findings) | {"now_ms": now_ms})
+    found = await cursor.fetchall()
+    return Renewed(
+        opened=[alert_id for alert_id, is_new, _ in found if is_new],
+        worsened=[alert_id for alert_id, is_new, is_graver in found if is_graver and not is_new],
+    )
+
+
+async def reopen(conn: Connection, ids: Sequence[int]) -> None:
+    """Let alerts be open, whoever had taken them on; a timer of before that is over with it."""
+    await conn.execute(
+        """
+        with over as (delete from escalation where alert_id = any(%(ids)s))
+        update alert set state = 'open', acknowledged_at = null, acknowledged_by = null
+        where id = any(%(ids)s)
+        """,
+        {"ids": list(ids)},
+    )
+
+
+async def know(conn: Connection, ids: Sequence[int], now_ms: int) -> None:
+    """Note that people know how grave alerts are now, but of those with a reason not to be told."""
+    await conn.execute(
+        """
+        update alert set told_severity = severity,
+            told_at = coalesce(told_at, to_timestamp(%(now_ms)s / 1e3))
+        where id = any(%(ids)s) and untold = ''
+        """,
+        {"ids": list(ids), "now_ms": now_ms},
+    )
 
 
 async def returned(conn: Connection, findings: Sequence[Finding]) -> list[int]:
@@ -109,15 +145,17 @@ _OPEN_OR_RENEW = """
             order by r.site_id nulls last limit 1
         ) r on true
         where coalesce(r.is_enabled, true)
+    ), graded as (
+        select r.*, case when stake_usd_h >= escalate_usd_h then
+            case coalesce(base_severity, severity) when 'info' then 'warning' else 'critical' end
+        else coalesce(base_severity, severity) end as grade
+        from ruled r
     )
     insert into alert (rule, rule_id, subject, site_id, agent_id, device_id, rack, model, cause,
-        severity, state, title, likely_cause, confidence, members, evidence, stake_usd_h, since_at,
-        observed_at, opened_at, renewed_at, turns_at, told_at)
+        severity, told_severity, state, title, likely_cause, confidence, members, evidence,
+        stake_usd_h, since_at, observed_at, opened_at, renewed_at, turns_at, told_at)
     select rule, rule_id, subject, site_id, agent_id, device_id, rack, model, cause,
-        case when stake_usd_h >= escalate_usd_h then
-            case coalesce(base_severity, severity) when 'info' then 'warning' else 'critical' end
-        else coalesce(base_severity, severity) end,
-        case when on_delay_s > 0 then 'pending' else 'open' end,
+        grade, grade, case when on_delay_s > 0 then 'pending' else 'open' end,
         title, likely_cause, confidence, members,
         evidence || case when version is null then '{}'
             else jsonb_build_object('settings_version', version) end,
@@ -125,7 +163,7 @@ _OPEN_OR_RENEW = """
         to_timestamp(%(now_ms)s / 1e3), to_timestamp(%(now_ms)s / 1e3),
         case when on_delay_s > 0 then to_timestamp(%(now_ms)s / 1e3 + on_delay_s) end,
         case when on_delay_s > 0 then null else to_timestamp(%(now_ms)s / 1e3) end
-    from ruled order by rule, subject
+    from graded order by rule, subject
     on conflict (rule, subject) where state <> 'resolved' do update set
         severity = excluded.severity, title = excluded.title, evidence = excluded.evidence,
         likely_cause = excluded.likely_cause, renewed_at = excluded.renewed_at,
@@ -133,7 +171,10 @@ _OPEN_OR_RENEW = """
         members = excluded.members, stake_usd_h = excluded.stake_usd_h,
         observed_at = greatest(alert.observed_at, excluded.observed_at)
     -- xmax is 0 in a row that was inserted, and our own transaction in one that was updated.
-    returning case when xmax = 0 and state = 'open' then id end
+    returning id, xmax = 0 and state = 'open', cleared_at is null
+        and (state = 'acknowledged' or state = 'open' and untold = '')
+        and array_position(array['info', 'warning', 'critical'], severity)
+            > array_position(array['info', 'warning', 'critical'], told_severity)
 """
 
 _RETURNED = """

@@ -65,7 +65,8 @@ async def tell_again(conn: Connection, ids: Sequence[int], now_ms: int) -> None:
             group by alert_id
             on conflict do nothing
         )
-        update alert set told_at = to_timestamp(%(now_ms)s / 1e3) where id = any(%(ids)s)
+        update alert set told_at = to_timestamp(%(now_ms)s / 1e3), told_severity = severity
+        where id = any(%(ids)s)
         """,
         {"ids": list(ids), "now_ms": now_ms},
     )

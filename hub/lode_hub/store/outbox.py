@@ -69,7 +69,8 @@ async def bundles(conn: Connection) -> list[Bundle]:
     await cursor.execute(
         """
         select a.site_id, s.name as site, coalesce(nullif(a.cause, ''), a.rule) as cause, e.what,
-            a.severity, coalesce(substring(a.subject from '^channel:(.*)'), '') as channel,
+            coalesce(a.told_severity, a.severity) as severity,
+            coalesce(substring(a.subject from '^channel:(.*)'), '') as channel,
             array_agg(e.id order by e.id) as event_ids,
             extract(epoch from clock_timestamp() - min(o.created_at))::float8 as oldest_s,
             extract(epoch from clock_timestamp() - max(o.created_at))::float8 as newest_s

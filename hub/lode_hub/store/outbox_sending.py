@@ -113,7 +113,7 @@ async def items(conn: Connection, delivery_id: int, limit: int) -> list[Item]:
             left join site s on s.id = a.site_id
             left join device d on d.id = a.device_id left join agent ag on ag.id = a.agent_id
         order by array_position(array['critical', 'warning', 'info'], a.severity),
-            e.what <> 'opened', cardinality(a.members) desc, e.id limit %s
+            e.what not in ('opened', 'worsened'), cardinality(a.members) desc, e.id limit %s
         """,
         (delivery_id, limit),
     )

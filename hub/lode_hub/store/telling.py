@@ -223,7 +223,7 @@ async def due_escalations(conn: Connection) -> list[Due]:
         select x.policy_id, x.step, a.site_id, s.name as site,
             coalesce(nullif(a.cause, ''), a.rule) as cause, array_agg(a.id) as alert_ids,
             array_agg((select max(e.id) from alert_event e
-                where e.alert_id = a.id and e.what = 'opened')) as event_ids
+                where e.alert_id = a.id and e.what in ('opened', 'worsened'))) as event_ids
         from escalation x join alert a on a.id = x.alert_id left join site s on s.id = a.site_id
         where x.due_at <= clock_timestamp() group by 1, 2, 3, 4, 5
         """

@@ -9,6 +9,8 @@ DELAYS_MS = {"plain": (0, 0), "slow": (90_000, 150_000), "agent-stale": (0, 60_0
 """On-delay and off-delay of the rules; an alert of agent-stale silences the others."""
 
 Key = tuple[str, str]
+Change = tuple[Key, bool, bool]
+"""Of which alarm, whether its trouble is there, and whether it is critical."""
 
 
 @dataclass
@@ -22,6 +24,8 @@ class Modelled:
     is_cleared: bool = False
     why: str = ""  # untold: shelved, inhibited, settling
     settles_at: int | None = None
+    is_critical: bool = False
+    is_known_critical: bool = False  # to people
     outbox: list[str] = field(default_factory=list)
 
     @property
@@ -38,20 +42,22 @@ class Model:
     shelf: dict[Key, int] = field(default_factory=dict)
     reviewed: int = 0
     fresh: list[Modelled] = field(default_factory=list)
+    worse: list[Modelled] = field(default_factory=list)
 
     def current(self, key: Key) -> Modelled | None:
         live = [a for a in self.alerts if a.key == key and a.state != "resolved"]
         assert len(live) <= 1
         return live[0] if live else None
 
-    def take(self, changes: list[tuple[Key, bool]], now: int) -> None:
+    def take(self, changes: list[Change], now: int) -> None:
         self.pass_time(now)
         for turn in turns(changes):
-            for key, is_on in turn:
+            for key, is_on, is_critical in turn:
                 if is_on:
-                    self.appear(key, now)
+                    self.appear(key, now, is_critical=is_critical)
             self.settle_fresh(now)
-            for key, is_on in turn:
+            self.worsen(now)
+            for key, is_on, _ in turn:
                 if not is_on:
                     self.clear(key, now)
         if now - self.reviewed >= REVIEW_MS:
@@ -82,20 +88,38 @@ class Model:
     def recent(self, key: Key, now: int) -> int:
         return sum(now - at < FLAP_WINDOW_MS for at in self.comings.get(key, []))
 
-    def appear(self, key: Key, now: int) -> None:
+    def appear(self, key: Key, now: int, *, is_critical: bool) -> None:
         alert = self.current(key)
         on_ms, _ = DELAYS_MS[key[0]]
         if alert is None:
             alert = Modelled(key, "pending", turns_at=now + on_ms)
+            alert.is_critical = alert.is_known_critical = is_critical
             self.alerts.append(alert)
             if on_ms == 0:
                 self.open(alert, now)
-        elif alert.is_cleared:
+            return
+        if alert.is_cleared:
             alert.is_cleared, alert.turns_at = False, None
             self.comings.setdefault(key, []).append(now)
+        alert.is_critical = is_critical
+        if alert.is_open and not alert.why and is_critical and not alert.is_known_critical:
+            self.worse.append(alert)
+
+    def worsen(self, now: int) -> None:
+        for alert in self.worse:
+            alert.state = "open"
+        if self.worse:
+            self.review(self.alerts, now)
+        for alert in self.worse:
+            if not alert.why:
+                alert.is_known_critical = True
+                if "opened" not in alert.outbox:
+                    alert.outbox.append("worsened")
+        self.worse = []
 
     def open(self, alert: Modelled, now: int) -> None:
         alert.state, alert.turns_at = "open", None
+        alert.is_known_critical = alert.is_critical
         self.comings.setdefault(alert.key, []).append(now)
         self.fresh.append(alert)
 
@@ -125,6 +149,7 @@ class Model:
 
     def acknowledge(self, alert: Modelled) -> None:
         alert.state, alert.why, alert.settles_at = "acknowledged", "", None
+        alert.is_known_critical = alert.is_critical
         if alert.outbox:
             alert.outbox.append("acknowledged")
 
@@ -146,6 +171,7 @@ class Model:
                 alert.why, alert.settles_at = "settling", now + SETTLE_MS
             elif alert.settles_at <= now and not alert.is_cleared:
                 alert.why, alert.settles_at = "", None
+                alert.is_known_critical = alert.is_critical
                 if "opened" not in alert.outbox:
                     alert.outbox.append("opened")
 
@@ -156,11 +182,11 @@ class Model:
         return "inhibited" if is_stale and alert.key[0] != "agent-stale" else ""
 
 
-def turns(changes: list[tuple[Key, bool]]) -> list[list[tuple[Key, bool]]]:
+def turns(changes: list[Change]) -> list[list[Change]]:
     """Split changes into runs in which no key occurs twice."""
-    found: list[list[tuple[Key, bool]]] = []
+    found: list[list[Change]] = []
     for change in changes:
-        place = sum(any(key == change[0] for key, _ in turn) for turn in found)
+        place = sum(any(key == change[0] for key, *_ in turn) for turn in found)
         if place == len(found):
             found.append([])
         found[place].append(change)

@@ -38,18 +38,20 @@ class Machine(RuleBasedStateMachine):
     def run(self, step):
         return self.runner.run(step)
 
-    @rule(changes=st.lists(st.tuples(st.sampled_from(KEYS), st.booleans()), max_size=6))
+    @rule(
+        changes=st.lists(st.tuples(st.sampled_from(KEYS), st.booleans(), st.booleans()), max_size=6)
+    )
     def take(self, changes):
         found = [
-            finding(subject, name, is_active=is_on, at_ms=self.now)
-            for (name, subject), is_on in changes
+            finding(subject, name, is_active=is_on, at_ms=self.now, severity=grade(is_critical))
+            for (name, subject), is_on, is_critical in changes
         ]
         self.run(alerts.take(self.store, found, self.now))
         self.model.take(changes, self.now)
 
     @rule(key=st.sampled_from(KEYS))
     def flap(self, key):
-        self.take([(key, True), (key, False)] * 2)
+        self.take([(key, True, False), (key, False, False)] * 2)
 
     @rule(seconds=st.sampled_from([1, 6, 60, 100, 240, 660, 1860]))
     def wait(self, seconds):
@@ -111,6 +113,10 @@ class Machine(RuleBasedStateMachine):
         assert self.run(stage.rows(self.store, lacking)) == []
 
 
+def grade(is_critical):
+    return "critical" if is_critical else "warning"
+
+
 def key_of(row):
     return (row["rule"], row["subject"])
 
@@ -127,6 +133,8 @@ def shown(row):
             row["cleared_at"] is not None,
             why,
             row["settles_ms"],
+            row["severity"] == "critical",
+            row["told_severity"] == "critical",
             row["outbox"],
         )
     )

@@ -7,6 +7,7 @@ alter table alert add column members text[] not null default '{}';  -- subjects 
 alter table alert add column stake_usd_h real;                    -- money at stake; null: unknown
 alter table alert add column untold text not null default '';     -- why nobody is told now
 alter table alert add column told_at timestamptz;                 -- when its opening went to the outbox
+alter table alert add column told_severity text;                  -- the gravest that people know of
 alter table alert add column settles_at timestamptz;              -- told then: its reason has just ended
 alter table alert add column turns_at timestamptz;                -- pending: opens then; cleared: ends
 alter table alert add column observed_at timestamptz;             -- of the newest finding, event time
@@ -22,10 +23,12 @@ create index alert_turns on alert (turns_at) where turns_at is not null and stat
 create index alert_resolved on alert (resolved_at) where state = 'resolved';
 alter table alert set (fillfactor = 50);  -- renewed every minute: room for it beside the old row
 
--- 'untold' and 'released' say in the history when and why telling stopped and went on.
+-- 'untold' and 'released' say in the history when and why telling stopped and went on, 'worsened'
+-- that an alert became graver than people knew.
 alter table alert_event drop constraint alert_event_what_check;
 alter table alert_event add constraint alert_event_what_check check (what in (
-    'opened', 'acknowledged', 'resolved', 'flapping', 'cleared', 'returned', 'untold', 'released'
+    'opened', 'acknowledged', 'resolved', 'flapping', 'cleared', 'returned', 'untold', 'released',
+    'worsened'
 ));
 alter table alert_event add column note text not null default '';
 create index alert_event_at on alert_event (at);
