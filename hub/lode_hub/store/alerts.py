@@ -16,7 +16,14 @@ from lode_hub.store import alerts_open
 from lode_hub.store.connection import Connection
 
 What = Literal[
-    "opened", "acknowledged", "resolved", "flapping", "cleared", "returned", "untold", "released",
+    "opened",
+    "acknowledged",
+    "resolved",
+    "flapping",
+    "cleared",
+    "returned",
+    "untold",
+    "released",
     "worsened",
 ]
 State = Literal["pending", "open", "acknowledged", "resolved"]
