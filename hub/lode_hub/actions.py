@@ -17,8 +17,10 @@ from lode_hub.notify.desk import TellingDesk
 from lode_hub.notify.link_desk import LinkDesk
 from lode_hub.notify.links import Links
 from lode_hub.notify.senders import Senders
+from lode_hub.sites.judgement import trials
 from lode_hub.store import Store
 from lode_hub.trust.enrol import Invitation, Trust
+from lode_models.rig import Stage
 
 
 class Person(Protocol):
@@ -82,6 +84,17 @@ class Actions:
         """
         await self.alarms.resolve(person, alert_id, note)
 
+    async def let_model(self, site: str, stage: Stage, person: Person) -> None:
+        """Let the learned opinion accompany findings at a site, or only count in shadow.
+
+        Raises:
+            ForbiddenError: the person's role does not allow it, or not at this site.
+            NotFoundError: there is no such site.
+            ConflictError: no model is at work, or it has not shown enough to advise.
+        """
+        await self._demand(person, "learned.decide", site)
+        await trials.decide(self._store, site, stage, person.name, self._clock_ms())
+
     async def invite_agent(self, trust: Trust, agent: str, site: str, person: Person) -> Invitation:
         """Make a one-time token that lets an agent in.
 
@@ -109,4 +122,4 @@ class Actions:
             )
 
 
-__all__ = ["Actions", "Ask", "Matchers", "Person", "Span"]
+__all__ = ["Actions", "Ask", "Matchers", "Person", "Span", "Stage"]

@@ -18,6 +18,7 @@ Right = Literal[
     "energy.manage",
     "energy.call",
     "energy.account",
+    "learned.decide",
 ]
 
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -35,6 +36,7 @@ RIGHTS: dict[Right, frozenset[Role]] = {
     "energy.manage": frozenset({"trader", "admin"}),  # tariffs, sources, programmes, uploads
     "energy.call": frozenset({"operator", "trader", "admin"}),  # take a call for demand response
     "energy.account": frozenset({"operator", "trader", "auditor", "admin"}),
+    "learned.decide": frozenset({"operator", "admin"}),  # let the learned opinion advise
 }
 """Who may do what; what is not here nobody may. Everybody who is logged in may look."""
 

@@ -21,6 +21,7 @@ from lode_hub.api import (
     enrol,
     feed,
     fleet,
+    learned,
     planner,
     problems,
     quality,
@@ -92,6 +93,7 @@ def _for_people(queries: Queries, actions: Actions, trust: Trust) -> Iterator[AP
     yield energy.routes(queries, actions)
     yield planner.routes(queries, actions)
     yield quality.routes(queries)
+    yield learned.routes(queries, actions)
     yield enrol.routes(trust, actions)
 
 

@@ -11,6 +11,7 @@ from lode_hub.queries import fleet, health
 from lode_hub.queries.alerts import AlertQueries
 from lode_hub.queries.commands import CommandQueries
 from lode_hub.queries.energy import EnergyQueries
+from lode_hub.queries.learned import LearnedQueries
 from lode_hub.queries.nouns import (
     AgentRow,
     AlertRow,
@@ -64,6 +65,7 @@ class Queries:
         self.alarms = AlertQueries(store)
         self.tryouts = TryOuts(store)
         self.energy = EnergyQueries(store)
+        self.learned = LearnedQueries(store)
 
     async def sites(self) -> list[SiteTotals]:
         """Give the totals of every site."""
