@@ -46,6 +46,7 @@ class Messages:
         self._clock_ms = clock_ms
         self._make_link = make_link
         self._hearing: Hearing | None = None
+        self._noted: dict[Key, str] = {}
 
     async def follow(
         self,
@@ -97,22 +98,12 @@ class Messages:
 
     async def _note(self, troubles: dict[Key, str]) -> None:
         """Note what changed of whether the topics can be listened to."""
-        async with asking(self._store) as conn:
-            states = {
-                (kind, row["site_id"], row["name"]): row
-                for kind in {kind for kind, _, _ in troubles}
-                for row in await energy_documents.fetches(conn, kind)
-            }
-            for key, trouble in troubles.items():
-                state = states.get(key, {"failures": 0, "trouble": ""})
-                said = trouble[:MAX_TROUBLE]
-                # While it is listened to, the trouble is the last message's.
-                if bool(state["failures"]) != bool(said) or (said and state["trouble"] != said):
-                    kind, site, name = key
-                    await energy_documents.fetched(
-                        conn, site, kind, name, due_ms=None, ok_ms=None,
-                        failures=1 if said else 0, trouble=said,
-                    )  # fmt: skip
+        changed = {key: said for key, said in troubles.items() if self._noted.get(key) != said}
+        if changed:
+            async with asking(self._store) as conn:
+                for (kind, site, name), said in changed.items():
+                    await energy_documents.reached(conn, site, kind, name, said[:MAX_TROUBLE])
+        self._noted = troubles
 
     async def _take_values(self, row: Row, source: Source, delivery: Delivery) -> None:
         key, now_ms = ("source", row["site_id"], row["name"]), self._clock_ms()

@@ -17,7 +17,7 @@ def topic(url: str) -> str:
         ValueError: there is none, or the URL has something in it that it must not.
     """
     parts = urlsplit(url)
-    if not parts.hostname or parts.port == 0:
+    if not is_topic(url) or not parts.hostname or parts.port == 0:
         raise ValueError("url names no broker; expected mqtts://user@host/topic")
     if parts.password is not None:
         raise ValueError("url has a password in it; use secret")

@@ -121,3 +121,18 @@ async def heard(conn: Connection, site: int | None, kind: str, name: str, **stat
         """,
         {"site": site, "kind": kind, "name": name, **state},
     )
+
+
+async def reached(conn: Connection, site: int | None, kind: str, name: str, trouble: str) -> None:
+    """Note why a topic cannot be listened to; empty: it is, and the trouble is its messages'."""
+    await conn.execute(
+        """
+        insert into energy_fetch as f (site_id, kind, name, trouble, failures)
+        values (%(site)s, %(kind)s, %(name)s, %(trouble)s, (%(trouble)s <> '')::int)
+        on conflict (site_id, kind, name) do update set due_at = null, trouble = excluded.trouble,
+            failures = excluded.failures
+        where f.failures <> excluded.failures or (excluded.failures > 0
+            and f.trouble <> excluded.trouble)
+        """,
+        {"site": site, "kind": kind, "name": name, "trouble": trouble},
+    )

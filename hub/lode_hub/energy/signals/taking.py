@@ -127,9 +127,16 @@ def _whole(said: Mapping[str, Any], known: Sequence[Row], where: str) -> dict[st
 
 
 def _is_same(row: Row, call: Call, said: Mapping[str, Any]) -> bool:
-    """Tell whether this is a modification that is known: by its number, and by what it says."""
+    """Tell whether this is a modification that is known: by its number, and by what it says.
+
+    What it leaves to the programme does not count: that may have been another when it came first.
+    """
     if "modification" in said and row["modification"] != call.modification:
         return False
     if row["is_cancelled"] or call.is_cancelled:
         return bool(row["is_cancelled"] and call.is_cancelled)
-    return all(row[name] == getattr(call, name) for name in _SAYS)
+    return all(
+        row[name] == getattr(call, name)
+        for name in _SAYS
+        if said.get(name) is not None or name in {"from_ms", "until_ms"}
+    )
