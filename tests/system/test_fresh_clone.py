@@ -12,6 +12,7 @@ from lode_sim.stack import free_port
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 NOBODY = 65534
+PORTS = ("--port", "--broker-port", "--tls-port", "--market-port")
 LAST_LINE = r"stored (\d+) readings of (\d+) rigs, 0 lost, 0 doubled, \d+ alerts"
 
 
@@ -30,7 +31,7 @@ def test_a_clone_shows_a_live_mine(tmp_path, user):
     kept = {k: v for k, v in os.environ.items() if k.startswith(("PIP_", "SSL_", "LANG"))}
     path = "/usr/bin:/bin"
     env = {**kept, "PATH": path, "HOME": str(clone)}
-    ports = ["--port", str(free_port()), "--broker-port", str(free_port())]
+    ports = [word for name in PORTS for word in (name, str(free_port()))]
     try:
         done = subprocess.run(
             ["python3", "dev.py", "up", "--for", "15", "--rigs", "20", *ports],

@@ -19,6 +19,7 @@ from lode_sim.control import LINK_SOCKET, SITE_SOCKET, Control, Order, send
 from lode_sim.errors import OrderError, SimError
 from lode_sim.faults import Fault
 from lode_sim.mailbox import Mailbox
+from lode_sim.market import market
 from lode_sim.modbus import MODBUS_PORT
 from lode_sim.models import BY_KEY
 from lode_sim.physics import MODES
@@ -209,6 +210,19 @@ def mail(
     """List the mails that the mailbox has kept, oldest first."""
     for path in sorted(directory.glob(f"*{mailbox.SUFFIX}")):
         print(mailbox.text(path) + "\n---" if full else mailbox.describe(path))
+
+
+@app.command("market")
+def run_market(listen: Listen = "127.0.0.1:0", write_port: WritePort = None) -> None:
+    """Run a power market: day-ahead and real-time prices, hashprice and weather as JSON."""
+
+    async def run(stack: AsyncExitStack) -> str:
+        host, port = _host_port(listen)
+        server = await stack.enter_async_context(market(host, port))
+        _write_port(write_port, int(server.url.rpartition(":")[2]))
+        return f"ready: prices on {server.url}/real-time.json"
+
+    _run(run)
 
 
 @app.command()

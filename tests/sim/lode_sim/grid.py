@@ -50,14 +50,15 @@ class Told:
 class _Door:
     """Listens on loopback and answers one request a connection."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, host: str = "127.0.0.1", port: int = 0) -> None:
         self.asked: list[Asked] = []
         self.fault: Told | None = None  # what is answered instead
         self.is_silent = False
+        self._address = host, port
         self._port: Port | None = None
 
     async def __aenter__(self) -> Self:
-        self._port = stream_port("127.0.0.1", 0, self._serve)
+        self._port = stream_port(*self._address, self._serve)
         self._port.open()
         return self
 
@@ -116,8 +117,8 @@ class _Door:
 class PriceServer(_Door):
     """Serves pages of prices by path, with an ETag that follows their content."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, *, host: str = "127.0.0.1", port: int = 0) -> None:
+        super().__init__(host=host, port=port)
         self.pages: dict[str, bytes] = {}
 
     def answer(self, asked: Asked) -> Told:

@@ -22,14 +22,17 @@ from pathlib import Path
 from typing import IO, Any
 
 import httpx
+import psycopg
 
 from lode_hub.database import EmbeddedPostgres
 from lode_sim import limits
 from lode_sim.enrolled import enrol
+from lode_sim.furnished import furnish
 from lode_sim.limits import Limits
 
 BIN = Path(sys.executable).parent
 MOVED_PORT = 14_028  # of rigs that are told something: no port of theirs takes a privilege
+RIG_KW = 3.3  # of a rig at work, with what its cooling draws
 _PR_SET_PDEATHSIG = 1
 
 
@@ -121,6 +124,7 @@ class Stack:
     hub_stdout: IO[str] | int | None = None
     edge_data: Path | None = None
     starts_edge: bool = True
+    market_port: int | None = None  # of a power market that the site buys at; None: there is none
     has_own_broker: bool = True  # else `hub_env` and `edge_env` say where one is
 
     def __post_init__(self) -> None:
@@ -140,7 +144,10 @@ class Stack:
         self.hub.stdout = self.hub_stdout
         self.edge = self._part("edge", "lode-edge", "run", "--config", str(self.agent_config))
         self.edge.env = dict(self.edge_env)
+        market = ["--listen", f"127.0.0.1:{self.market_port}"]
+        self.market = self._part("market", "lode-sim", "market", *market)
         self.parts = [self.mailbox, self.hub, self.link, self.site, self.edge]
+        self.parts += [self.market] if self.market_port else []
 
     @property
     def url(self) -> str:
@@ -169,6 +176,11 @@ class Stack:
             limits.write(self.limits_dir, "north-1", self.limits)
         if self.starts_edge:
             self.edge.start()
+        if self.market_port:
+            self.market.start()
+            wait_for(self._knows_site, 60, "the hub to know the site", self.hub, self.edge)
+            market_url = f"http://127.0.0.1:{self.market_port}"
+            furnish(self.database_url(), "north", market_url, RIG_KW * self.rigs)
 
     def enrol(self, config: Path) -> None:
         """Let the agent of a configuration in, unless it is already."""
@@ -176,7 +188,7 @@ class Stack:
 
     def stop(self) -> None:
         """Stop every part, the sources first; say nothing of those already gone."""
-        for part in (self.site, self.edge, self.hub, self.link, self.mailbox):
+        for part in (self.site, self.edge, self.market, self.hub, self.link, self.mailbox):
             if part.is_running:
                 part.stop()
 
@@ -197,6 +209,10 @@ class Stack:
     def database_url(self) -> str:
         """Give the URL of the hub's embedded database."""
         return EmbeddedPostgres(self.home / "hub" / "postgres").url
+
+    def _knows_site(self) -> bool:
+        with psycopg.connect(self.database_url()) as db:
+            return db.execute("select 1 from site where name = 'north'").fetchone() is not None
 
     def spool(self) -> dict[str, Any]:
         """Ask what the agent still keeps."""

@@ -36,6 +36,9 @@ _WELCOME = """
     .venv/bin/lode-edge stop --config {home}/agent.toml                every rig to sleep, at once
     .venv/bin/lode-edge stop end --config {home}/agent.toml            and awake, by the ramp
 
+  Its power has a price, made anew every five minutes:
+    {url}/energy     price, plan, profit by the hour; let the planner act there, or begin a call
+
   Ctrl-C stops everything and keeps the data."""
 
 
@@ -51,6 +54,7 @@ def main(argv: list[str] | None = None) -> int:
         broker_port=options.broker_port,
         tls_port=options.tls_port,
         broker=options.broker,
+        market_port=options.market_port,
         limits=Limits(),
         hub_stdout=sys.stdout,
     )
@@ -119,6 +123,7 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=8420)
     parser.add_argument("--broker-port", type=int, default=18420)
     parser.add_argument("--tls-port", type=int, default=18883, help="of the broker, for agents")
+    parser.add_argument("--market-port", type=int, default=18421, help="of the power market")
     parser.add_argument("--broker", choices=["auto", "mosquitto", "nats"], default="auto")
     parser.add_argument("--home", type=Path, default=Path(".lode"))
     return parser.parse_args(argv)
