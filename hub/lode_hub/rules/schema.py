@@ -23,6 +23,7 @@ DAY_S = 86_400.0
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 Text = Annotated[str, Field(max_length=200)]
 Plain = Annotated[float, Field(allow_inf_nan=False)]
+Threshold = Annotated[float, Field(ge=0, le=1e6)]
 
 METRICS: Mapping[str, tuple[str, ...]] = {
     "rig": (
@@ -65,7 +66,7 @@ class Rule(_Part):
     stake: Literal["none", "lost", "all"] = "none"
     hashprice_usd_th_d: float = Field(default=0.05, ge=0, le=100)
     escalate_usd_h: float | None = Field(default=None, gt=0, allow_inf_nan=False)
-    thresholds: Annotated[dict[str, Plain], Field(max_length=50)] = {}
+    thresholds: Annotated[dict[str, Threshold], Field(max_length=50)] = {}
     # A threshold of one's own:
     of: Literal["rig", "meter", "point"] = "rig"
     metric: Text | None = None

@@ -1,12 +1,12 @@
-"""agent-stale: an agent of which nothing has been committed for 30 s. And who is alive at all.
+"""agent-stale: an agent of which nothing has been committed for a while. And who is alive at all.
 
 One finding for the agent stands for all its rigs: rig-silent compares with what the agent sends,
-and a stale agent sends nothing. For 60 s after the hub's start, and after the hub itself stood
-still, nobody is stale: then it is the hub that did not listen. An agent that has been away for a
-day when the hub starts is not news.
+and a stale agent sends nothing. The while (30 s) is in the book of rules. For 60 s after the hub's
+start, and after the hub itself stood still, nobody is stale: then it is the hub that did not
+listen. An agent that has been away for a day when the hub starts is not news.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,11 +14,12 @@ import numpy.typing as npt
 
 from lode_hub.committed import Finding
 from lode_hub.sites.rules import Evidence
+from lode_hub.sites.tables import as_shipped
 from lode_hub.store import inventory
 
 NAME = "agent-stale"
 VERSION = 1
-STALE_MS = 30_000
+STALE_S = as_shipped(NAME)["stale_s"]
 GRACE_MS = 60_000
 GONE_MS = 24 * 3_600_000
 GAP_MS = 12_000
@@ -32,6 +33,7 @@ class Watched:
     row: inventory.Agent
     heard_ms: int  # hub's time of its last committed batch; 0 is never
     back_ms: int  # since when it has been heard without a pause
+    stale_s: float = STALE_S  # so long unheard
     is_stale: bool = False
     since_ms: int = 0
 
@@ -59,6 +61,11 @@ class Agents:
                 self.by_id[row.agent_id] = agent
             agent.row = row
             self._hear(agent, committed_ms)
+
+    def judge_by(self, thresholds: Mapping[int, Mapping[str, float]]) -> None:
+        """Judge each agent by these thresholds, where they say other than is shipped."""
+        for agent_id, agent in self.by_id.items():
+            agent.stale_s = thresholds.get(agent_id, {}).get("stale_s", STALE_S)
 
     def resume(self, agent_id: int, since_ms: int) -> None:
         """Go on with an agent that was found stale before the hub's start."""
@@ -103,7 +110,7 @@ class Agents:
             "reason": "nothing-committed" if agent.is_stale else "commits-again",
             "since_ms": agent.since_ms,
             "silent_s": silent_s,
-            "limit_s": STALE_MS / 1000,
+            "limit_s": agent.stale_s,
             "rigs": rigs,
             "stale_agents": stale,
             "agents": len(self.by_id),
@@ -120,11 +127,12 @@ class Agents:
         )
 
     def _turns(self, agent: Watched, now_ms: int) -> bool:
+        stale_ms = 1000 * agent.stale_s
         if agent.is_stale:
-            return agent.heard_ms > agent.since_ms and now_ms - agent.heard_ms <= STALE_MS
+            return agent.heard_ms > agent.since_ms and now_ms - agent.heard_ms <= stale_ms
         if now_ms - self._started_ms < GRACE_MS or self._started_ms - agent.heard_ms > GONE_MS:
             return False
-        return now_ms - max(agent.heard_ms, self._started_ms) > STALE_MS
+        return now_ms - max(agent.heard_ms, self._started_ms) > stale_ms
 
 
 def _cause(agent: Watched, stale: int, agents: int) -> str:

@@ -233,7 +233,9 @@ class Sites:
         names = {agent_id: agent.row.name for agent_id, agent in self._agents.by_id.items()}
         self._fleet.load(await inventory.rigs(conn), names)
         await self._quality.load(conn, int(self._clock() * 1000))
-        self._fleet.judge_by(await self._thresholds(conn))
+        thresholds = await self._thresholds(conn)
+        self._fleet.judge_by(thresholds)
+        self._agents.judge_by(thresholds)
         self._watch.fit()
         await self._judgement.load(conn, self._ours())
         self._facts_version = version

@@ -1,19 +1,17 @@
 """rig-silent: the agent goes on sending, but nothing of one of its rigs.
 
-Begins when the agent has committed batches for 3 of the rig's intervals, and at least 15 s, beyond
-the rig's last reading. So a dead agent, which sends nothing at all, makes none of its rigs silent.
-Ends with the next reading.
+Begins when the agent has committed batches for some of the rig's intervals (3), and at least for a
+while (15 s), beyond the rig's last reading. So a dead agent, which sends nothing at all, makes none
+of its rigs silent. Ends with the next reading. The figures are in the book of rules.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from lode_hub.sites.rules import Change, Sight, Trouble, Words, changes
 from lode_hub.sites.tables import Mask, Table, Times
 
-INTERVALS = 3
-LEAST_MS = 15_000
 USUAL_INTERVAL_S = 10.0
 """Of a rig whose agent did not say how often it is polled."""
 
@@ -36,18 +34,19 @@ def judge(
     return changes(("no-reading", True, fires), ("heard-again", False, clears))
 
 
-def limits_ms(interval_s: np.ndarray) -> Times:
-    """Give how long each rig may be silent, by its interval."""
-    interval_s = np.where(np.isnan(interval_s), USUAL_INTERVAL_S, interval_s)
-    limits: Times = np.maximum(INTERVALS * 1000 * interval_s, LEAST_MS).astype(np.int64)
+def limits_ms(facts: Table | Mapping[str, np.ndarray]) -> Times:
+    """Give how long each rig may be silent, by its interval and its rule."""
+    interval_s = np.where(np.isnan(facts["interval_s"]), USUAL_INTERVAL_S, facts["interval_s"])
+    limits_s = np.maximum(facts["silent_intervals"] * interval_s, facts["silent_s"])
+    limits: Times = (1000 * limits_s).astype(np.int64)
     return limits
 
 
 def explain(sight: Sight) -> Words:
     """Say since when nothing came, and where to look."""
     silent_s = round((sight.at_ms - sight.since_ms) / 1000, 1)
-    interval_s = np.array([sight.facts["interval_s"]], np.float32)
-    limit_s = int(limits_ms(interval_s)[0]) / 1000
+    facts = {name: np.array(value, np.float64) for name, value in sight.facts.items()}
+    limit_s = int(limits_ms(facts)) / 1000
     return Words(
         title=f"{sight.rig.name} is silent: no reading for {silent_s:.0f} s",
         likely_cause=(

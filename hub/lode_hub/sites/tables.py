@@ -46,13 +46,18 @@ READING = np.dtype(
     + [(name, "f4") for name in MEASURED]
 )
 
-THRESHOLDS = {
-    key: float(value)
-    for layer in shipped()
-    if layer.name in {"rig-over-temperature", "rig-low-hashrate", "rig-unreachable"}
-    for key, value in layer.body["thresholds"].items()
-}
-"""What detectors take from the book of rules, as it is shipped; by name, which no two share."""
+
+def as_shipped(*names: str) -> dict[str, float]:
+    """Give what detectors take from the book of rules, as it is shipped; no two share a name."""
+    return {
+        key: float(value)
+        for layer in shipped()
+        if layer.name in names
+        for key, value in layer.body["thresholds"].items()
+    }
+
+
+THRESHOLDS = as_shipped("rig-over-temperature", "rig-low-hashrate", "rig-unreachable", "rig-silent")
 
 FACTS = np.dtype([(name, "f4") for name in (*RATED, *THRESHOLDS)])
 

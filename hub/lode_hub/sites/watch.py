@@ -75,7 +75,7 @@ class Watch:
         once, where the last reading came out of the future.
         """
         last = self._fleet.last.take(slots)
-        limits_ms = silent.limits_ms(self._fleet.facts["interval_s"][slots])
+        limits_ms = silent.limits_ms(self._fleet.facts.take(slots))
         was_set_back = rows["received_ms"] - last["received_ms"] > limits_ms
         was_ahead = last["at_ms"] > rows["received_ms"] + FUTURE_MS
         is_older = rows["at_ms"] < last["at_ms"]
@@ -111,7 +111,7 @@ class Watch:
         received_ms = self._fleet.last["received_ms"][: len(self._fleet)]
         since_ms = np.maximum(received_ms, back_ms)
         heard_ms = np.where(state["is_active"], received_ms, since_ms)
-        limits_ms = silent.limits_ms(self._fleet.facts["interval_s"])
+        limits_ms = silent.limits_ms(self._fleet.facts)
         changes = silent.judge(state, heard_ms, agent_ms, limits_ms, is_watched=is_watched)
         return self._find_now(silent.TROUBLE, changes, now_ms)
 
