@@ -1,8 +1,8 @@
 """A message by Apprise, for whatever we have no sender of our own: Matrix, ntfy, Slack, ...
 
 Apprise blocks, pauses between messages by itself and tries again by itself; so it runs in a thread
-with a deadline, its pauses are set to nothing, and trying again is ours. It knows no keys and no
-Retry-After: the text ends with the first six signs of our key.
+with a deadline, its pauses are set to nothing, it follows no redirect, and trying again is ours. It
+knows no keys and no Retry-After: the text ends with the first six signs of our key.
 """
 
 import asyncio
@@ -79,12 +79,16 @@ def _notify(urls: list[str], title: str, body: str) -> str | None:
     except ImportError:
         return "it is not installed; pip install lode-hub[apprise]"
     apprise.logger.propagate = False  # its lines may have a URL's secrets in them
+    if not hasattr(apprise.AppriseAsset, "http_redirects"):
+        return "it is too old to be kept from following redirects; pip install -U apprise"
     sender = apprise.Apprise()
     for place, url in enumerate(urls, 1):
         if not sender.add(url):
             return f"url {place} is none that Apprise knows"
     for server in sender:
         server.request_rate_per_sec = 0.0
+        # Whatever its URL says: who answers must not make the hub call an address inside.
+        server.redirects = False
     secrets = [part for url in urls for part in (url, *url.partition("://")[2].split("/"))]
     with apprise.LogCapture(level=logging.WARNING) as log:  # type: ignore[no-untyped-call]
         if urls and sender.notify(body=body, title=title):

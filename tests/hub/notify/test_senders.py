@@ -222,6 +222,19 @@ async def test_an_apprise_that_fails_says_so_without_its_url():
         assert isinstance(error, UnavailableError)
 
 
+@pytest.mark.parametrize("asked", ["", "?redirect=yes"])
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_who_answers_apprise_cannot_make_the_hub_call_an_address_inside(status, asked):
+    async with case("apprise") as found, gateway() as inside:
+        assert isinstance(found.channel, AppriseChannel)
+        urls = Secret(value=found.channel.urls.read() + asked)
+        found.channel = AppriseChannel(name="x", urls=urls, timeout_s=5.0)
+        moved = Reply(status=status, headers={"Location": f"{inside.url}/latest/meta-data"})
+        assert isinstance(await failing(found, moved), UnavailableError)
+        assert len(found.server.requests) == 1
+        assert not inside.requests
+
+
 async def test_apprises_own_pauses_are_off():
     async with case("apprise") as found:
         loop = asyncio.get_running_loop()
