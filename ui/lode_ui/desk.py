@@ -24,6 +24,7 @@ from lode_ui.command_answers import CommandAnswers
 from lode_ui.energy_answers import EnergyAnswers
 from lode_ui.feed import Feed
 from lode_ui.hub import Actions, Person, Queries
+from lode_ui.learned_answers import LearnedAnswers
 from lode_ui.telling_answers import RuleAnswers, TellingAnswers
 
 ACTIVE: tuple[AlertState, ...] = ("open", "acknowledged")
@@ -60,6 +61,11 @@ class Answers:
     def energy(self) -> EnergyAnswers:
         """Answers about prices, calls, money and accounts."""
         return EnergyAnswers(self._queries.energy, self._feed)
+
+    @cached_property
+    def learned(self) -> LearnedAnswers:
+        """Answers about the learned opinion."""
+        return LearnedAnswers(self._queries.learned, self._feed)
 
     @cached_property
     def rules(self) -> RuleAnswers:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from lode_hub.actions import Ask
+from lode_hub.actions import Ask, Stage
 from lode_hub.queries.command_nouns import (
     CommandDetail,
     CommandRow,
@@ -30,6 +30,7 @@ from lode_hub.queries.nouns import (
 from lode_hub.queries.quality import QualitySpan, SiteQuality
 from lode_ui.hub_alarms import AlarmActions, AlarmQueries
 from lode_ui.hub_energy import EnergyActions, EnergyQueries
+from lode_ui.hub_learned import LearnedQueries
 from lode_ui.hub_telling import Telling, TellingQueries, TryOuts
 from lode_wire.orders import AnyIntent, Terms
 
@@ -115,6 +116,10 @@ class Queries(Protocol):
     @property
     def alarms(self) -> AlarmQueries:
         """What may be asked about alerts and their rules."""
+
+    @property
+    def learned(self) -> LearnedQueries:
+        """What may be asked about the learned opinion."""
 
     @property
     def tryouts(self) -> TryOuts:
@@ -252,6 +257,9 @@ class Actions(Protocol):
 
     async def resolve(self, alert_id: int, person: Person, note: str = "") -> object:
         """Say that an alert's trouble is over."""
+
+    async def let_model(self, site: str, stage: Stage, person: Person) -> object:
+        """Let the learned opinion advise at a site, or only count in shadow."""
 
 
 class Live(Protocol):

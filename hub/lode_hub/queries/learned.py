@@ -190,3 +190,13 @@ def _decision(row: dict[str, Any]) -> LearnedDecision:
         alone=trial.alone,
         missed=trial.missed,
     )
+
+
+__all__ = [
+    "LearnedDecision",
+    "LearnedDrift",
+    "LearnedModel",
+    "LearnedQueries",
+    "LearnedSite",
+    "Stage",
+]
