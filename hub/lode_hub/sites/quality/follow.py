@@ -68,12 +68,13 @@ def follow(
         codes=np.zeros((n, len(kind.metrics)), np.uint8),
     )
     doing = columns["state"] if kind is RIG else np.full(n, State.MINING, np.uint8)
+    uptime_s = _whole(columns["uptime_s"]) if kind is RIG else np.zeros(n)
     works = doing == State.MINING
     counts = [_whole(columns[name]) for name in kind.counters]
     for rows in _turns(slots, at_ms):
         fresh = _take_times(sheet, verdict, rows, slots[rows], at_ms[rows], received_ms[rows])
         here, at_work = slots[fresh], works[fresh]
-        is_settled = _settled(sheet, here, doing[fresh], at_ms[fresh])
+        is_settled = _settled(sheet, here, doing[fresh], at_ms[fresh], uptime_s[fresh])
         for place, name in enumerate(kind.metrics):
             values = columns[name][fresh]
             verdict.codes[fresh, place] = _judge_unit(
@@ -126,13 +127,26 @@ def _take_times(
     return rows
 
 
-def _settled(sheet: Sheet, slots: Slots, doing: npt.NDArray[np.uint8], at_ms: Times) -> Mask:
-    """Tell whose state has been the same for a while; a meter has none that could change."""
+def _settled(
+    sheet: Sheet,
+    slots: Slots,
+    doing: npt.NDArray[np.uint8],
+    at_ms: Times,
+    uptime_s: npt.NDArray[np.float64],
+) -> Mask:
+    """Tell whose state has been the same for a while; a meter has none that could change.
+
+    Of one that is seen for the first time, it has been for as long as it says that it is up.
+    """
     if sheet.kind is not RIG:
         return np.ones(len(slots), bool)
     doing_of, changed_of = sheet.state["doing"], sheet.state["changed_ms"]
     since_ms = changed_of.take(slots)
     since_ms = np.where((doing != doing_of.take(slots)) | (at_ms < since_ms), at_ms, since_ms)
+    is_first = sheet.state["seen"].take(slots) == 1
+    if is_first.any():
+        up_ms = np.nan_to_num(1000 * uptime_s[is_first]).astype(np.int64)
+        since_ms[is_first] = at_ms[is_first] - up_ms
     doing_of[slots], changed_of[slots] = doing, since_ms
     mask: Mask = at_ms - since_ms >= units.SETTLED_MS
     return mask
@@ -178,12 +192,14 @@ def _slid(sheet: Sheet, place: int, slots: Slots, odd: Mask, codes: npt.NDArray[
     """Tell which values went off by steps, such as an average of a rig that stops.
 
     It passes through 1/1000 on its way and is in no other unit for that: a wrong unit comes at
-    once. What is of a usual size again, or zero, may come to a wrong one from there.
+    once, or was there from the first. What is of a usual size again, or zero, may come to a wrong
+    one from there.
     """
     state = sheet.state
     before, expected = (state[n][:, place].take(slots) for n in ("last", "expected"))
     was_usual = (before <= FAR * expected) & (FAR * before >= expected)
-    mask: Mask = odd & (state["slid"][:, place].take(slots) | (was_usual & (codes == 0)))
+    begins = (was_usual | np.isnan(before)) & (codes == 0)
+    mask: Mask = odd & (state["slid"][:, place].take(slots) | begins)
     return mask
 
 

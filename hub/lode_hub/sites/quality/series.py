@@ -10,12 +10,13 @@ import numpy as np
 from lode_hub.sites.quality import units
 from lode_hub.sites.quality.book import Trouble
 from lode_hub.sites.quality.counters import Move
-from lode_hub.sites.quality.sheet import METER, Sheet
+from lode_hub.sites.quality.sheet import METER, USUAL_INTERVAL_S, Sheet
 from lode_hub.sites.quality.units import Floats
 from lode_hub.sites.tables import Mask, Slots
 
 FLAT_RUN = 30
-"""So many equal readings in a row are a flat line, where peers of the model are noisy."""
+FLAT_S = 30.0
+"""So many equal readings in a row, over so long, are a flat line where peers of the model move."""
 
 USUAL_TIMES = 4
 """A flat line is so much longer than its class, and the device itself, usually repeats a value."""
@@ -23,9 +24,12 @@ USUAL_TIMES = 4
 UNPROVED_TIMES = 2
 """A device that never showed how it repeats, because it was flat from the first, is given time."""
 
-NOISY_RUN = 15
-NOISY_SHARE = 0.8
-NOISY_PEERS = 3
+MOVING_RUN = 15
+MOVING_S = 300.0
+"""Peers move that usually repeat a value for fewer readings, or for less long."""
+
+USUAL_SHARE = 0.8
+LEAST_PEERS = 3
 HEARD_MS = 120_000
 EVENT_MS = 3_600_000
 NAMED = 5
@@ -87,33 +91,39 @@ def flat_lines(sheet: Sheet, now_ms: int) -> Iterator[Trouble]:
 def _flat(sheet: Sheet, now_ms: int) -> Mask:
     state, n_classes = sheet.state, len(sheet.classes)
     heard = sheet.is_configured & (now_ms - state["received_ms"] < HEARD_MS)
-    is_long = (state["run"] >= FLAT_RUN) & heard[:, None]
+    interval_s = np.where(sheet.interval_s > 0, sheet.interval_s, USUAL_INTERVAL_S)
+    least, moving = (
+        np.maximum(FLAT_RUN, FLAT_S / interval_s),
+        np.maximum(MOVING_RUN, MOVING_S / interval_s),
+    )
+    is_long = (state["run"] >= least[:, None]) & heard[:, None]
     flat: Mask = np.zeros(is_long.shape, bool)
     for place in np.flatnonzero(is_long.any(axis=0)).tolist():
-        longest = np.maximum(state["longest"][:, place], state["run"][:, place])
-        peers = heard & ~is_long[:, place] & (state["seen"] >= FLAT_RUN)
-        many = np.bincount(sheet.cls, weights=peers, minlength=n_classes)
-        noisy = np.bincount(sheet.cls, weights=peers & (longest < NOISY_RUN), minlength=n_classes)
-        is_noisy = (many >= NOISY_PEERS) & (noisy >= NOISY_SHARE * many)
-        usual = _high(sheet.cls, n_classes, longest, peers)[sheet.cls]
-        own = state["longest"][:, place]
-        limit = np.maximum(FLAT_RUN, USUAL_TIMES * np.fmax(usual, own))
-        is_unproved = state["seen"] < state["run"][:, place] + FLAT_RUN
+        run, own = state["run"][:, place], state["longest"][:, place]
+        longest = np.maximum(own, run)
+        peers = heard & (state["seen"] >= FLAT_RUN) & (longest > 0)
+        usual = _usual_run(sheet.cls, n_classes, longest, peers)[sheet.cls]
+        limit = np.maximum(least, USUAL_TIMES * np.fmax(usual, own))
+        is_unproved = state["seen"] < run + FLAT_RUN
         limit = np.where(is_unproved, UNPROVED_TIMES, 1) * limit
-        flat[:, place] = (state["run"][:, place] >= limit) & heard & is_noisy[sheet.cls]
+        flat[:, place] = is_long[:, place] & (run >= limit) & (usual < moving)
     return flat
 
 
-def _high(cls: Slots, n_classes: int, values: Floats, who: Mask) -> Floats:
-    """Give what NOISY_SHARE of each class's chosen values do not exceed; 0 where none is chosen."""
+def _usual_run(cls: Slots, n_classes: int, longest: Floats, who: Mask) -> Floats:
+    """Give what USUAL_SHARE of a class's devices do not exceed, its most still one left out.
+
+    NaN where fewer than LEAST_PEERS are left: nobody knows what is usual there.
+    """
     chosen = np.flatnonzero(who)
-    order = chosen[np.lexsort((values[chosen], cls[chosen]))]
-    counts = np.bincount(cls[order], minlength=n_classes)
-    there = np.flatnonzero(counts)
+    order = chosen[np.lexsort((longest[chosen], cls[chosen]))]
+    peers = np.bincount(cls[order], minlength=n_classes) - 1
+    there = np.flatnonzero(peers >= LEAST_PEERS)
     begins = np.searchsorted(cls[order], there)
-    high = np.zeros(n_classes, np.float32)
-    high[there] = values[order][begins + np.ceil(NOISY_SHARE * counts[there]).astype(np.intp) - 1]
-    return high
+    usual = np.full(n_classes, np.nan, np.float32)
+    at = begins + np.ceil(USUAL_SHARE * peers[there]).astype(np.intp) - 1
+    usual[there] = longest[order][at]
+    return usual
 
 
 def odd_counters(sheet: Sheet, now_ms: int) -> Iterator[Trouble]:

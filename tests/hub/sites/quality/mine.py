@@ -80,6 +80,7 @@ class Mine:
             for name, value in columns.items()
         }
         made["state"] = wide(state, n, "u1")
+        made["uptime_s"] = wide(columns.get("uptime_s", np.nan), n, "f8")
         at_ms = np.full(n, self.at_ms)
         sheet.state["received_ms"][:] = self.at_ms
         verdict = follow(sheet, slots, at_ms, at_ms, made)

@@ -29,6 +29,7 @@ def send(sheet, slots, at_s, received_s=None, state=State.MINING, **columns):
         for name in names
     }
     made["state"] = wide(state, n, "u1")
+    made["uptime_s"] = wide(columns.get("uptime_s", np.nan), n, "f8")
     return follow(sheet, np.asarray(slots, np.intp), at_ms, received_ms, made)
 
 

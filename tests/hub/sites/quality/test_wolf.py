@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from lode_hub.sites.quality import units
 from lode_wire.records import State
-from tests.hub.sites.quality.mine import Mine
+from tests.hub.sites.quality.mine import LOOK_S, Mine
 
 SETTLED = units.SETTLED_MS // 10_000 + 1
 
@@ -58,6 +58,26 @@ def test_no_unit_is_told_of_within_minutes_of_a_change_of_state():
     assert mine.found == {"quality-units": {"device:2"}}
 
 
+@pytest.mark.parametrize(("uptime_s", "is_told"), [
+    (86_400, True), (units.SETTLED_MS // 1000, True), (60, False), (np.nan, False),
+])  # fmt: skip
+def test_a_rig_that_was_long_at_work_when_first_seen_is_told_at_once(uptime_s, is_told):
+    mine = Mine()
+    mine.sheet.expect(mine.at_ms)
+    mine.reads(units.CONFIRMED, hashrate_ths=with_one(mine, 4, 100, 0.1), uptime_s=uptime_s)
+    assert mine.found == ({"quality-units": {"device:5"}} if is_told else {})
+
+
+def test_an_average_that_was_dying_away_when_first_seen_is_in_no_other_unit():
+    mine = Mine()
+    mine.sheet.expect(mine.at_ms)
+    for step in range(200):
+        ths = 5 * np.exp(-step / 30)
+        mine.read(hashrate_ths=with_one(mine, 2, 100, ths), uptime_s=86_400)
+    mine.look()
+    assert mine.found == {}
+
+
 def test_a_rig_in_another_unit_that_dips_is_still_in_another_unit():
     mine = Mine()
     mine.reads(SETTLED, hashrate_ths=with_one(mine, 1, 100, 0.1))
@@ -74,6 +94,18 @@ def test_what_stands_still_at_zero_is_no_stuck_sensor(metric):
         mine.read(**{metric: with_one(mine, 3, 5000 if metric == "fan_rpm" else 100, 0.0)})
     mine.look()
     assert "quality-flatline" not in mine.found
+
+
+def test_a_class_that_stands_still_for_minutes_tells_nothing_of_one_that_does_so_for_longer():
+    mine = Mine(step_s=5.0)
+    mine.sheet.interval_s[:] = 5.0
+    steps = 19 * np.arange(mine.rigs)
+    for step in range(800):
+        chip = 70.0 + (step + steps) // 80 % 2
+        if step > 200:
+            chip[3] = 71.0
+        mine.read(chip_temp_c=chip)
+    assert mine.found == {}
 
 
 def test_whole_degrees_among_peers_with_tenths_are_no_stuck_sensor():
@@ -111,6 +143,24 @@ def test_a_sensor_that_hangs_among_noisy_ones_is_told(steady, flat, is_told):
         mine.read(chip_temp_c=with_one(mine, 1, 75, 71.0))
     mine.look()
     assert mine.found == ({"quality-flatline": {"device:2"}} if is_told else {})
+
+
+@pytest.mark.parametrize(("step_s", "anew_s", "told_s"), [
+    (0.5, 0.5, 70), (0.5, 5, 120), (5, 5, 160), (10, 10, 310), (30, 30, 930),
+])  # fmt: skip
+def test_a_sensor_that_hangs_is_told_soon_however_often_it_is_read(step_s, anew_s, told_s):
+    mine = Mine(step_s=step_s)
+    mine.sheet.interval_s[:] = step_s
+    shown, since_s, hangs_s = mine.noisy(75), 0.0, max(300, 60 * step_s)
+    while "quality-flatline" not in mine.found:
+        since_s += step_s
+        if since_s % anew_s == 0:
+            shown = mine.noisy(75)
+        if since_s > hangs_s:
+            shown[1] = 71.0
+        mine.read(chip_temp_c=shown)
+        assert since_s < hangs_s + told_s + LOOK_S
+    assert mine.found == {"quality-flatline": {"device:2"}}
 
 
 @st.composite
