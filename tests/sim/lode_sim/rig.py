@@ -16,6 +16,8 @@ API_PORT = 4028
 SHARES_PER_TH_S = 0.00075  # accepted shares per second and TH/s, at the pool's usual difficulty
 REJECTED_RATIO = 0.002
 UNIT_MISTAKE = 0.001
+TREMBLE_C = 0.2
+"""What a temperature sensor's readings scatter by, from second to second."""
 _ANSWERED_S = 0.02
 
 
@@ -99,6 +101,7 @@ class Rig:
         self._restarts = 0  # begun, and not ended
         self._clocks = clocks
         self._ambient_c = ambient_c
+        self._seed = seed
         self._random = random.Random(seed)
         self._conditions = Conditions()
         self._inlet_offset_c = self._random.uniform(-1.5, 2.5)
@@ -225,8 +228,7 @@ class Rig:
         if fault is Fault.REBOOT and not began:
             self.physics.boot(now_s)
         if fault is Fault.FLAT:
-            now_c = (self.physics.board_temp_c, self.physics.chip_temp_c)
-            self._still_c = now_c if began else None
+            self._still_c = self._felt_c() if began else None
         self._set_ports()
 
     def _look(self, now_s: float) -> None:
@@ -253,7 +255,7 @@ class Rig:
 
     def _boards(self) -> tuple[Board, ...]:
         physics, model, lie = self.physics, self.model, self._unit()
-        board_temp_c, chip_temp_c = self._still_c or (physics.board_temp_c, physics.chip_temp_c)
+        board_temp_c, chip_temp_c = self._still_c or self._felt_c()
         alive = max(model.boards - self._conditions.boards_lost, 0)
         return tuple(
             Board(
@@ -268,6 +270,11 @@ class Rig:
             )
             for number, offset_c in enumerate(self._board_offsets_c)
         )
+
+    def _felt_c(self) -> tuple[float, float]:
+        second = random.Random(f"{self._seed} {int(self.physics.now_s)}")
+        tremble_c = second.gauss(0.0, TREMBLE_C)
+        return self.physics.board_temp_c + tremble_c, self.physics.chip_temp_c + tremble_c
 
     def _fans(self) -> tuple[int, ...]:
         rpm = self.physics.fan_ratio * self.model.fan_max_rpm
