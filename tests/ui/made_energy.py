@@ -7,6 +7,8 @@ import time
 from lode_hub.energy.live.nouns import LeftOutRig, PlanClass, PlanPeriod, PlanReason
 from lode_hub.queries.energy_nouns import (
     AccountRow,
+    BillLine,
+    BillRow,
     BreakEven,
     CallRow,
     DocumentRow,
@@ -18,6 +20,7 @@ from lode_hub.queries.energy_nouns import (
     SourceRow,
 )
 from lode_hub.queries.planner import LoopRow, PlanRow
+from lode_hub.queries.simulations import Simulated, SimulatedPeriod, SimulatedPolicy
 
 HOUR, QUARTER = 3_600_000, 900_000
 PROGRAMME = """
@@ -245,6 +248,49 @@ def left_out(n: int) -> tuple[LeftOutRig, ...]:
         for number in range(n)
         for reason, more in [("unreachable", "") if number % 3 else ("in maintenance", "tom: fans")]
     )
+
+
+def bill(share: float = 1.0) -> BillRow:
+    lines = (
+        BillLine(month="2026-11", kind="energy", name="energy, real-time HB_WEST", quantity=940.2,
+                 unit="kWh", usd=52.4 * share, note=""),
+        BillLine(month="2026-11", kind="adders", name="delivery", quantity=940.2, unit="kWh",
+                 usd=9.4, note=""),
+        BillLine(month="2026-11", kind="demand", name="monthly peak", quantity=41.2, unit="kW",
+                 usd=86.5, note="at 2026-11-20 17:15"),
+    )  # fmt: skip
+    return BillRow(
+        usd=sum(line.usd for line in lines), energy_kwh=940.2, missing_h=0.25, unplaced_kwh=0.0,
+        unpriced_kwh=20.0, lines=lines, notes=("no price for 20.0 kWh",),
+    )  # fmt: skip
+
+
+def simulated(from_ms: int, until_ms: int) -> Simulated:
+    """Simulate: the plan sleeps through two dear hours of each day."""
+    begins = range(from_ms, until_ms, HOUR)
+    dear = [at for at in begins if 17 <= at // HOUR % 24 < 19]
+    periods = tuple(
+        SimulatedPeriod(from_ms=at, price_usd_mwh=310.0 if at in dear else 42.0 + at // HOUR % 24,
+                        plan_w=2_400.0 if at in dear else 40_000.0, always_on_w=40_000.0)
+        for at in begins
+    )  # fmt: skip
+    days = len(begins) / 24
+
+    def policy(name: str, energy_usd: float, starts: int) -> SimulatedPolicy:
+        starts_usd, hash_usd = 0.02 * starts, (80.0 - starts / 20) * days
+        return SimulatedPolicy(
+            name=name, profit_usd=hash_usd - energy_usd * days - starts_usd, hash_usd=hash_usd,
+            energy_usd=energy_usd * days, starts_usd=starts_usd, demand_usd=0.0, penalty_usd=0.0,
+            energy_kwh=960.0 * days, hashed_thh=99_000.0, starts=starts,
+        )  # fmt: skip
+
+    ways = (policy("plan", 38.0, 37), policy("greedy", 39.5, 74), policy("always on", 61.0, 0))
+    return Simulated(
+        site="north", from_ms=from_ms, until_ms=until_ms, step_s=3600.0, known_h=len(begins) - 2.0,
+        rigs=37, left_out=3, periods=periods, broken={"ramp of site": 2},
+        policies=ways,
+        notes=("2 h without a price are left out",),
+    )  # fmt: skip
 
 
 def loop() -> LoopRow:

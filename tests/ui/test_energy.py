@@ -93,14 +93,18 @@ async def test_a_call_is_cancelled_by_its_next_modification(visit):
         await until(lambda: "Cancelled" in seen(user))
 
 
-async def test_the_planner_acts_only_after_a_second_click(visit):
+async def test_the_planner_acts_only_after_its_preview(visit):
     world = World(rigs=40)
     async with visit(world) as user:
         await user.open("/energy")
-        click(user, "Let it act …")
-        await until(lambda: "Let it throttle rigs here?" in seen(user))
+        press(user, "Let it act …")
+        await until(lambda: "31 full, 4 low, 2 asleep" in seen(user))
+        said = seen(user)
+        for part in ("Down to 13 of 37 rigs awake, 18.00 kW", "13 preset 2800W, 24 asleep",
+                     "2 unreachable, 1 in maintenance"):  # fmt: skip
+            assert part in said, part
         assert world.done == []
-        click(user, "Let it throttle rigs here?")
+        press(user, "Let it throttle rigs here")
         await until(lambda: world.done == [("planner", 0, "act by mira")])
         await until(lambda: "plans are the standing orders" in seen(user))
 

@@ -1,14 +1,18 @@
 """Silences, maintenance and alarm figures as a person reads them, without a browser."""
 
+import itertools
+from dataclasses import replace
+
 import pytest
 
 from lode_ui.alarm_words import stake, untold
 from lode_ui.figures import MISSING
 from lode_ui.widgets.alarm_targets import targets
+from tests.ui.made import now_ms
 from tests.ui.reading import button, field, press, seen, send, until
 from tests.ui.test_pages import trends
 from tests.ui.world import Someone, World
-from tests.ui.world_alarms import figures
+from tests.ui.world_alarms import figures, shelf
 
 
 async def test_what_holds_and_what_is_planned_is_listed_and_ended(visit):
@@ -55,6 +59,8 @@ async def test_what_lacks_is_said_and_nothing_is_made(visit):
         await until(lambda: "Say why" in seen(user))
         press(user, "Maintenance")  # the list's name has no click
         await until(lambda: "What is done" in seen(user))
+        press(user, "Plan maintenance")
+        await until(lambda: "Choose a site." in seen(user))
         assert world.done == []
 
 
@@ -90,8 +96,49 @@ async def test_figures_stand_beside_their_targets(visit):
         chart = trends(user)["Alarms in 10 min"]
         assert [limit["value"] for limit in chart["limits"]] == [1, 10]
         assert sum(chart["lines"][0]["mean"]) == 40
-        press(user, "1 day")
+        press(user, "Last 24 h")
         await until(lambda: trends(user)["Alarms in 10 min"]["lines"][0]["mean"][0] == 0.0)
+
+
+async def test_a_day_that_is_over_has_figures_of_its_own(visit):
+    async with visit(World(rigs=40, alarms=12)) as user:
+        await user.open("/alarm-figures")
+        assert "put aside by people now" in seen(user)
+        press(user, "One day")
+        days = next(e for e in user._client.elements.values() if e.props.get("aria-label") == "Day")
+        ends = [int(e.props["value"]) for e in days.default_slot.children]
+        assert len(ends) == 31
+        day_ms = 86_400_000
+        assert ends[0] == now_ms() // day_ms * day_ms
+        assert {a - b for a, b in itertools.pairwise(ends)} == {day_ms}
+        send(days, str(ends[3]))
+        await until(lambda: trends(user)["Alarms in 10 min"]["to"] == ends[3])
+        assert trends(user)["Alarms in 10 min"]["from"] == ends[3] - day_ms
+        assert "put aside by people now" not in seen(user)
+
+
+async def test_what_is_shelved_is_listed_and_brought_back(visit):
+    world = World(rigs=40, alarms=12)
+    world.alarms.shelf.append(shelf("rig-fan", note="", by="tom"))
+    async with visit(world, Someone("mira", "operator")) as user:
+        await user.open("/silences")
+        for part in ("Shelved alarms", "rule rig-fan, rig-017 at north", "no reason given",
+                     "by tom", "Ended"):  # fmt: skip
+            assert part in seen(user), part
+        assert "Bring back now" not in seen(user)  # it has no alert to bring back
+        alert_id = next(iter(world.open_alerts))
+        alert = world.open_alerts[alert_id]
+        world.open_alerts[alert_id] = replace(
+            alert, shelved_until_ms=now_ms() + 60_000, shelved_by="noor"
+        )
+        await user.open("/silences")
+        await until(lambda: "Bring back now" in seen(user))
+        links = [e.props.get("href") for e in user._client.elements.values() if e.tag == "a"]
+        assert f"/alerts/{alert_id}" in links
+        shown = [e for e in user._client.elements.values() if e._text == "Bring back now"]
+        send(next(e for e in shown if e.visible))
+        await until(lambda: ("unshelve", alert_id, "mira") in world.done)
+        await until(lambda: "Bring back now" not in seen(user))
 
 
 def test_more_operators_share_the_alarms():

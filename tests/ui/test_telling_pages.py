@@ -289,6 +289,29 @@ async def test_a_role_is_offered_what_it_may_with_channels(role, buttons):
             assert part in shown, part
 
 
+async def test_older_deliveries_are_turned_to_and_back():
+    rows = [delivery(number, person=f"p{number}") for number in range(130, 0, -1)]
+
+    async def deliveries(*, limit, before=None, **_: object):
+        return [row for row in rows if before is None or row.delivery_id < before][:limit]
+
+    asked = telling()
+    asked.deliveries = deliveries
+    async with staged(lambda: ChannelsPage(desk("viewer", telling=asked))) as stage:
+        await stage.made.refresh()
+        for word, first, last in (
+            ("", 130, 81), ("Older", 80, 31), ("Older", 30, 1), ("Newer", 80, 31),
+            ("Waiting", 130, 81),
+        ):  # fmt: skip
+            if word:
+                press(stage, word)
+            await until(lambda n=first: f"p{n}" in seen(stage).split(" | "))
+            shown = [
+                part for part in seen(stage).split(" | ") if part[0] == "p" and part[1:].isdigit()
+            ]
+            assert (shown[0], shown[-1]) == (f"p{first}", f"p{last}")
+
+
 @pytest.mark.parametrize(
     ("shown", "said"),
     [("All", "Nothing has been sent yet."), ("Waiting", "Nothing is waiting."),

@@ -15,6 +15,7 @@ from lode_hub.queries.alert_nouns import (
     AlertGroup,
     AlertGroups,
     MaintenanceRow,
+    ShelfRow,
     SilenceRow,
 )
 from lode_hub.queries.nouns import AlertRow, AlertState
@@ -36,6 +37,7 @@ class Alarms:
     silences: dict[int, SilenceRow] = field(default_factory=dict)
     maintenance: dict[int, MaintenanceRow] = field(default_factory=dict)
     deliveries: dict[int, list[DeliveryRow]] = field(default_factory=dict)
+    shelf: list[ShelfRow] = field(default_factory=list)  # whose alerts are over
 
     def tell(self, alert_id: int, what: str, by: str | None, note: str = "") -> None:
         """Let something have happened to an alert, just now."""
@@ -95,11 +97,25 @@ class StandInAlarmQueries:
         rows = self._world.alarms.maintenance.values()
         return [row for row in rows if (row.ends_ms <= now_ms()) == is_over][:limit]
 
+    async def shelved(self, limit: int = 100) -> list[ShelfRow]:
+        await self._world.asked("shelf")
+        found = [
+            shelf(a.rule, alert_id=a.alert_id, title=a.title, severity=a.severity, state=a.state,
+                  by=a.shelved_by, until_ms=a.shelved_until_ms, site=a.site)
+            for a in self._world.open_alerts.values() if a.shelved_until_ms is not None
+        ]  # fmt: skip
+        return sorted([*found, *self._world.alarms.shelf], key=lambda row: row.until_ms)[:limit]
+
     async def figures(
-        self, *, site: str | None = None, days: float = 7, operators: int = 1
+        self,
+        *,
+        site: str | None = None,
+        days: float = 7,
+        operators: int = 1,
+        to_ms: int | None = None,
     ) -> AlarmFigures:
         await self._world.asked("figures")
-        return figures(days, operators)
+        return figures(days, operators, to_ms)
 
 
 class StandInTelling:
@@ -244,6 +260,16 @@ def maintenance(number: int, **values: object) -> MaintenanceRow:
     return MaintenanceRow(**shown)
 
 
+def shelf(rule: str, **values: object) -> ShelfRow:
+    """Make an alarm that is put aside for four hours, whose alert is over."""
+    shown: dict[str, object] = {
+        "rule": rule, "key": "device:17", "subject": "rig-017", "site": "north", "by": "noor",
+        "note": "a board is on its way", "at_ms": now_ms(), "until_ms": now_ms() + 14_400_000,
+        "alert_id": None, "title": None, "severity": None, "state": None,
+    } | values  # fmt: skip
+    return ShelfRow(**shown)
+
+
 def delivery(number: int, **values: object) -> DeliveryRow:
     """Make a mail that was sent."""
     now = now_ms()
@@ -257,9 +283,9 @@ def delivery(number: int, **values: object) -> DeliveryRow:
     return DeliveryRow(**shown)
 
 
-def figures(days: float, operators: int) -> AlarmFigures:
-    """Make figures with one flood three hours ago."""
-    to_ms = now_ms()
+def figures(days: float, operators: int, until_ms: int | None = None) -> AlarmFigures:
+    """Make figures with one flood three hours before their end."""
+    to_ms = until_ms or now_ms()
     ten = 600_000
     begun = to_ms // ten * ten
     bins = [
@@ -269,7 +295,8 @@ def figures(days: float, operators: int) -> AlarmFigures:
         from_ms=to_ms - round(days * 86_400_000), to_ms=to_ms, operators=operators, alarms=40,
         per_10_min=40 / 144 / days / operators, peak_10_min=24 / operators,
         per_day=40 / days / operators, busy_ratio=0.021, floods=1, flood_ratio=0.014, standing=3,
-        chattering=2, shelved=1, by_severity={"critical": 6, "warning": 30, "info": 4},
+        chattering=2, shelved=None if until_ms else 1,
+        by_severity={"critical": 6, "warning": 30, "info": 4},
         most_frequent=[Alarming(rule="rig-over-temperature", subject="rig-017", n=12),
                        Alarming(rule="rig-unreachable", subject="rig-005", n=7)],
         is_cut=False, bin_ms=[at for at, _ in bins], bin_n=[n for _, n in bins],

@@ -1,12 +1,22 @@
 """Energy of a made-up world: what is asked about it, and what is done to it."""
 
-from collections.abc import Mapping
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from lode_hub.errors import ForbiddenError, InvalidError
-from lode_hub.queries.energy_nouns import AccountRow, CallRow, DocumentRow, PriceNow, SourceRow
+from lode_hub.queries.energy_nouns import (
+    AccountRow,
+    BillRow,
+    CallRow,
+    DocumentRow,
+    PriceNow,
+    SourceRow,
+)
 from lode_hub.queries.planner import LoopRow, PlannerMode, PlannerState, PlanRow
+from lode_hub.queries.simulations import Simulated
 from tests.ui import made_energy as made
 
 if TYPE_CHECKING:
@@ -30,6 +40,8 @@ class EnergyBook:
     hashprice_values: dict[str, object] = field(default_factory=dict)
     is_same: bool = True
     mode: PlannerMode = "advise"
+    left_out: int = 3
+    is_slow: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,6 +79,16 @@ class StandInPlanner:
         await self._world.asked("plan")
         return None if self._world.energy.is_bare else made.plan()
 
+    async def preview(self, site: str) -> PlanRow:
+        await self._world.asked("preview")
+        book = self._world.energy
+        if book.is_bare:
+            raise InvalidError(f"site {site} has no tariff; save one")
+        rigs = made.left_out(book.left_out)
+        by_reason = dict(Counter(rig.reason for rig in rigs).most_common())
+        return made.plan(cause="preview", decision="a preview; nothing is sent", left_out=rigs,
+                         left_out_by_reason=by_reason, made_ms=made.now_ms())  # fmt: skip
+
     async def loop(self, site: str) -> LoopRow:
         await self._world.asked("loop")
         if not self._world.energy.is_bare:
@@ -75,12 +97,30 @@ class StandInPlanner:
                        setpoint_w=None, error_w=None, says="nothing is steered now")  # fmt: skip
 
 
+class StandInSimulations:
+    """Simulates at once, or for as long as it is told to."""
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+
+    async def run(self, site: str, from_ms: int, until_ms: int, tariff: str | None = None, *,
+                  progress: Callable[[float], None]) -> Simulated:  # fmt: skip
+        await self._world.asked("simulation")
+        if self._world.energy.is_bare:
+            raise InvalidError(f"simulation of {site}: no price is known of this time; upload it")
+        while self._world.energy.is_slow:
+            progress(0.5)
+            await asyncio.sleep(0.02)
+        return made.simulated(from_ms, until_ms)
+
+
 class StandInEnergy:
     """Answers about energy from a world."""
 
     def __init__(self, world: "World") -> None:
         self._world = world
         self.planner = StandInPlanner(world)
+        self.simulations = StandInSimulations(world)
 
     async def documents(self, site: str, kind: str) -> list[DocumentRow]:
         book = await self._asked("documents")
@@ -121,6 +161,13 @@ class StandInEnergy:
         if book.is_bare:
             raise InvalidError(f"account of {site}: no meter; name its meters in the economics")
         return made.hours(from_ms, until_ms)
+
+    async def simulated_bill(self, site: str, from_ms: int, until_ms: int,
+                             tariff: str | None = None) -> BillRow:  # fmt: skip
+        await self._asked("bill")
+        if tariff is not None and "wrong" in tariff:
+            raise InvalidError("tariff: currency: missing; see docs/energy.md")
+        return made.bill(1.0 if tariff is None else 0.8)
 
     async def break_even(self, site: str):
         book = await self._asked("break_even")

@@ -9,6 +9,7 @@ from lode_hub.queries.alert_nouns import (
     AlertDetail,
     AlertGroups,
     MaintenanceRow,
+    ShelfRow,
     SilenceRow,
 )
 from lode_hub.queries.nouns import AlertRow, AlertState, Severity
@@ -126,11 +127,19 @@ class AlarmAnswers:
             lambda: self._queries.alarms.maintenance(is_over=is_over, limit=limit),
         )
 
-    async def figures(self, site: str | None, days: float, operators: int) -> AlarmFigures:
-        """Give EEMUA 191's figures of the last days."""
+    async def shelved(self) -> Sequence[ShelfRow]:
+        """Give the alarms that people have put aside, the next to come back first."""
+        return await self._feed.ask("shelf", lambda: self._queries.alarms.shelved(limit=PLANNED))
+
+    async def figures(
+        self, site: str | None, days: float, operators: int, to_ms: int | None = None
+    ) -> AlarmFigures:
+        """Give EEMUA 191's figures of days that end at a moment; without it, now."""
         return await self._feed.ask(
-            ("alarm figures", site, days, operators),
-            lambda: self._queries.alarms.figures(site=site, days=days, operators=operators),
+            ("alarm figures", site, days, operators, to_ms),
+            lambda: self._queries.alarms.figures(
+                site=site, days=days, operators=operators, to_ms=to_ms
+            ),
             period_s=FIGURES_PERIOD_S,
         )
 

@@ -31,7 +31,10 @@ from lode_ui.pages.commands import CommandsPage
 from lode_ui.pages.curtail import CurtailPage
 from lode_ui.pages.curtailment import CurtailmentPage
 from lode_ui.pages.energy import EnergyPage
+from lode_ui.pages.energy_plan import PlanPage
+from lode_ui.pages.energy_what_if import WhatIfPage
 from lode_ui.pages.fleet import FleetPage
+from lode_ui.pages.model import ModelPage
 from lode_ui.pages.nowhere import NowherePage
 from lode_ui.pages.oncall import OnCallPage
 from lode_ui.pages.overview import OverviewPage
@@ -117,6 +120,10 @@ def _add_pages(desks: _Desks) -> None:
     @ui.page("/quality")
     async def quality(client: Client, site: int = 0) -> None:
         await live(client, desks.of(client, site), "/quality", QualityPage)
+
+    @ui.page("/model")
+    async def model(client: Client, site: int = 0) -> None:
+        await live(client, desks.of(client, site), "/model", ModelPage)
 
 
 def _add_alarm_pages(desks: _Desks) -> None:
@@ -208,6 +215,17 @@ def _add_energy_pages(desks: _Desks) -> None:
     @ui.page("/energy")
     async def energy(client: Client, site: int = 0) -> None:
         await live(client, desks.of(client, site), "/energy", EnergyPage)
+
+    @ui.page("/energy/plan")
+    async def plan(client: Client, which: str = "", site: int = 0) -> None:
+        def body(desk: Desk) -> Body:
+            return PlanPage(desk, which)
+
+        await live(client, desks.of(client, site), "/energy/plan", body)
+
+    @ui.page("/energy/what-if")
+    async def what_if(client: Client, site: int = 0) -> None:
+        await live(client, desks.of(client, site), "/energy/what-if", WhatIfPage)
 
     @ui.page("/energy/accounts")
     async def accounts(client: Client, site: int = 0) -> None:

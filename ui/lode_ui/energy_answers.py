@@ -1,9 +1,10 @@
 """Every question the pages ask about energy, each shared through the feed."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from lode_hub.queries.energy_nouns import (
     AccountRow,
+    BillRow,
     BreakEven,
     CallRow,
     DocumentKind,
@@ -15,6 +16,7 @@ from lode_hub.queries.energy_nouns import (
     SourceRow,
 )
 from lode_hub.queries.planner import LoopRow, PlannerState, PlanRow
+from lode_hub.queries.simulations import Simulated
 from lode_ui.feed import Feed
 from lode_ui.hub_energy import EnergyQueries
 
@@ -109,6 +111,26 @@ class EnergyAnswers:
         return await self._feed.ask(
             ("plan", site), lambda: self._queries.planner.plan(site), period_s=NOW_PERIOD_S
         )
+
+    async def preview(self, site: str) -> PlanRow:
+        """Make a plan of now that is not sent; nobody shares it."""
+        return await self._queries.planner.preview(site)
+
+    async def bill(
+        self, site: str, from_ms: int, until_ms: int, tariff: str | None = None
+    ) -> BillRow:
+        """Give what a span would have cost; nobody shares it."""
+        return await self._queries.simulated_bill(site, from_ms, until_ms, tariff)
+
+    async def simulate(
+        self,
+        site: str,
+        span_ms: tuple[int, int],
+        tariff: str | None,
+        progress: Callable[[float], None],
+    ) -> Simulated:
+        """Walk along a span that is over; nobody shares it."""
+        return await self._queries.simulations.run(site, *span_ms, tariff, progress=progress)
 
     async def loop(self, site: str) -> LoopRow:
         """Give how the site follows its setpoint."""

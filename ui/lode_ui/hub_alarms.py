@@ -10,6 +10,7 @@ from lode_hub.queries.alert_nouns import (
     AlertDetail,
     AlertGroups,
     MaintenanceRow,
+    ShelfRow,
     SilenceRow,
 )
 from lode_hub.queries.nouns import AlertState, Severity
@@ -47,10 +48,18 @@ class AlarmQueries(RuleQueries, Protocol):
     ) -> Sequence[MaintenanceRow]:
         """Give the maintenance of sites and racks that is or will be, or what is over."""
 
+    async def shelved(self, limit: int = 100) -> Sequence[ShelfRow]:
+        """Give the alarms that people have put aside, the next to come back first."""
+
     async def figures(
-        self, *, site: str | None = None, days: float = 7, operators: int = 1
+        self,
+        *,
+        site: str | None = None,
+        days: float = 7,
+        operators: int = 1,
+        to_ms: int | None = None,
     ) -> AlarmFigures:
-        """Give EEMUA 191's figures of the last days."""
+        """Give EEMUA 191's figures of days that end at a moment; without it, now."""
 
 
 class AlarmActions(RuleActions, Protocol):

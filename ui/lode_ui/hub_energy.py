@@ -1,10 +1,11 @@
 """What the dashboard asks of the hub about energy, and does to it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 from lode_hub.queries.energy_nouns import (
     AccountRow,
+    BillRow,
     BreakEven,
     CallRow,
     DocumentKind,
@@ -16,6 +17,7 @@ from lode_hub.queries.energy_nouns import (
     SourceRow,
 )
 from lode_hub.queries.planner import LoopRow, PlannerMode, PlannerState, PlanRow
+from lode_hub.queries.simulations import Simulated
 
 
 class Who(Protocol):
@@ -39,12 +41,34 @@ class PlannerQueries(Protocol):
     async def plan(self, site: str) -> PlanRow | None:
         """Give the last plan that was made."""
 
+    async def preview(self, site: str) -> PlanRow:
+        """Make a plan as the planner would now, and neither keep nor send it."""
+
     async def loop(self, site: str) -> LoopRow:
         """Give how the site follows its setpoint."""
 
 
+class Simulations(Protocol):
+    """Walks along past prices."""
+
+    async def run(
+        self,
+        site: str,
+        from_ms: int,
+        until_ms: int,
+        tariff: str | None = None,
+        *,
+        progress: Callable[[float], None],
+    ) -> Simulated:
+        """Simulate a span that is over, by the site's tariffs or by another's text."""
+
+
 class EnergyQueries(Protocol):
     """What the pages may ask about energy."""
+
+    @property
+    def simulations(self) -> Simulations:
+        """What may be asked about spans that are over."""
 
     @property
     def planner(self) -> PlannerQueries:
@@ -70,6 +94,11 @@ class EnergyQueries(Protocol):
 
     async def hours(self, site: str, from_ms: int, until_ms: int) -> Sequence[HourRow]:
         """Give what each hour of a span cost and brought."""
+
+    async def simulated_bill(
+        self, site: str, from_ms: int, until_ms: int, tariff: str | None = None
+    ) -> BillRow:
+        """Give what a span would have cost, by the site's tariffs or by another's text."""
 
     async def break_even(self, site: str) -> Sequence[BreakEven]:
         """Give the market price up to which each model of rigs earns more than it costs."""

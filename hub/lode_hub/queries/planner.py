@@ -6,7 +6,15 @@ from collections.abc import Callable
 
 import msgspec
 
-from lode_hub.energy.live.nouns import LoopRow, PlannerMode, PlannerState, PlanRow
+from lode_hub.energy.live.nouns import (
+    LeftOutRig,
+    LoopRow,
+    PlanClass,
+    PlannerMode,
+    PlannerState,
+    PlanPeriod,
+    PlanRow,
+)
 from lode_hub.energy.live.shown import held, shown
 from lode_hub.energy.live.solve import ground, solve
 from lode_hub.errors import NotFoundError
@@ -80,4 +88,13 @@ async def _site(conn: Connection, site: str) -> int:
     return number
 
 
-__all__ = ["LoopRow", "PlanRow", "PlannerMode", "PlannerQueries", "PlannerState"]
+__all__ = [
+    "LeftOutRig",
+    "LoopRow",
+    "PlanClass",
+    "PlanPeriod",
+    "PlanRow",
+    "PlannerMode",
+    "PlannerQueries",
+    "PlannerState",
+]

@@ -4,6 +4,7 @@ Source of the targets: EEMUA Publication 191, Alarm systems: a guide to design, 
 procurement.
 """
 
+import datetime
 from typing import Literal
 
 from lode_hub.queries.alert_nouns import AlarmFigures, Alarming
@@ -29,9 +30,10 @@ from lode_ui.widgets.sentence import Sentence
 from lode_ui.widgets.text import note
 from lode_ui.widgets.trend import Limit, Line, Trend
 
-Days = Literal["1", "7"]
-DAYS: dict[Days, str] = {"1": "1 day", "7": "7 days"}
-SPANS: dict[Days, Span] = {"1": "day", "7": "week"}
+Days = Literal["1", "7", "day"]
+DAYS: dict[Days, str] = {"1": "Last 24 h", "7": "Last 7 days", "day": "One day"}
+SPANS: dict[Days, Span] = {"1": "day", "7": "week", "day": "day"}
+MOST_DAYS, DAY_MS = 31, 86_400_000
 OPERATORS = {f"{n}": figures.plural(n, "operator") for n in (1, 2, 3, 4, 6, 8, 12)}
 BIN_MS = 600_000
 ASKED, FLOOD = 1, 10
@@ -48,8 +50,11 @@ class AlarmFiguresPage:
         self._operators = 1
         self._head = Sentence("Alarm figures")
         with columns("toolbar"):
-            Choice("Of the last", DAYS, self._days, self._choose_days)
+            Choice("Of which time", DAYS, self._days, self._choose_days)
+            self._day = Picker[str]("Day", _past_days(), self._choose_day)
+            self._to_ms: int | None = None
             Picker[str]("At work", OPERATORS, self._choose_operators)
+        self._day.root.set_visibility(False)
         self._cut = note("")
         with card("Alarms in 10 min", aside="that people were told of, for all operators"):
             self._trend = Trend("Alarms in 10 min")
@@ -77,10 +82,11 @@ class AlarmFiguresPage:
 
     async def refresh(self) -> None:
         """Ask for the figures of the chosen time and site."""
-        answers, chosen = self._desk.answers, (self._days, self._operators)
+        answers, chosen = self._desk.answers, (self._days, self._operators, self._to_ms)
         site = self._desk.site_name(await answers.sites())
-        found = await answers.alarms.figures(site, int(self._days), self._operators)
-        if chosen != (self._days, self._operators):
+        days = 1 if self._days == "day" else int(self._days)
+        found = await answers.alarms.figures(site, days, self._operators, self._to_ms)
+        if chosen != (self._days, self._operators, self._to_ms):
             return  # another was chosen meanwhile
         rows = targets(found)
         self._head.show(_verdict(found, [row.name for row in rows if row.is_kept is False]))
@@ -102,15 +108,29 @@ class AlarmFiguresPage:
             Limit(name="asked for", value=ASKED * found.operators, color="--good"),
             Limit(name="a flood", value=FLOOD * found.operators),
         ]
-        self._trend.show([line], SPANS[self._days], now_ms(), limits)
+        self._trend.show([line], SPANS[self._days], self._to_ms or now_ms(), limits)
 
     async def _choose_days(self, days: Days) -> None:
         self._days = days
+        self._day.root.set_visibility(days == "day")
+        self._to_ms = int(self._day.value) if days == "day" else None
+        await self.refresh()
+
+    async def _choose_day(self, to_ms: str) -> None:
+        self._to_ms = int(to_ms)
         await self.refresh()
 
     async def _choose_operators(self, operators: str) -> None:
         self._operators = int(operators)
         await self.refresh()
+
+
+def _past_days() -> dict[str, str]:
+    """Give the ends of the days of UTC that are over, by their dates, the last first."""
+    today_ms = now_ms() // DAY_MS * DAY_MS
+    ends = [today_ms - n * DAY_MS for n in range(MOST_DAYS)]
+    dates = (datetime.datetime.fromtimestamp(end / 1000 - 1, datetime.UTC) for end in ends)
+    return {f"{end:d}": f"{date:%a %Y-%m-%d}, UTC" for end, date in zip(ends, dates, strict=True)}
 
 
 def _series(found: AlarmFigures) -> Series:

@@ -22,6 +22,7 @@ from lode_ui.widgets.choice import Choice
 from lode_ui.widgets.drawer import Drawer
 from lode_ui.widgets.keyed import Keyed
 from lode_ui.widgets.layout import Empty, card, columns, table
+from lode_ui.widgets.pager import Turns
 from lode_ui.widgets.text import note, title
 from lode_ui.widgets.way_forms import HabitForm, WayForm
 
@@ -111,7 +112,7 @@ class ChannelsPage:
 
     def _build_deliveries(self) -> None:
         again = self._again if self._desk.may_act else None
-        with card("Deliveries", aside=f"the newest {DELIVERIES}"):
+        with card("Deliveries", aside="the newest first"):
             with columns("toolbar"):
                 Choice("Which deliveries", SHOWN, self._kind, self._choose)
             self._none = Empty(*EMPTY["all"])
@@ -119,13 +120,17 @@ class ChannelsPage:
                 self._deliveries = Keyed[DeliveryRow](
                     body, lambda row: row.delivery_id, lambda _: DeliveryLine(again)
                 )
+            self._turns = Turns(self.refresh, ("Newer", "Older"))
 
     async def refresh(self) -> None:
         """Ask how the channels fare, who is told how, and what was delivered."""
         answers, me = self._desk.answers.telling, self._desk.person.name
         channels, ways = await answers.channels(), await answers.ways()
         habit, kind = await answers.habit(me), self._kind
-        deliveries = await answers.deliveries(kind, limit=DELIVERIES)
+        before = self._turns.at
+        # One more than is shown tells whether there is a next page.
+        found = await answers.deliveries(kind, limit=DELIVERIES + 1, before=before)
+        deliveries = found[:DELIVERIES]
         self._no_channel.show(not channels)
         self._channels.show(channels)
         mine = [way for way in ways if way.person == me]
@@ -135,10 +140,12 @@ class ChannelsPage:
         self._others_card.set_visibility(bool(others))
         self._others.show(sorted(others, key=lambda way: way.person))
         self._show_habit(habit)
-        if kind == self._kind:
+        if (kind, before) == (self._kind, self._turns.at):  # else another was chosen meanwhile
             self._none.say(*EMPTY[kind])
             self._none.show(not deliveries)
             self._deliveries.show(deliveries)
+            is_more = len(found) > DELIVERIES
+            self._turns.show(deliveries[-1].delivery_id if is_more else None)
 
     def _show_habit(self, habit: Habit) -> None:
         """Fill the form anew when the habit was changed, so that nobody saves an old one."""
@@ -151,6 +158,7 @@ class ChannelsPage:
 
     async def _choose(self, kind: Kind) -> None:
         self._kind = kind
+        self._turns.begin()
         await self.refresh()
 
     async def _open(self) -> None:

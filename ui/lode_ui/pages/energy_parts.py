@@ -16,9 +16,10 @@ from lode_ui import figures
 from lode_ui.acts import attempt
 from lode_ui.desk import Desk
 from lode_ui.energy_words import KINDS
-from lode_ui.pages.accounts import open_account
+from lode_ui.pages.accounts import address, open_account
 from lode_ui.widgets.button import Button
 from lode_ui.widgets.drawer import Drawer
+from lode_ui.widgets.energy_act import ActForm
 from lode_ui.widgets.energy_calls import HEADS, CallActs, CallForm, CallLine
 from lode_ui.widgets.energy_chart import Held
 from lode_ui.widgets.energy_files import (
@@ -30,10 +31,10 @@ from lode_ui.widgets.energy_files import (
     SourceLine,
     UploadForm,
 )
-from lode_ui.widgets.energy_planner import PlannerCard, peak_w, power_ahead
+from lode_ui.widgets.energy_planner import PREVIEW_S, PlannerCard, peak_w, power_ahead
 from lode_ui.widgets.keyed import Keyed
 from lode_ui.widgets.layout import Empty, card, columns, table
-from lode_ui.widgets.text import note
+from lode_ui.widgets.text import Words, note
 
 MOST_CALLS = 20
 NEEDED: tuple[DocumentKind, ...] = ("tariff", "source", "economics")
@@ -194,7 +195,7 @@ class FilesPart:
 
 
 class PlannerPart:
-    """The planner's card, and the choice of what it may do."""
+    """The planner's card, and the choice of what it may do: to act, after a preview."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk, self._site = desk, ""
@@ -205,6 +206,9 @@ class PlannerPart:
             choices = ("advise", "off")
         with card("Planner and setpoint"):
             self._card = PlannerCard(choices, self._choose)
+            self._drawer = Drawer()
+            self._link = Words("The whole plan, and who is left out", "lode-link", "a")
+            self._link.props["href"] = address("/energy/plan", desk.site_id)
 
     def show(self, state: PlannerState, plan: PlanRow | None, loop: LoopRow) -> None:
         """Show how it stands at a site."""
@@ -212,6 +216,23 @@ class PlannerPart:
         self._card.show(state, plan, loop)
 
     async def _choose(self, mode: PlannerMode) -> None:
+        if mode != "act":
+            await self._set(mode)
+            return
+        forms: list[ActForm] = []
+        self._drawer.open(lambda: forms.append(ActForm(self._act, self._drawer.finish)))
+        desk = self._desk
+        plan = await attempt(
+            desk, desk.answers.energy.preview(self._site), wrong=forms[0].fail, within_s=PREVIEW_S
+        )
+        if plan is not None:
+            forms[0].show(plan)
+
+    async def _act(self) -> None:
+        await self._set("act")
+        self._drawer.close()
+
+    async def _set(self, mode: PlannerMode) -> None:
         desk = self._desk
         act = desk.actions.energy.set_planner(desk.person, self._site, mode)
         await attempt(desk, act, "Said to the planner")

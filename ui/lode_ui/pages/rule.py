@@ -16,11 +16,12 @@ from lode_ui.widgets.drawer import Confirmed
 from lode_ui.widgets.form import SelectField, TextField
 from lode_ui.widgets.keyed import Keyed
 from lode_ui.widgets.layout import Empty, card, columns, table
+from lode_ui.widgets.progress import Tell
 from lode_ui.widgets.rule_form import NEW as NEW_BODY
 from lode_ui.widgets.rule_form import Body, RuleForm
 from lode_ui.widgets.rules import VERSION_HEADS, VersionLine
 from lode_ui.widgets.text import note, title
-from lode_ui.widgets.tryout import Progress, TryOut
+from lode_ui.widgets.tryout import TryOut
 
 EVERYWHERE = ""
 TRY_S = 620.0
@@ -154,7 +155,7 @@ class RulePage:
         elif self._form:
             self._form.point_at(reason)
 
-    async def _tried(self, days: float, progress: Progress) -> Tried | None:
+    async def _tried(self, days: float, progress: Tell) -> Tried | None:
         read = self._read()
         if read is None:
             self._try.wrong.text = "Something in the form above is wrong; mend it first."

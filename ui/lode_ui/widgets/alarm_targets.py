@@ -100,8 +100,15 @@ def targets(found: AlarmFigures) -> Sequence[Target]:
         *_shares(found),
         Target(name="Busy", about="of the 10 min, with more than one alarm for an operator",
                measured=f"{figures.percent(found.busy_ratio)}"),
-        Target(name="Shelved", about="put aside by people now", measured=f"{found.shelved:,}"),
+        *_shelved(found.shelved),
     )  # fmt: skip
+
+
+def _shelved(n: int | None) -> Sequence[Target]:
+    """Say how many are put aside; of a past day nobody knows."""
+    if n is None:
+        return ()
+    return (Target(name="Shelved", about="put aside by people now", measured=f"{n:,}"),)
 
 
 def _shares(found: AlarmFigures) -> Sequence[Target]:

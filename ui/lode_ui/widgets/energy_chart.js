@@ -13,6 +13,7 @@ export default {
     <ul v-if="!isEmpty" class="lode-chart-key">
       <li v-for="line in lines" :key="line.name" :data-line="line.name">
         <span v-if="line.bar" class="lode-chart-bars" aria-hidden="true"></span>
+        <span v-else-if="line.stacked" class="lode-chart-span" aria-hidden="true" :style="{ '--ink': 'var(' + line.color + ')' }"></span>
         <span v-else class="lode-chart-ink" aria-hidden="true" :style="{ borderTop: line.width + 'px ' + line.dash + ' var(' + line.color + ')' }"></span>{{ line.name }}
       </li>
       <li v-for="kind in kinds" :key="kind.name" :data-mark="kind.name">
@@ -63,7 +64,7 @@ export default {
             splitLine: { lineStyle: { color: ink("--line") } },
             axisPointer: { show: false },
           },
-          series: [this.marked(ink), ...this.lines.map((line) => this.series(line, ink))],
+          series: [this.marked(ink), ...this.lines.map((line, n) => this.series(line, n, ink))],
         },
         { replaceMerge: ["series"] },
       );
@@ -116,8 +117,24 @@ export default {
         z: 1,
       };
     },
-    series(line, ink) {
+    series(line, place, ink) {
       const color = ink(line.color);
+      if (line.stacked) {
+        // Each area reaches down to the axis; those that stand below it are drawn over it.
+        const below = this.lines.slice(0, place).filter((each) => each.stacked);
+        const value = line.value.map((own, n) => (own === null ? null : below.reduce((sum, each) => sum + (each.value[n] ?? 0), own)));
+        return {
+          type: "line",
+          silent: true,
+          step: "end",
+          symbol: "none",
+          connectNulls: false,
+          data: held({ ...line, value }),
+          lineStyle: { color, width: line.width },
+          areaStyle: { color: ink(`${line.color}-soft`), opacity: 1 },
+          z: 3 + this.lines.length - place,
+        };
+      }
       if (line.bar) {
         return {
           type: "bar",

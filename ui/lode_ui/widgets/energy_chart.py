@@ -13,7 +13,10 @@ NOW_STEP_MS = 30_000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Held:
-    """Values that each hold for `step_ms` from their moment on; None is not known."""
+    """Values that each hold for `step_ms` from their moment on; None is not known.
+
+    Stacked ones stand on each other as areas, the first at the bottom; they share their moments.
+    """
 
     name: str
     at_ms: Sequence[int]
@@ -24,6 +27,7 @@ class Held:
     dash: Dash = "solid"
     width: float = 1.8
     is_bar: bool = False
+    is_stacked: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,6 +85,7 @@ def _drawn(line: Held) -> dict[str, object]:
         "dash": line.dash,
         "width": line.width,
         "bar": line.is_bar,
+        "stacked": line.is_stacked,
         "step": line.step_ms,
         "at": list(line.at_ms),
         "value": [None if value is None else round(value, 4) for value in line.values],

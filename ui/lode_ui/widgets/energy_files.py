@@ -18,7 +18,7 @@ from lode_ui.hub_energy import Uploaded
 from lode_ui.widgets.age import Age
 from lode_ui.widgets.button import Button
 from lode_ui.widgets.drawer import Drawer
-from lode_ui.widgets.form import TextField
+from lode_ui.widgets.form import LongField, TextField
 from lode_ui.widgets.layout import cell, columns
 from lode_ui.widgets.sign import Sign
 from lode_ui.widgets.text import Words, box, note
@@ -32,7 +32,6 @@ MOST_REFUSED = 5
 SOURCE_HEADS = ("Source", "State", "Values", "Asked", "")
 DOCUMENT_HEADS = ("Document", "Revision#", "By", "Saved#", "")
 
-TYPED = "(event) => emit(event.target.value)"
 READ = """(event) => {
     const file = event.target.files[0];
     if (!file) return;
@@ -155,16 +154,8 @@ class DocumentForm:
 
     def _draw(self) -> None:
         self._place.clear()
-        with self._place, box("lode-field", "label"):
-            Words("TOML", "lode-field-label")
-            text = ui.element("textarea").classes("lode-text")
-            text.props.update({"defaultValue": self._body, "spellcheck": "false"})
-            text.props.update({"maxlength": LONGEST, "autocapitalize": "off"})
-
-        def typed(event: GenericEventArguments) -> None:
-            self._body = str(event.args)[:LONGEST]
-
-        text.on("input", typed, js_handler=TYPED)
+        with self._place:
+            self._text = LongField("TOML", longest=LONGEST, value=self._body)
 
     async def _read(self, name: str, data: bytes | None) -> None:
         if data is None or len(data) > LONGEST:
@@ -187,7 +178,9 @@ class DocumentForm:
         desk = self._desk
         made = await attempt(
             desk,
-            desk.actions.energy.save(desk.person, self._kind, name, self._body, site=self._site),
+            desk.actions.energy.save(
+                desk.person, self._kind, name, self._text.value, site=self._site
+            ),
             f"{name} is saved",
             wrong=lambda why: setattr(self._wrong, "text", why),
         )

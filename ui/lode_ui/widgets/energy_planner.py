@@ -11,7 +11,6 @@ from lode_ui.figures import MISSING, Scale
 from lode_ui.states import Look
 from lode_ui.widgets.age import Age
 from lode_ui.widgets.button import Button
-from lode_ui.widgets.drawer import Confirmed
 from lode_ui.widgets.energy_chart import Dash, Held
 from lode_ui.widgets.layout import Facts, columns
 from lode_ui.widgets.sign import Sign
@@ -24,7 +23,15 @@ MODES: dict[PlannerMode, Look] = {
     ),
     "act": Look(word="Acts", tone="good", shape="auto", meaning="plans are the standing orders"),
 }
+CHOOSE: dict[PlannerMode, str] = {
+    "act": "Let it act …",
+    "advise": "Only advise",
+    "off": "Switch off",
+}
 FACTS = ("Measured", "Setpoint", "Off by", "Disobeying", "Profit of the plan", "Left out")
+PREVIEW_S = 60.0
+"""So long a preview may take, of very many rigs."""
+
 STEP_MS, HOUR_MS = 300_000, 3_600_000
 MOST_NAMES = 5
 MOST_NOTES = 6
@@ -48,8 +55,7 @@ class PlannerCard:
             self._made = Age()
             self._decision = Words("")
         self._says = note("")
-        self._warnings = columns("stack")
-        self._warned: tuple[str, ...] = ()
+        self._warnings = Notices()
         with columns("buttons"):
             for mode in choices:
                 self._buttons[mode] = _button(mode, choose)
@@ -69,25 +75,32 @@ class PlannerCard:
         if plan:
             self._made.show(plan.made_ms)
             self._decision.text = f": {plan.decision}" if plan.decision else ""
-        self._warn(_warnings(plan))
+        self._warnings.show(warnings(plan))
 
-    def _warn(self, warnings: tuple[str, ...]) -> None:
-        if warnings == self._warned:
+
+class Notices:
+    """Sentences that warn, one below the other."""
+
+    def __init__(self) -> None:
+        self._place = columns("stack")
+        self._said: tuple[str, ...] = ()
+
+    def show(self, said: tuple[str, ...]) -> None:
+        """Say these."""
+        if said == self._said:
             return
-        self._warned = warnings
-        self._warnings.clear()
-        with self._warnings:
-            for warning in warnings:
-                Words(warning, "lode-notice lode-warn", "p")
+        self._said = said
+        self._place.clear()
+        with self._place:
+            for each in said:
+                Words(each, "lode-notice lode-warn", "p")
 
 
 def _button(mode: PlannerMode, choose: Callable[[PlannerMode], Awaitable[None]]) -> Button:
     async def chosen() -> None:
         await choose(mode)
 
-    if mode == "act":
-        return Confirmed("Let it act …", "Let it throttle rigs here?", chosen)
-    return Button("Only advise" if mode == "advise" else "Switch off", chosen)
+    return Button(CHOOSE[mode], chosen)
 
 
 def _facts(plan: PlanRow | None, loop: LoopRow) -> dict[str, str]:
@@ -106,19 +119,21 @@ def _facts(plan: PlanRow | None, loop: LoopRow) -> dict[str, str]:
         "Disobeying": (disobeying or "none") if loop.is_active else MISSING,
     }
     if plan:
-        facts["Profit of the plan"] = _profit(plan)
+        facts["Profit of the plan"] = profit(plan)
         facts["Left out"] = figures.plural(sum(plan.left_out_by_reason.values()), "rig")
     return facts
 
 
-def _profit(plan: PlanRow) -> str:
+def profit(plan: PlanRow) -> str:
+    """Say what a plan leaves, and in how long."""
     if plan.profit_usd is None or not plan.periods:
         return MISSING
     hours = (plan.periods[-1].until_ms - plan.periods[0].from_ms) / HOUR_MS
     return f"{words.money(plan.profit_usd)} in {hours:.3g} h"
 
 
-def _warnings(plan: PlanRow | None) -> tuple[str, ...]:
+def warnings(plan: PlanRow | None) -> tuple[str, ...]:
+    """Say what is not sure about a plan, and what it could not keep."""
     if plan is None:
         return ()
     broken = [
@@ -172,16 +187,21 @@ def peak_w(plan: PlanRow | None) -> float | None:
     return figures.peak([w for p in periods for w in (p.power_w, p.setpoint_w, p.cap_w)])
 
 
-def _ahead(
-    plan: PlanRow, name: str, values: Sequence[float | None], color: str, dash: Dash, width: float
-) -> Held:
-    # Periods are of unequal length: each is told in steps that fit into all of them.
+def stepped(plan: PlanRow, values: Sequence[float | None]) -> tuple[list[int], list[float | None]]:
+    """Tell periods of unequal length in steps that fit into all of them."""
     at_ms: list[int] = []
     shown: list[float | None] = []
     for period, value in zip(plan.periods, values, strict=True):
         steps = range(period.from_ms, period.until_ms, STEP_MS)
         at_ms += steps
         shown += [value] * len(steps)
+    return at_ms, shown
+
+
+def _ahead(
+    plan: PlanRow, name: str, values: Sequence[float | None], color: str, dash: Dash, width: float
+) -> Held:
+    at_ms, shown = stepped(plan, values)
     return Held(
         name=name, at_ms=at_ms, values=shown, step_ms=STEP_MS, digits=2, color=color,
         dash=dash, width=width,

@@ -87,6 +87,22 @@ class TextField(_Field):
         self._input.on("input", typed, js_handler=VALUE)
 
 
+class LongField(_Field):
+    """Many lines of text as they are, a document for example."""
+
+    def __init__(self, label: str, *, longest: int, value: str = "", hint: str = "") -> None:
+        super().__init__(label, "textarea", hint=hint)
+        self.value = value
+        self._input.classes(replace="lode-text")
+        self._input.props.update({"defaultValue": value, "spellcheck": "false"})
+        self._input.props.update({"maxlength": longest, "autocapitalize": "off"})
+
+        def typed(event: GenericEventArguments) -> None:
+            self.value = str(event.args)[:longest]
+
+        self._input.on("input", typed, js_handler=VALUE)
+
+
 class NumberField(_Field):
     """A number with its unit and limits; `value` is None while it is none, or outside of them."""
 

@@ -24,8 +24,14 @@ PAGES = (
 )
 
 SECTIONS = {
+    "/quality": (
+        ("/quality", "Quality"),
+        ("/model", "Learned opinion"),
+    ),
     "/energy": (
         ("/energy", "Now"),
+        ("/energy/plan", "Plan"),
+        ("/energy/what-if", "What if"),
         ("/energy/accounts", "Accounts"),
     ),
     "/alerts": (

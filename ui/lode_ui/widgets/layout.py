@@ -95,7 +95,7 @@ class Facts:
 
     def __init__(self, names: Sequence[str]) -> None:
         self._shown: dict[str, Words] = {}
-        with box("lode-facts", "dl"):
+        with box("lode-facts", "dl") as self.root:
             for name in names:
                 with box("lode-fact"):
                     Words(name, "", "dt")

@@ -13,19 +13,21 @@ T = TypeVar("T", bound=str)
 
 
 class Picker(Generic[T]):
-    """Calls back with the value that was picked."""
+    """Calls back with the value that was picked; the first one is to begin with."""
 
     def __init__(
         self, label: str, names: Mapping[T, str], pick: Callable[[T], Awaitable[None]]
     ) -> None:
-        with ui.element("select").classes("lode-input lode-picker") as field:
+        self.value: T = next(iter(names))
+        with ui.element("select").classes("lode-input lode-picker") as self.root:
             for value, name in names.items():
                 Words(name, "", "option").props["value"] = value
-        field.props["aria-label"] = label
+        self.root.props["aria-label"] = label
 
         async def picked(event: GenericEventArguments) -> None:
             found = next((value for value in names if value == str(event.args)), None)
             if found is not None:
+                self.value = found
                 await pick(found)
 
-        field.on("change", picked, js_handler=VALUE)
+        self.root.on("change", picked, js_handler=VALUE)

@@ -14,6 +14,7 @@ NO_WORDS = "Say why, for who comes after you."
 NOTHING = "Choose at least a site, a rule, a cause, a rack or a subject."
 NO_SITE = "Choose a site."
 ANY = "*"
+CHOOSE = {"": "choose one"}
 
 CAUSES = {"": "Any cause"} | alarm_words.CAUSES
 
@@ -85,7 +86,8 @@ class MaintenanceForm:
         with box("lode-quiet-form") as self.root:
             note("Nobody is told of alerts about what is worked on. One rig: see its own page.")
             with columns("fields"):
-                self._site = SelectField[str]("Site", _sites((), given), given.get("at", ""))
+                sites = CHOOSE | _sites((), given)
+                self._site = SelectField[str]("Site", sites, given.get("at", ""))
                 rack = given.get("rack", "")
                 self._rack = TextField("Rack", value=rack, example="A3", hint="empty: all of it")
             self._when = WhenForm()
@@ -96,7 +98,7 @@ class MaintenanceForm:
 
     def offer(self, sites: Sequence[str]) -> None:
         """Offer these sites."""
-        self._site.offer(_sites(sites, {"at": self._site.value}))
+        self._site.offer(CHOOSE | _sites(sites, {"at": self._site.value}))
 
     async def _done(self) -> None:
         site, span = self._site.value, self._when.read(self._now_ms())

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from lode_hub.queries.command_nouns import CurtailmentRow, SkippedRig, SkipReason, TakenRig
 from lode_ui import figures
 from lode_ui.stages import SKIP
+from lode_ui.widgets.fold import Fold, fits
 from lode_ui.widgets.keyed import Keyed
 from lode_ui.widgets.layout import Empty, cell, columns, table
 from lode_ui.widgets.pager import Pager
 from lode_ui.widgets.search import Search
 from lode_ui.widgets.text import Words, box
 
-PAGE, TAKEN_PAGE = 50, 25
+TAKEN_PAGE = 25
 TAKEN_HEADS = ("Rig", "Feeder", "Draws now#", "Efficiency#", "Agent")
 
 
@@ -27,14 +28,14 @@ class Groups:
             self._said = Words("", "lode-note")
         self._none = Empty("No rig is skipped.")
         with box("lode-folds"):
-            self._folds = {reason: _Fold(reason) for reason in SKIP}
+            self._folds = {reason: Fold(*words) for reason, words in SKIP.items()}
 
     def show(self, curtailment: CurtailmentRow) -> None:
         """Show who is skipped."""
         self._shown = curtailment
         self._tools.set_visibility(bool(curtailment.skipped))
         self._none.show(not curtailment.skipped)
-        taken = [rig for rig in curtailment.taken if _fits(rig.name, "", self._words)]
+        taken = [rig for rig in curtailment.taken if fits(rig.name, "", self._words)]
         self._said.text = ""
         if self._words and taken:
             names = ", ".join(rig.name for rig in taken[:3])
@@ -42,7 +43,7 @@ class Groups:
             self._said.text = f"taken, not skipped: {names}{more}"
         by_reason: dict[SkipReason, list[SkippedRig]] = {}
         for rig in curtailment.skipped:
-            if _fits(rig.name, rig.detail, self._words):
+            if fits(rig.name, rig.detail, self._words):
                 by_reason.setdefault(rig.reason, []).append(rig)
         for reason, fold in self._folds.items():
             fold.show(by_reason.get(reason, []), is_searched=bool(self._words))
@@ -51,67 +52,6 @@ class Groups:
         self._words = text.lower().split()
         if self._shown:
             self.show(self._shown)
-
-
-class _Fold:
-    def __init__(self, reason: SkipReason) -> None:
-        word, meaning = SKIP[reason]
-        self._rigs: Sequence[SkippedRig] = ()
-        self._is_open = False
-        with box("lode-fold") as self._box:
-            with box("lode-fold-head", "button") as self._head:
-                self._head.props.update({"type": "button", "aria-expanded": "false"})
-                box("lode-fold-arrow", "span").props["aria-hidden"] = "true"
-                self._count = Words("", "lode-fold-count", "b")
-                with box("lode-fold-words", "span"):
-                    Words(word, "lode-fold-word")
-                    Words(meaning, "lode-note")
-            with box("lode-fold-body") as self._body:
-                self._list = Keyed[SkippedRig](
-                    box("lode-names", "ul"), lambda rig: rig.device_id, _Skipped
-                )
-                self._pager = Pager(PAGE, self._turned)
-        self._head.on("click", self._clicked, [])
-        self._body.set_visibility(False)
-
-    def show(self, rigs: Sequence[SkippedRig], *, is_searched: bool) -> None:
-        self._rigs = rigs
-        self._box.set_visibility(bool(rigs))
-        self._count.text = f"{len(rigs):,}"
-        if is_searched and rigs:
-            self._open(True)
-        self._fill()
-
-    async def _clicked(self) -> None:
-        self._open(not self._is_open)
-        self._fill()
-
-    async def _turned(self) -> None:
-        self._fill()
-
-    def _open(self, is_open: bool) -> None:
-        self._is_open = is_open
-        self._body.set_visibility(is_open)
-        self._head.props["aria-expanded"] = "true" if is_open else "false"
-        self._head.update()
-
-    def _fill(self) -> None:
-        if not self._is_open:
-            return  # ten thousand names are not made to be hidden
-        self._pager.show(len(self._rigs))
-        start = self._pager.offset
-        self._list.show(self._rigs[start : start + PAGE])
-
-
-class _Skipped:
-    def __init__(self, rig: SkippedRig) -> None:
-        with box("lode-name", "li") as self.root:
-            name = Words(rig.name, "lode-link", "a")
-            name.props["href"] = f"/rigs/{rig.device_id:d}"
-            self._detail = Words("", "lode-note")
-
-    def show(self, rig: SkippedRig) -> None:
-        self._detail.text = rig.detail
 
 
 class Taken:
@@ -132,7 +72,7 @@ class Taken:
         self._fill()
 
     def _fill(self) -> None:
-        hits = [rig for rig in self._rigs if _fits(rig.name, rig.feeder, self._words)]
+        hits = [rig for rig in self._rigs if fits(rig.name, rig.feeder, self._words)]
         self._pager.show(len(hits))
         start = self._pager.offset
         self._rows.show(hits[start : start + TAKEN_PAGE])
@@ -166,8 +106,3 @@ class _TakenRow:
         self._power.text = str(figures.power(rig.power_w))
         self._efficiency.text = str(figures.efficiency(rig.efficiency_jth))
         self._agent.text = rig.agent
-
-
-def _fits(name: str, detail: str, words: Sequence[str]) -> bool:
-    text = f"{name} {detail}".lower()
-    return all(word in text for word in words)

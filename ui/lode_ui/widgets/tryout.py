@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable
 
-from lode_hub.errors import HubError
 from lode_hub.queries.tryouts import Tried, TriedDevice
 from lode_ui import figures
 from lode_ui.widgets.age import Age
@@ -10,19 +9,15 @@ from lode_ui.widgets.button import Button
 from lode_ui.widgets.form import SelectField
 from lode_ui.widgets.keyed import Keyed
 from lode_ui.widgets.layout import Facts, card, cell, columns, table
+from lode_ui.widgets.progress import Progress, Tell
 from lode_ui.widgets.text import Words, box, note
 
 DAYS = {"1": "the last day", "7": "the last week", "30": "the last 30 days"}
 FACTS = ("Typical length", "Longest", "Flapping, held as one", "Open still", "Values judged")
 HEADS = ("Device", "Times#", "First")
 
-Progress = Callable[[float], None]
-Run = Callable[[float, Progress], Awaitable[Tried | None]]
+Run = Callable[[float, Tell], Awaitable[Tried | None]]
 """Tries it over so many days; None when it was refused, which is said elsewhere."""
-
-
-class StoppedError(HubError):
-    """A person has stopped the try-out, or has left the page."""
 
 
 class TryOut:
@@ -30,21 +25,12 @@ class TryOut:
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self._is_stopped = False
-        with card("Try it out", aside="over what is stored, before it is saved") as self._card:
+        with card("Try it out", aside="over what is stored, before it is saved"):
             with columns("fields"):
                 self._days = SelectField[str]("Over", DAYS, "1")
             with columns("buttons"):
                 Button("Try it out", self._try)
-                self._stop = Button("Stop", self._end)
-            self._stop.set_visibility(False)
-            with box("lode-progress") as self._bar:
-                self._bar.props.update(
-                    {"role": "progressbar", "aria-label": "Tried so far",
-                     "aria-valuemin": "0", "aria-valuemax": "100"}
-                )  # fmt: skip
-                self._part = box()
-            self._bar.set_visibility(False)
+            self._progress = Progress("Tried so far")
             self.wrong = Words("", "lode-wrong", "p")
             self.wrong.props["role"] = "alert"
             with columns("stack") as self._result:
@@ -58,31 +44,15 @@ class TryOut:
             self._result.set_visibility(False)
 
     async def _try(self) -> None:
-        self._is_stopped = False
         self.wrong.text = ""
         self._result.set_visibility(False)
-        self._progress(0.0)
-        for shown in (self._bar, self._stop):
-            shown.set_visibility(True)
-        tried = await self._run(float(self._days.value), self._progress)
-        if self._card.is_deleted:
+        self._progress.begin()
+        tried = await self._run(float(self._days.value), self._progress.tell)
+        if self._progress.is_gone:
             return
-        for shown in (self._bar, self._stop):
-            shown.set_visibility(False)
+        self._progress.end()
         if tried is not None:
             self._show(tried)
-
-    async def _end(self) -> None:
-        self._is_stopped = True
-
-    def _progress(self, part: float) -> None:
-        if self._is_stopped or self._card.is_deleted:
-            raise StoppedError("Stopped.")
-        percent = f"{part * 100:.0f}"
-        if self._bar.props.get("aria-valuenow") != percent:
-            self._bar.props["aria-valuenow"] = percent
-            self._bar.update()
-            self._part.style(replace=f"width: {percent}%")
 
     def _show(self, tried: Tried) -> None:
         self._said.text = sentence(tried)
