@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from lode_hub import alerts
+from lode_hub import alerts, zones
 from lode_hub.committed import Finding
 from lode_hub.notify import oncall, webhook
 from lode_hub.notify.channels import Receipt, Routing, WebhookChannel
@@ -263,6 +263,11 @@ class Notifier:
 def _gap_finding(schedule: telling.Schedule, gap: oncall.Shift | None, now_ms: int) -> Finding:
     title, cause = f"schedule {schedule.name}: somebody is on call", ""
     evidence: dict[str, object] = {"rule_version": GAP_VERSION}
+    is_zone_known = zones.known(schedule.time_zone) is not None
+    if not is_zone_known:
+        title = f"schedule {schedule.name}: runs by UTC, for {schedule.time_zone} is not known here"
+        cause = "the hub's machine has no table of time zones: pip install tzdata, and restart"
+        evidence |= {"time_zone": schedule.time_zone}
     if gap is not None:
         begin, end = gap.from_at.strftime("%a %H:%M UTC"), gap.until_at.strftime("%a %H:%M UTC")
         who = f"{gap.person}, who has no way to be told," if gap.person else "nobody"
@@ -272,7 +277,7 @@ def _gap_finding(schedule: telling.Schedule, gap: oncall.Shift | None, now_ms: i
     return Finding(
         rule=GAP_RULE,
         subject=f"schedule:{schedule.name}",
-        is_active=gap is not None,
+        is_active=gap is not None or not is_zone_known,
         severity="warning",
         at_ms=now_ms,
         title=title,

@@ -7,8 +7,8 @@ import datetime
 import itertools
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from zoneinfo import ZoneInfo
 
+from lode_hub import zones
 from lode_hub.notify.quiet import moment
 from lode_hub.store.telling import Layer, Schedule
 
@@ -31,7 +31,7 @@ def on_call(schedule: Schedule, at: datetime.datetime) -> str | None:
     for override in reversed(schedule.overrides):
         if override.from_at <= at < override.until_at:
             return override.person
-    zone = ZoneInfo(schedule.time_zone)
+    zone = _zone(schedule)
     found = (_turn(layer, zone, at) for layer in reversed(schedule.layers))
     return next((person for person in found if person is not None), None)
 
@@ -41,7 +41,7 @@ def shifts(
 ) -> list[Shift]:
     """List who is on call in a span, in order and without a hole; MAX_SPAN of it at most."""
     until_at = min(until_at, from_at + MAX_SPAN)
-    zone = ZoneInfo(schedule.time_zone)
+    zone = _zone(schedule)
     edges = {from_at, until_at}
     for override in schedule.overrides:
         edges |= {override.from_at, override.until_at}
@@ -68,7 +68,12 @@ def gap(
     return next((shift for shift in found if shift.person not in reachable), None)
 
 
-def _turn(layer: Layer, zone: ZoneInfo, at: datetime.datetime) -> str | None:
+def _zone(schedule: Schedule) -> datetime.tzinfo:
+    # Somebody has to be on call: by UTC where the machine does not know better, and that is told.
+    return zones.known(schedule.time_zone) or datetime.UTC
+
+
+def _turn(layer: Layer, zone: datetime.tzinfo, at: datetime.datetime) -> str | None:
     if not layer.people or not _holds(layer, zone, at):
         return None
     elapsed_d = (at.astimezone(zone).date() - layer.begins_on).days
@@ -78,11 +83,11 @@ def _turn(layer: Layer, zone: ZoneInfo, at: datetime.datetime) -> str | None:
     return layer.people[turn % len(layer.people)] if turn >= 0 else None
 
 
-def _handover(layer: Layer, zone: ZoneInfo, turn: int) -> datetime.datetime:
+def _handover(layer: Layer, zone: datetime.tzinfo, turn: int) -> datetime.datetime:
     return moment(layer.begins_on + turn * layer.days * _DAY, layer.handover, zone)
 
 
-def _holds(layer: Layer, zone: ZoneInfo, at: datetime.datetime) -> bool:
+def _holds(layer: Layer, zone: datetime.tzinfo, at: datetime.datetime) -> bool:
     if not layer.weekdays and layer.from_time is None and layer.until_time is None:
         return True
     today = at.astimezone(zone).date()
@@ -94,7 +99,7 @@ def _holds(layer: Layer, zone: ZoneInfo, at: datetime.datetime) -> bool:
 
 
 def _windows(
-    layer: Layer, zone: ZoneInfo, day: datetime.date
+    layer: Layer, zone: datetime.tzinfo, day: datetime.date
 ) -> Iterator[tuple[datetime.datetime, datetime.datetime]]:
     """Give the span that begins on a day, if the layer holds on that day."""
     if layer.weekdays and day.weekday() not in layer.weekdays:
@@ -105,7 +110,7 @@ def _windows(
 
 
 def _edges(
-    layer: Layer, zone: ZoneInfo, from_at: datetime.datetime, until_at: datetime.datetime
+    layer: Layer, zone: datetime.tzinfo, from_at: datetime.datetime, until_at: datetime.datetime
 ) -> Iterator[datetime.datetime]:
     """Give every moment at which a layer may change hands."""
     day, last = from_at.astimezone(zone).date() - _DAY, until_at.astimezone(zone).date() + _DAY

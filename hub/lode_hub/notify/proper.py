@@ -3,10 +3,10 @@
 import datetime
 import itertools
 import re
-import zoneinfo
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
+from lode_hub import zones
 from lode_hub.errors import InvalidError
 from lode_hub.notify.channels import SEVERITIES
 from lode_hub.store.telling import Habit, Layer, Step
@@ -45,20 +45,9 @@ def severity(text: str) -> str:
     return text
 
 
-def zone(name: str) -> str:
-    """Check the name of a time zone."""
-    try:
-        zoneinfo.ZoneInfo(name)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        raise InvalidError(
-            f"time zone: no {name[:64]!r}; use a name such as Europe/Berlin"
-        ) from None
-    return name
-
-
 def habit(value: Habit) -> Habit:
     """Check quiet hours and digest."""
-    zone(value.time_zone)
+    zones.named(value.time_zone)
     if (value.quiet_from is None) != (value.quiet_until is None):
         raise InvalidError("quiet hours: only one end is given; give both or neither")
     if value.quiet_from is not None and value.quiet_from == value.quiet_until:
@@ -73,7 +62,7 @@ def habit(value: Habit) -> Habit:
 def schedule(name: str, time_zone: str, layers: Sequence[Layer]) -> None:
     """Check a schedule."""
     _named("schedule", name)
-    zone(time_zone)
+    zones.named(time_zone)
     if not 1 <= len(layers) <= MAX_LAYERS:
         raise InvalidError(f"schedule {name}: {len(layers)} layers; give 1 to {MAX_LAYERS}")
     for place, layer in enumerate(layers, 1):

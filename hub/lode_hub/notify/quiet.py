@@ -1,12 +1,13 @@
 """When a person is left alone, and when what was kept for them is told.
 
 Local times become moments by their zone: one that a change to summer time skips is the moment
-after the gap, one that comes twice is the first.
+after the gap, one that comes twice is the first. Whose zone this machine does not know is told at
+once: better at the wrong hour than hours late.
 """
 
 import datetime
-from zoneinfo import ZoneInfo
 
+from lode_hub import zones
 from lode_hub.notify.channels import is_at_least
 from lode_hub.store.telling import Habit
 
@@ -18,6 +19,8 @@ def held_until(
     habit: Habit, severity: str, now: datetime.datetime
 ) -> tuple[datetime.datetime, str] | None:
     """Say until when something is kept back from a person and why; None when it is told at once."""
+    if zones.known(habit.time_zone) is None:
+        return None
     is_through = severity == "critical" and habit.is_critical_through
     until = None if is_through else quiet_until(habit, now)
     if until is not None:
@@ -31,7 +34,7 @@ def quiet_until(habit: Habit, now: datetime.datetime) -> datetime.datetime | Non
     """Give the end of the quiet hours that are now; None when there are none now."""
     if habit.quiet_from is None or habit.quiet_until is None:
         return None
-    zone = ZoneInfo(habit.time_zone)
+    zone = zones.named(habit.time_zone)
     today = now.astimezone(zone).date()
     over_night = habit.quiet_until <= habit.quiet_from
     for day in (today - _DAY, today):
@@ -44,7 +47,7 @@ def quiet_until(habit: Habit, now: datetime.datetime) -> datetime.datetime | Non
 
 def digest_at(habit: Habit, now: datetime.datetime) -> datetime.datetime:
     """Give the moment of a person's next digest."""
-    zone = ZoneInfo(habit.time_zone)
+    zone = zones.named(habit.time_zone)
     local = now.astimezone(zone)
     if habit.digest == "hourly":
         into = datetime.timedelta(
@@ -55,7 +58,7 @@ def digest_at(habit: Habit, now: datetime.datetime) -> datetime.datetime:
     return today if today > now else moment(local.date() + _DAY, habit.digest_at, zone)
 
 
-def moment(day: datetime.date, time: datetime.time, zone: ZoneInfo) -> datetime.datetime:
+def moment(day: datetime.date, time: datetime.time, zone: datetime.tzinfo) -> datetime.datetime:
     """Give the moment of a local time, in UTC."""
     return datetime.datetime.combine(day, time, tzinfo=zone).astimezone(datetime.UTC)
 
