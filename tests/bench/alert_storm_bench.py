@@ -13,6 +13,7 @@ from lode_hub.notify import Routing, SmtpChannel, WebhookChannel
 from lode_hub.store import Store
 from tests import databases
 from tests.bench.figure import Figure
+from tests.bench.stage import warn_only
 from tests.hub.notify.conftest import notifying
 from tests.hub.notify.killing import Toll, kill_often
 from tests.hub.notify.sinks import HookSink, MailSink
@@ -25,6 +26,7 @@ RIGS, RULES, AT_ONCE, KILLS = 2500, 4, 1000, 200
 
 def run() -> Iterator[Figure]:
     """Measure one storm, and count what kills lose."""
+    warn_only()
     with databases.server("embedded") as server, databases.fresh(*server) as url:
         n, first_s, p99_s, other_s = asyncio.run(storm(url))
     yield Figure(name="storm: messages for 10,000 alerts", value=n, unit="", ratio=n / 20,

@@ -5,7 +5,6 @@ announce ─► (backlog ─►) "ready" ─► go ─► poll after poll (─�
 
 import gc
 import json
-import logging
 import sys
 import threading
 import time
@@ -13,13 +12,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
-import structlog
 
 from lode_edge.spool import Origin, Spool
 from lode_edge.uplink import Address, Identity, Uplink, Window
 from lode_wire import topics
 from lode_wire.records import Birth, Device, DeviceKind, Record, RigReading
-from tests.bench.stage import Feed
+from tests.bench.stage import Feed, warn_only
 from tests.bench.wire_bench import readings
 
 DIFFERENT = 8  # polls with values of their own, in turn
@@ -28,10 +26,7 @@ DIFFERENT = 8  # polls with values of their own, in turn
 def main() -> None:
     """Feed as told."""
     feed = Feed(**json.loads(sys.argv[1]))
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
+    warn_only()
     origin = Origin(directory=Path(feed.folder), agent=feed.agent)
     names = [f"rig-{number:05}" for number in range(1, feed.rigs + 1)]
     with Spool(origin, devices=names, queue_records=max(20_000, 2 * feed.rigs)) as spool:

@@ -5,6 +5,7 @@ feeders (spool, uplink) ─► broker ─► hub (ledger, COPY, rollups, detecto
 """
 
 import json
+import logging
 import shutil
 import subprocess
 import sys
@@ -18,11 +19,20 @@ from pathlib import Path
 from typing import Any, Self
 
 import psycopg
+import structlog
 
 from lode_sim.stack import Stack, free_port, wait_for
 
 WATCH_S = 0.02
 ROOT = Path(__file__).resolve().parents[2]
+
+
+def warn_only() -> None:
+    """Let this process say on stderr what goes wrong, and nothing else."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
 
 
 @contextmanager

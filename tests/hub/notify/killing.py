@@ -21,7 +21,7 @@ from tests.hub.sites.stage import until
 
 # Imported once, forked for each life: what is killed is a whole process.
 DOOMED = """
-    import asyncio, os, sys
+    import asyncio, logging, os, sys
     import structlog
     from lode_hub.notify import Notifier, Routing, Senders, SmtpChannel, WebhookChannel
     from lode_hub.store import Store
@@ -37,7 +37,10 @@ DOOMED = """
             site_at_once=10**6, recipient_at_once=10**6)
         await Notifier(store, Senders([mail, hook]), routing).run()
 
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
     for _ in sys.stdin:
         pid = os.fork()
         if not pid:
