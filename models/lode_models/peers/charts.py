@@ -131,7 +131,9 @@ def set_limit(m: Memory, rigs: Rigs, row: int) -> None:
     chart, metric = divmod(row, len(METRICS))
     learned_s, spread = m.learned_s[metric], m.spread[chart, metric]
     ready = learned_s >= READY_S
-    pool = _pool(np.where(ready, spread, np.float32(np.nan)), rigs, float(PRIOR[chart, metric] ** 2))
+    pool = _pool(
+        np.where(ready, spread, np.float32(np.nan)), rigs, float(PRIOR[chart, metric] ** 2)
+    )
     weight = learned_s / (learned_s + PRIOR_S[chart])
     limit = THRESHOLDS[chart] * np.sqrt(pool + weight * (spread - pool))
     m.limit[chart, metric] = np.where(ready, np.maximum(limit, LEAST[chart, metric]), np.inf)

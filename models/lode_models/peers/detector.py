@@ -6,6 +6,7 @@ A step takes readings at most one a rig and the time that it is; nothing later i
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
+from operator import attrgetter
 
 import numpy as np
 
@@ -45,6 +46,7 @@ REFRESH_MS = 60_000
 """How often limits are set anew from what was learned, a few at each step."""
 
 OFFSET_MS = 300_000
+REJECTS_MS = 10_000
 LEARN_MS, TURN_MS = 29_000, 5_000
 """How often levels and spreads are learned: readings nearer to each other say the same."""
 
@@ -59,6 +61,9 @@ MOST = 0.5
 
 CHUNK = 4_096
 """How many rigs are judged at a time: what is worked on stays in the processor's cache."""
+
+BEFORE = {"at_ms": attrgetter("heard_ms"), "state": attrgetter("state"), "mode": attrgetter("mode")}
+"""What is known of a rig that gives no reading where all are gone through; all else is missing."""
 
 OFFLINE, OFFSET = NUMBER["offline"], NUMBER["offset"]
 CHARTED = [NUMBER[n] for n in ("hash_loss", "hash_decay", "power_up", "overheating", "board_loss",
@@ -79,7 +84,6 @@ class Peers:
         self._m.interval_s[:] = rigs.interval_s
         self._at_once = np.zeros((len(KINDS), len(rigs)), bool)
         self._median = np.full((len(METRICS), len(rigs)), np.nan, np.float32)
-        self._usual = np.zeros(len(rigs), np.float32)  # share of rejected shares, by slot
         self._gaps = hearing.Gaps()
         self._events: list[shared_events.Event] = []
         self._refreshed_ms = 0
@@ -128,38 +132,54 @@ class Peers:
             slots, rows = slots[order], rows.take(order)
             if (slots[1:] == slots[:-1]).any():
                 raise ValueError("step: two readings of one rig; give them in two steps")
-        columns = by_column(rows)
-        is_new = columns["at_ms"] > self._m.heard_ms[slots]
-        self.late += int((~is_new).sum())
-        is_new &= says_something(columns)
-        if not is_new.all():
-            slots, columns = slots[is_new], some(columns, is_new)
         over = np.zeros((len(KINDS), len(self._m)), bool)
         self._at_once[:] = False
         if len(slots):
-            self._judge(slots, columns, over)
+            self._judge(slots, rows, over)
         self._refresh(now_ms, over)
         return self._find(now_ms, over, back_ms)
 
-    def _judge(self, slots: Slots, rows: Columns, over: Mask) -> None:
+    def _heard(self, slots: Slots, rows: Table) -> tuple[Slots | slice, Columns, Mask]:
+        """Give new readings by column, with their place, and where there is one."""
+        m = self._m
+        if len(slots) <= MOST * len(m):
+            columns = by_column(rows)
+            is_new = self._is_new(slots, columns, np.ones(len(slots), bool))
+            return slots[is_new], some(columns, is_new), is_new[is_new]
+        place = np.full(len(m), -1)
+        place[slots] = np.arange(len(slots))
+        columns = by_column(rows.take(place, mode="wrap"))
+        heard = self._is_new(slice(0, len(m)), columns, place >= 0)
+        silent = np.flatnonzero(~heard)
+        for name, column in columns.items():
+            column[silent] = BEFORE[name](m)[silent] if name in BEFORE else np.nan
+        return slice(0, len(m)), columns, heard
+
+    def _is_new(self, at: Slots | slice, columns: Columns, given: Mask) -> Mask:
+        is_new = given & (columns["at_ms"] > of(self._m.heard_ms, at))
+        self.late += int(given.sum() - is_new.sum())
+        return is_new & says_something(columns)
+
+    def _judge(self, slots: Slots, rows: Table, over: Mask) -> None:
         m, rigs = self._m, self.rigs
-        is_new = (rows["mode"] != m.mode[slots]).any()
-        step_s = np.nan_to_num(hearing.hear(m, slots, rows, self._gaps))
-        if is_new:
+        at, columns, heard = self._heard(slots, rows)
+        is_ordered = (columns["mode"] != of(m.mode, at)).any()
+        step_s = hearing.hear(m, at, columns, self._gaps)
+        if is_ordered:
             rigs.sort(m.mode)
-        x = measures(rows)
-        judged = hearing.may_judge(m, slots, rows, x) & rigs.is_watched[slots]
-        x[:, ~judged] = np.nan
-        m.latest[:, slots] = x
+        x = measures(columns)
+        judged = heard & hearing.may_judge(m, at, columns, x) & of(rigs.is_watched, at)
+        np.copyto(x, np.nan, where=~judged)
+        latest = of(m.latest, at)
+        np.copyto(latest, x, where=heard)
+        put(m.latest, at, latest)
         rigs.classed.medians(m.latest, LEAST_PEERS_NOW, self._median)
-        parts.follow_shares(m, slots, rows, step_s)
-        self._usual = parts.usual_rejects(m, rigs)
+        parts.follow_shares(m, at, columns, step_s)
         turn = Turn(
-            at=slots, rows={name: rows[name] for name in JUDGED}, x=x,
-            step_s=np.minimum(step_s, MOST_STEP_S), judged=judged, heard=np.ones(len(slots), bool),
+            at=at, rows={name: columns[name] for name in JUDGED}, x=x,
+            step_s=np.minimum(step_s, MOST_STEP_S), judged=judged, heard=heard,
         )  # fmt: skip
-        if len(slots) > MOST * len(m):
-            turn, slots = turn.of_all(m.heard_ms), np.arange(len(m))
+        slots = np.arange(len(m))[at]
         for begin in range(0, len(slots), CHUNK):
             part = slice(begin, begin + CHUNK)
             self._judge_some(turn.some(part), slots[part], over)
@@ -169,7 +189,7 @@ class Peers:
         e = charts.residuals(m, at, turn.x, of(self._median, at))
         is_far = charts.update(m, at, e, turn.step_s, rows["at_ms"])
         conditions.follow_own(m, turn)
-        seen = parts.see(m, turn, self._usual)
+        seen = parts.see(m, turn)
         # Most rigs show nothing and are in no trouble: their page of the book stays as it is.
         busy = is_far | seen.suspicious() | of(m.phase, at).any(axis=0)
         here = np.flatnonzero(busy & turn.heard)
@@ -216,6 +236,8 @@ class Peers:
             parts.set_run_limit(m, rigs, row)
         for part in _due(len(COUNTED), OFFSET_MS, since_ms, now_ms):
             parts.raise_reference(m, rigs, part)
+        if _due(1, REJECTS_MS, since_ms, now_ms):
+            parts.set_usual_rejects(m, rigs)
         if _due(1, OFFSET_MS, since_ms, now_ms):
             self._judge_offset(now_ms, over)
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lode_models.peers.memory import Memory, of
+from lode_models.features import Floats
+from lode_models.peers.memory import Memory, of, put
 from lode_models.peers.sample import HASH, Columns, Mask, Slots, Times, rests
 
 GRACE_MS = 300_000
@@ -55,31 +56,37 @@ class Gaps:
         return np.where(is_rare & (interval_s >= SLOW_S), MISSED_FEW, MISSED).astype(np.float32)
 
 
-def hear(m: Memory, at: Slots | slice, rows: Columns, gaps: Gaps) -> np.ndarray:
-    """Note that rigs were heard; give the seconds since each one's reading before, NaN for none."""
-    before = m.heard_ms[at]
-    step = np.where(before > 0, (rows["at_ms"] - before) / 1000, np.nan).astype(np.float32)
-    interval, last = m.interval_s[at], m.step_s[at]
+def hear(m: Memory, at: Slots | slice, rows: Columns, gaps: Gaps) -> Floats:
+    """Note that rigs were heard; give the seconds since each one's reading before.
+
+    That is 0 of a rig's first, and of a rig that is not heard now: its time is that of its last.
+    """
+    before, interval, last = of(m.heard_ms, at), of(m.interval_s, at), of(m.step_s, at)
+    step = np.where(before > 0, (rows["at_ms"] - before) / 1000, 0).astype(np.float32)
+    is_next, known = step > 0, interval > 0
     with np.errstate(invalid="ignore", divide="ignore"):
-        known = interval > 0
-        gaps.take((step / interval)[known & (step > 0)])
+        gaps.take((step / interval)[known & is_next])
         is_steady = np.abs(step - last) <= SAME_STEP * last
-        first = np.where(known, interval, np.where(np.isnan(last), step, np.fmin(step, last)))
+        first = np.where(known, interval, np.fmin(step, last))
         drift = first + 0.05 * np.clip(step - first, -0.2 * first, 0.2 * first)
-        m.interval_s[at] = np.where(is_steady, (step + last) / 2, np.where(known, drift, first))
+        follows = np.where(is_steady, (step + last) / 2, np.where(known, drift, first))
         late = np.abs(step - interval)
-        is_on_time = known & (step < 1.5 * interval)
-        m.jitter_s[at] += np.where(is_on_time, 0.1 * (late - m.jitter_s[at]), 0).astype(np.float32)
-    m.step_s[at] = step
-    m.heard_ms[at] = rows["at_ms"]
+        is_on_time = is_next & (step < 1.5 * interval)
+    jitter = of(m.jitter_s, at)
+    jitter += np.where(is_on_time, np.float32(0.1) * (late - jitter), 0)
+    np.copyto(interval, follows, where=is_next)
+    np.copyto(last, step, where=is_next)
+    for array, part in ((m.jitter_s, jitter), (m.interval_s, interval), (m.step_s, last)):
+        put(array, at, part)
     _give_grace(m, at, rows, step)
+    m.heard_ms[at] = rows["at_ms"]
     return step
 
 
 def _give_grace(m: Memory, at: Slots | slice, rows: Columns, step: np.ndarray) -> None:
     at_ms, uptime_s = rows["at_ms"], rows["uptime_s"]
     commanded = rests(rows["state"])
-    is_other = (rows["mode"] != of(m.mode, at)) & ~np.isnan(step)
+    is_other = (rows["mode"] != of(m.mode, at)) & (step > 0)
     if is_other.any():
         # Another mode has other levels, and other peers.
         slots = np.arange(len(m))[at][is_other]
@@ -128,5 +135,5 @@ def silence(
         late = judged & (quiet_s > 1.5 * interval + slack_s)
         limit_s = np.maximum(gaps.missed(interval) * interval + slack_s, LEAST_SILENCE_S)
         offline = judged & (quiet_s >= limit_s - 0.002)
-    due_ms = since_ms + np.nan_to_num(interval * 1000).astype(np.int64)
+    due_ms = since_ms + np.where(interval > 0, interval * 1000, 0).astype(np.int64)
     return late, offline, due_ms

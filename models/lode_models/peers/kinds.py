@@ -7,7 +7,7 @@ import numpy as np
 
 from lode_models.peers.sample import Mask
 
-VERSION = 1
+VERSION = 2
 """Raise it whenever the same readings could be judged otherwise than before."""
 
 Severity = Literal["info", "warning", "critical"]

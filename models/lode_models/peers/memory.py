@@ -47,6 +47,7 @@ SHAPES: dict[str, tuple[str, tuple[int, ...], float]] = {
     "run_limit": ("u2", _RAW, 65535),
     "totals": ("f8", (2,), np.nan),
     "shares": ("f4", (2,), 0),  # accepted and rejected of late
+    "usual_rejects": ("f4", (), 0),  # share of them in its class
     # what a whole group may have: hash gone, heat; by the rig's own level alone
     "own_ms": ("i8", (2,), 0),  # since when, 0 is not so
     "own_n": ("u1", (2,), 0),
@@ -100,6 +101,7 @@ class Memory:
     run_limit: Array
     totals: Array
     shares: Array
+    usual_rejects: Array
     own_ms: Array
     own_n: Array
     phase: Array

@@ -46,11 +46,11 @@ class Seen:
         )  # fmt: skip
 
 
-def see(m: Memory, turn: Turn, usual_rejects: np.ndarray) -> Seen:
+def see(m: Memory, turn: Turn) -> Seen:
     """Count what samples show."""
     stuck = follow_runs(m, turn.at, turn.rows, turn.judged)
     lacking, whole = count(m, turn.at, turn.rows, turn.judged)
-    rejects, few = rejected(m, turn.at, usual_rejects)
+    rejects, few = rejected(m, turn.at)
     return Seen(lacking=lacking, whole=whole, stuck=stuck, rejects=rejects, rejects_few=few)
 
 
@@ -148,18 +148,18 @@ def follow_shares(m: Memory, at: Slots | slice, rows: Columns, step_s: np.ndarra
     put(m.shares, at, shares)
 
 
-def usual_rejects(m: Memory, rigs: Rigs) -> np.ndarray:
-    """Give by slot the share of rejected shares in the rig's class."""
+def set_usual_rejects(m: Memory, rigs: Rigs) -> None:
+    """Set by slot the share of rejected shares in the rig's class."""
     accepted, bad = rigs.classed.sums(m.shares)
     share = np.divide(bad, accepted + bad, out=np.zeros_like(bad), where=accepted + bad > 0)
-    return rigs.classed.to_slots(share.astype(np.float32), 0)
+    m.usual_rejects[:] = rigs.classed.to_slots(share, 0)
 
 
-def rejected(m: Memory, at: Slots | slice, usual: np.ndarray) -> tuple[Mask, Mask]:
+def rejected(m: Memory, at: Slots | slice) -> tuple[Mask, Mask]:
     """Tell whose share of rejected shares is far above its class's, and whose is not."""
-    accepted, bad = of(m.shares, at)
+    (accepted, bad), usual = of(m.shares, at), of(m.usual_rejects, at)
     with np.errstate(invalid="ignore", divide="ignore"):
         share = bad / (accepted + bad)
-        over: Mask = (bad >= LEAST_REJECTED) & (share > REJECTED + REJECTED_OF_PEERS * usual[at])
-        under: Mask = ~(share > REJECTED_OVER + usual[at])
+        over: Mask = (bad >= LEAST_REJECTED) & (share > REJECTED + REJECTED_OF_PEERS * usual)
+        under: Mask = ~(share > REJECTED_OVER + usual)
     return over, under

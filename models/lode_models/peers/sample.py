@@ -60,7 +60,7 @@ class Turn:
     x: Floats
     step_s: Floats  # since the reading before
     judged: Mask
-    heard: Mask  # where this is of all rigs: there is a reading
+    heard: Mask  # where this is of all rigs: there is a reading, else all is missing
 
     def some(self, which: Slots | slice) -> "Turn":
         """Give some rows of it; a slice is only taken of a turn's whole."""
@@ -73,24 +73,6 @@ class Turn:
             at=at, rows=some(self.rows, which), x=self.x[:, which],
             step_s=self.step_s[which], judged=self.judged[which],
             heard=self.heard[which],
-        )  # fmt: skip
-
-    def of_all(self, heard_ms: Times) -> "Turn":
-        """Give it with a row for each slot; where there is no reading, all is missing."""
-        place = np.full(len(heard_ms), -1)
-        place[self.at] = np.arange(len(self.judged))
-        missing = np.flatnonzero(place < 0)
-
-        def spread(values: npt.NDArray[Any], empty: float) -> npt.NDArray[Any]:
-            out = values.take(place, axis=-1)
-            out[..., missing] = empty
-            return out
-
-        rows = {name: spread(v, np.nan) for name, v in self.rows.items() if name != "at_ms"}
-        return Turn(
-            at=slice(0, len(heard_ms)), rows={**rows, "at_ms": heard_ms}, x=spread(self.x, np.nan),
-            step_s=spread(self.step_s, 0), judged=spread(self.judged, 0),
-            heard=spread(self.heard, 0),
         )  # fmt: skip
 
 

@@ -69,7 +69,7 @@ class Suspects:
 
     def numbers(self) -> Slots:
         """Give how many may have each kind of trouble."""
-        count = np.count_nonzero(self.m.phase, axis=1)
+        count: Slots = np.count_nonzero(self.m.phase, axis=1)
         count[OFFLINE] = np.count_nonzero(self.late)
         for kind, own in OWN:
             count[kind] += np.count_nonzero(self.m.own_ms[own])
@@ -101,10 +101,11 @@ def begin(m: Memory, rigs: Rigs, found: Suspects, events: list[Event], now_ms: i
         if kind == OFFLINE:
             window += int(2000 * np.fmax.reduce(m.interval_s, initial=0))
         may, ripe, begun_ms = found.of(kind)
-        fresh = may & rigs.is_watched & (m.heard_ms > 0) & (begun_ms >= now_ms - window)
-        fresh &= ~(rests(m.state) | _covered(rigs, [*events, *new], kind))
-        while fresh.sum() >= LEAST_MEMBERS:
-            event = _largest(m, rigs, kind, fresh, ripe)
+        counted = rigs.is_watched & (m.heard_ms > 0) & ~rests(m.state)
+        fresh = may & counted & (begun_ms >= now_ms - window)
+        fresh &= ~_covered(rigs, [*events, *new], kind)
+        while fresh.sum() >= LEAST_MEMBERS and (fresh & ripe).sum() >= LEAST_RIPE:
+            event = _largest(rigs, kind, fresh, ripe, counted)
             if event is None:
                 break
             event.since_ms = int(np.median(begun_ms[event.members]))
@@ -114,10 +115,7 @@ def begin(m: Memory, rigs: Rigs, found: Suspects, events: list[Event], now_ms: i
     return new
 
 
-def _largest(m: Memory, rigs: Rigs, kind: int, fresh: Mask, ripe: Mask) -> Event | None:
-    if (fresh & ripe).sum() < LEAST_RIPE:
-        return None
-    counted = rigs.is_watched & (m.heard_ms > 0) & ~rests(m.state)
+def _largest(rigs: Rigs, kind: int, fresh: Mask, ripe: Mask, counted: Mask) -> Event | None:
     best: tuple[tuple[bool, float], int, int, float] | None = None
     for level in range(len(LEVELS)):
         if LEVELS[level] == "fleet" and len(rigs.groups[LEVELS.index("site")]) < 2:  # noqa: PLR2004
