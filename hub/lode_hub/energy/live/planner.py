@@ -16,12 +16,14 @@ import structlog
 from lode_hub.access import Access
 from lode_hub.commands.desk import Desk
 from lode_hub.energy.live import steer
+from lode_hub.energy.live.fleet import UNHEARD
+from lode_hub.energy.live.handover import plans_of
 from lode_hub.energy.live.nouns import PlannerMode, PlanRow
 from lode_hub.energy.live.outlook import STEP_S, first_ms
 from lode_hub.energy.live.schedule import begins_of, schedule, staggered
 from lode_hub.energy.live.shown import held, shown
 from lode_hub.energy.live.site import Steered, learned, owned, send
-from lode_hub.energy.live.solve import Ground, Solved, gain_usd, ground, solve
+from lode_hub.energy.live.solve import Ground, Solved, gain_usd, ground, read_rigs, solve
 from lode_hub.energy.live.wishes import FULL
 from lode_hub.errors import ConflictError, HubError, UnavailableError
 from lode_hub.store import Store, energy_live, leases
@@ -36,6 +38,9 @@ SETTLE_S = 0.5
 
 RUNS_OUT_MS = 6 * 3_600_000
 """Standing orders that end sooner are renewed."""
+
+NOBODY_MS = 30_000
+"""Where no rig can be planned, as just after a start, it is tried again so much later."""
 
 SOLVE_S = 120.0
 _RETRY_S = 5.0
@@ -137,8 +142,14 @@ class Planner:
             async with asking(self._store) as conn:
                 last = await energy_live.plan(conn, number, is_sent=True)
                 if last is not None:
-                    steered.holders = set(last["agents"])
                     steered.baseline_w = last["body"].get("baseline_w")
+                if held_to := await energy_live.standing(conn, number):
+                    steered.resume(
+                        plans_of(held_to["plans"]),
+                        {int(rig): at_ms for rig, at_ms in held_to["waited_for"].items()},
+                        await read_rigs(conn, name),
+                        self._clock_ms(),
+                    )
         return steered
 
     async def _let_go(self, steered: Steered, now_ms: int) -> None:
@@ -164,7 +175,7 @@ class Planner:
         made_of = replace(made_of, rigs=owned(steered, made_of.rigs, now_ms))
         steered.limits, steered.meters = made_of.limits, made_of.told.economics.meters
         steered.baseline_w = made_of.baseline_w
-        why = _unplannable(made_of)
+        why = _unplannable(made_of) or _unheard(steered, made_of)
         if why:
             await self._keep(steered, held(made_of, mode, cause, why), [])
             return
@@ -172,6 +183,7 @@ class Planner:
         async with asyncio.timeout(SOLVE_S):
             solved = await asyncio.to_thread(solve, made_of, told, disobeying)
         if not solved.fleet.site.classes:
+            steered.due_ms = min(steered.due_ms, now_ms + NOBODY_MS)
             await self._keep(steered, shown(solved, mode, cause, decision="no rig to plan"), [])
             return
         gain, decision = _worth(steered, solved, now_ms)
@@ -237,6 +249,20 @@ def _unplannable(made_of: Ground) -> str:
     if made_of.known.seen.market is None:
         return "; ".join(made_of.known.seen.notes) or "no price or hashprice; what stands goes on"
     return ""
+
+
+def _unheard(steered: Steered, made_of: Ground) -> str:
+    """Say that rigs are waited for: what stands names them, and a plan without them frees them."""
+    unheard = {rig.device_id for rig in made_of.rigs if rig.state in UNHEARD}
+    if len(unheard) == len(made_of.rigs):
+        return "no rig is heard; what stands goes on"
+    if steered.stands is None or made_of.now_ms > steered.settles_ms:
+        return ""
+    told = {rig for rig, mode in steered.stands.now(made_of.now_ms).items() if mode != FULL}
+    if not told & unheard:
+        return ""
+    steered.due_ms = made_of.now_ms
+    return f"{len(told & unheard)} rigs are not heard yet; what stands goes on"
 
 
 def _nothing(steered: Steered, now_ms: int) -> dict[str, object]:

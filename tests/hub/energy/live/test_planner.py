@@ -113,6 +113,18 @@ async def test_who_is_left_out_and_why(site):
     assert sum(kind.rigs for kind in plan.classes) == 5
 
 
+async def test_a_site_nobody_has_heard_of_yet_is_planned_soon_after_it_speaks(site):
+    await site.desk.set_planner(ADA, "north", "advise")
+    await site.mine.run("delete from rig_last")
+    await site.planner.look("signal")
+    assert (await site.queries.planner.plan("north")).decision == "no rig to plan"
+    for name in site.rigs:
+        await site.reads(name, 2800.0)
+    site.now[0] += 30_000
+    await site.planner.look()
+    assert sum(kind.rigs for kind in (await site.queries.planner.plan("north")).classes) == 10
+
+
 async def test_without_a_hashprice_what_stands_goes_on(site):
     await site.desk.set_planner(ADA, "north", "act")
     await site.call(60, 60)
