@@ -13,6 +13,7 @@ import numpy.typing as npt
 from lode_hub.sites.quality import counters, units
 from lode_hub.sites.quality.counters import Move
 from lode_hub.sites.quality.sheet import METER, RIG, RING, Sheet
+from lode_hub.sites.quality.units import Floats
 from lode_hub.sites.tables import Mask, Slots, Times
 from lode_wire.records import State
 
@@ -77,8 +78,11 @@ def follow(
         is_settled = _settled(sheet, here, doing[fresh], at_ms[fresh], uptime_s[fresh])
         for place, name in enumerate(kind.metrics):
             values = columns[name][fresh]
+            can_tell = at_work
+            if kind is METER and name in {"power_w", "current_a"}:
+                can_tell = ~_agree(*(columns[of][fresh] for of in METER.metrics[:3]))
             verdict.codes[fresh, place] = _judge_unit(
-                sheet, place, here, values, at_work, is_settled
+                sheet, place, here, values, can_tell, is_settled
             )
             _judge_run(sheet, place, here, values, at_work)
         _note_power(sheet, here)
@@ -152,12 +156,25 @@ def _settled(
     return mask
 
 
+def _agree(power_w: Floats, voltage_v: Floats, current_a: Floats) -> Mask:
+    """Tell whose power is what volts and amperes make: both are in their own units, however small.
+
+    These may be of one phase or between phases, and the power factor low: that is within ten times,
+    and far from a thousand. Without a current there is nothing that could be in another unit.
+    """
+    apparent_va = voltage_v * current_a
+    with np.errstate(invalid="ignore"):
+        like = (np.abs(power_w) < 10 * apparent_va) & (10 * np.abs(power_w) > apparent_va)
+    mask: Mask = like | (apparent_va == 0)
+    return mask
+
+
 def _judge_unit(
     sheet: Sheet,
     place: int,
     slots: Slots,
     values: npt.NDArray[np.float32],
-    works: Mask,
+    can_tell: Mask,
     is_settled: Mask,
 ) -> npt.NDArray[np.uint8] | int:
     """Say in which unit each value of one metric seems to be; 0: in its own, all of them."""
@@ -174,7 +191,7 @@ def _judge_unit(
     if not is_heat:
         slid = _slid(sheet, place, slots, odd, codes)
         slid_of[slots[known]] = slid[known]
-        codes *= works & ~slid
+        codes *= can_tell & ~slid
     if is_heat:
         before, was = sheet.state["last"][:, place].take(slots), code_of.take(slots)
         is_f = units.fahrenheit(values, before, was == units.FAHRENHEIT, expected)

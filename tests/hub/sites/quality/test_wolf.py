@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lode_hub.sites.quality import units
+from lode_hub.sites.quality.sheet import METER
 from lode_wire.records import State
 from tests.hub.sites.quality.mine import LOOK_S, Mine
 
@@ -46,6 +47,25 @@ def test_another_unit_is_told_only_after_a_good_number_of_steady_readings(metric
     assert mine.found == {}
     mine.reads(1, **{metric: with_one(mine, 4, base, value)})
     assert mine.found == {"quality-units": {"device:5"}}
+
+
+@pytest.mark.parametrize(("power_w", "voltage_v", "current_a", "is_told"), [
+    (3.0, 230.0, 13.0, True), (3.0, 400.0, 4.3, True), (3.0, np.nan, 13.0, True),
+    (3.0, 230.0, 0.013, False), (3.0, 230.0, 0.0, False), (3.0, 400.0, 0.05, False),
+])  # fmt: skip
+def test_a_feeder_whose_load_fell_is_in_no_other_unit_by_its_volts_and_amperes(
+    power_w, voltage_v, current_a, is_told
+):
+    mine = Mine(kind=METER, rated=None)
+    mine.reads(5)
+    for _ in range(units.CONFIRMED):
+        mine.read(
+            power_w=with_one(mine, 4, 3000, power_w),
+            voltage_v=with_one(mine, 4, 230, voltage_v),
+            current_a=with_one(mine, 4, 13, current_a),
+        )
+    mine.look()
+    assert ("device:5" in mine.found.get("quality-units", ())) == is_told
 
 
 def test_no_unit_is_told_of_within_minutes_of_a_change_of_state():
