@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol
 
 from lode_hub.access import Access, Right
@@ -12,6 +13,7 @@ from lode_hub.commands.choose import Ask
 from lode_hub.commands.curtail import Curtailments
 from lode_hub.commands.desk import Desk
 from lode_hub.energy.account.desk import EnergyDesk
+from lode_hub.energy.signals.webhook import WebhookDoor
 from lode_hub.errors import ForbiddenError
 from lode_hub.notify.desk import TellingDesk
 from lode_hub.notify.link_desk import LinkDesk
@@ -40,7 +42,7 @@ class Actions:
 
     `alarms` shelves, silences, maintains and edits rules, `commands` orders things of devices and
     sites, `curtailments` chooses rigs and holds them down, `telling` changes who is told how,
-    `links` answers whoever holds an acknowledge link.
+    `links` answers whoever holds an acknowledge link, `webhook` who signs a call.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Actions:
         *,
         senders: Senders | None = None,
         links: Links | None = None,
+        energy_secrets: Path | None = None,
         clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         self._store = store
@@ -60,6 +63,7 @@ class Actions:
         self.curtailments = Curtailments(self.commands)
         self.telling = TellingDesk(store, access, senders or Senders(()))
         self.energy = EnergyDesk(store, access, clock_ms)
+        self.webhook = WebhookDoor(store, energy_secrets, clock_ms)
         self.links = LinkDesk(store, access, links or Links.of_nobody(), clock_ms)
 
     async def acknowledge(self, alert_id: int, person: Person, note: str = "") -> None:

@@ -194,7 +194,13 @@ class Hub:
     def _doors(self, store: Store, live: Live, access: Access, trust: Trust) -> "Server":
         settings = self._settings
         queries = Queries(store, self._senders)
-        actions = Actions(store, access, senders=self._senders, links=self._links)
+        actions = Actions(
+            store,
+            access,
+            senders=self._senders,
+            links=self._links,
+            energy_secrets=settings.energy.secrets_dir,
+        )
         app = api.build(
             queries=queries,
             actions=actions,

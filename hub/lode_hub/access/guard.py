@@ -2,7 +2,8 @@
 
 request ─► open path? ─► origin ours? ─► session (cookie or bearer)? ─► the app, with a Person
                │              └─ no: 403        └─ no: 401, or to the login page
-               └─ GET /healthz, /login, /ack/TOKEN, POST /api/v1/session, /api/v1/enrolment
+               └─ GET /healthz, /login, /ack/TOKEN, POST /api/v1/session, /api/v1/enrolment,
+                  a programme's webhook
 """
 
 import hmac
@@ -35,6 +36,9 @@ OPEN = frozenset(
 
 OPEN_LINK = re.compile(r"/ack/[A-Za-z0-9_-]{38}")
 """Nor does an acknowledge link, by GET, HEAD or POST: its token speaks for a person."""
+
+OPEN_CALL = re.compile(r"/api/v1/energy/[^/]+/programmes/[^/]+/webhook")
+"""Nor does a POST of a call: the programme's secret signs it."""
 
 MAX_BODY_BYTES = 1 << 20
 _MOST_DIGITS = 12
@@ -210,6 +214,8 @@ class _Watched:
 def is_open(method: str, path: str) -> bool:
     """Tell whether a request needs no session."""
     if (method, path) in OPEN:
+        return True
+    if method == "POST" and OPEN_CALL.fullmatch(path):
         return True
     return method in {"GET", "HEAD", "POST"} and OPEN_LINK.fullmatch(path) is not None
 

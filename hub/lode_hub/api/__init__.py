@@ -16,6 +16,7 @@ from lode_hub.api import (
     ack,
     alarms,
     alerts,
+    calls,
     commands,
     energy,
     enrol,
@@ -73,6 +74,7 @@ def build(  # noqa: PLR0913 -- the parts that the doors lead to
     for router in _for_people(queries, actions, trust):
         api.include_router(router, dependencies=[Depends(asker)])
     api.include_router(enrol.knocking(trust))
+    api.include_router(calls.routes(actions.webhook))
     api.include_router(session.routes(access, is_secure=is_secure))
     api.include_router(feed.routes(states))
     doors = (watch.routes(queries, parts), login.routes(access, is_secure=is_secure))

@@ -9,6 +9,7 @@ sources that are stale ─────┴─► findings
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,6 +19,7 @@ import structlog
 from lode_hub import alerts
 from lode_hub.committed import Finding
 from lode_hub.energy.messages import Messages
+from lode_hub.energy.secrets import named
 from lode_hub.energy.signals import programme
 from lode_hub.energy.signals.grid import Grid
 from lode_hub.energy.sources import decode, described
@@ -26,7 +28,6 @@ from lode_hub.energy.sources.fetch import Answer, FetchError, fetch
 from lode_hub.energy.sources.keep import keep
 from lode_hub.errors import HubError, InvalidError, SettingsError
 from lode_hub.ingest.ingress import MakeLink
-from lode_hub.settings import secret
 from lode_hub.store import Store, energy, energy_documents, leases
 from lode_hub.store import alerts as alert_rows
 from lode_hub.store.asking import asking
@@ -63,9 +64,9 @@ class EnergySources:
         clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         self._store = store
-        self._secrets_dir = secrets_dir
         self._name = name
         self._clock_ms = clock_ms
+        self._secret = partial(named, secrets_dir)
         self._grid = Grid(store, self._secret, clock_ms)
         self._messages = Messages(store, self._secret, clock_ms, make_link)
 
@@ -183,11 +184,6 @@ class EnergySources:
             for _, subject, _ in told
             if subject not in active
         ]
-
-    def _secret(self, name: str) -> str:
-        if self._secrets_dir is None:
-            raise SettingsError(f"secret {name}: energy.secrets_dir is not set; set it")
-        return secret(None, self._secrets_dir / name)
 
 
 def _read(documents: Sequence[Row], described: Callable[[str, str], _T]) -> list[tuple[Row, _T]]:
