@@ -55,8 +55,8 @@ def field(user: User, label: str) -> Element:
 
 
 def send(element: Element, *args: object) -> None:
-    """Let an element's event happen."""
-    (listener,) = element._event_listeners.values()
+    """Let an element's event happen; that it is left again is none of its own."""
+    (listener,) = (one for one in element._event_listeners.values() if one.type != "blur")
     with element.client:
         element._handle_event({"listener_id": listener.id, "args": args[0] if args else []})
 

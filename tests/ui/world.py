@@ -39,6 +39,7 @@ from tests.ui.world_commands import (
     filled,
 )
 from tests.ui.world_energy import EnergyBook, StandInEnergy, StandInEnergyActions
+from tests.ui.world_learned import LearnedBook, StandInLearned, decide, model, standing
 
 HOSTILE = (
     '<img src=x onerror="window.hacked=1">',
@@ -89,6 +90,7 @@ class World:
         self.book = Book()
         self.energy = EnergyBook(is_bare=not has_energy)
         self.alarms = Alarms()
+        self.learned = LearnedBook()
         if alarms:
             self.open_alerts = {a.alert_id: a for a in made_alarms.alerts(alarms)}
             made_alarms.tell(self.alarms)
@@ -112,6 +114,9 @@ class World:
         self.changed.set()
 
     def _poison(self) -> None:
+        evil = HOSTILE[0]
+        self.learned.model = model(what=evil, data=HOSTILE[1], limits=HOSTILE[2])
+        self.learned.sites = {evil: standing(evil, person=HOSTILE[3], lacks=(HOSTILE[1],))}
         for number, rig in self.fleet.items():
             evil = [HOSTILE[(number + shift) % len(HOSTILE)] for shift in range(6)]
             self.fleet[number] = replace(
@@ -145,6 +150,7 @@ class StandInQueries:
         self.energy = StandInEnergy(world)
         self.alarms = StandInAlarmQueries(world)
         self.telling = StandInTelling(world)
+        self.learned = StandInLearned(world)
 
     async def sites(self) -> list[SiteTotals]:
         await self._asked("sites")
@@ -246,6 +252,9 @@ class StandInActions:
     async def resolve(self, alert_id: int, person: Someone, note: str = "") -> None:
         await self._do("resolve", alert_id, person, "resolved")
         self._world.alarms.tell(alert_id, "resolved", person.name, note)
+
+    async def let_model(self, site: str, stage: str, person: Someone) -> None:
+        decide(self._world, site, stage, person)
 
     async def _do(self, act: str, alert_id: int, person: Someone, state: AlertState) -> None:
         alert = self._world.open_alerts[alert_id]

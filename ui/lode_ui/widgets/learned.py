@@ -32,11 +32,12 @@ SILENT = Look(
 FACTS = ("Judged for", "Shared", "Alone", "Missed", "Of its opinions, shared")
 CARD_FACTS = (
     "Trained on", "Limits", "Kind", "Learned from", "Wrong about healthy rigs", "Looks at",
-    "Licences", "Made with", "Name",
+    "Licences", "Made with", "Fingerprint",
 )  # fmt: skip
 FOUND_HEADS = ("Fault", "Seen#")
 DECISION_HEADS = ("When", "Site", "Decided", "By", "Shown by then")
 
+STAGES: tuple[Stage, ...] = ("advisory", "shadow")
 Let = Callable[[str, Stage], Awaitable[None]]
 
 
@@ -49,16 +50,19 @@ class StandingCard:
                 title(site)
                 self._sign = Sign(NOT_YET)
             self._says = note("")
-            self._facts = Facts(FACTS)
+            with columns("stack"):
+                self._facts = Facts(FACTS)
+                note(
+                    "Shared: another detector found something on the rig, too. Alone: it did not. "
+                    "Missed: others found something on a rig that it took for usual."
+                )
             with box("lode-note", "p"):
                 Words("Judged last ")
                 self._judged = Age()
             self._drifts = note("")
             self._lacks = note("")
-            with columns("buttons") as buttons:
-                self._advise = _button("advisory", site, let)
-                self._shadow = _button("shadow", site, let)
-            buttons.set_visibility(let is not None)
+            with columns("buttons"):
+                self._buttons = {stage: _button(stage, site, let) for stage in STAGES if let}
 
     def show(self, one: LearnedSite) -> None:
         """Show how it stands now."""
@@ -80,9 +84,9 @@ class StandingCard:
         lacks = "; ".join(one.lacks) if is_shadow else ""
         self._lacks.text = f"Before it may advise here: {lacks}." * bool(lacks)
         self._lacks.set_visibility(bool(lacks))
-        self._advise.forbid(lacks)
-        self._advise.set_visibility(is_shadow)
-        self._shadow.set_visibility(not is_shadow)
+        for stage, button in self._buttons.items():
+            button.set_visibility(stage != one.stage)
+            button.forbid(lacks)
 
 
 class ModelCard:
@@ -91,7 +95,8 @@ class ModelCard:
     def __init__(self) -> None:
         with card("What the model is") as self.root:
             self._what = note("")
-            self._facts = Facts(CARD_FACTS)
+            with columns("stack"):
+                self._facts = Facts(CARD_FACTS)
 
     def show(self, model: LearnedModel | None) -> None:
         """Show the model at work."""
@@ -111,7 +116,7 @@ class ModelCard:
                 "Looks at": "; ".join(model.looks_at),
                 "Licences": model.licences,
                 "Made with": ", ".join(f"{name} {v}" for name, v in model.versions.items()),
-                "Name": model.sha256[:12],
+                "Fingerprint": model.sha256[:12],
             }
         )
 
@@ -178,10 +183,9 @@ def look_of(one: LearnedSite) -> Look:
     return ADVISES if one.is_heard else SILENT
 
 
-def _button(stage: Stage, site: str, let: Let | None) -> Button:
+def _button(stage: Stage, site: str, let: Let) -> Button:
     async def decide() -> None:
-        if let:
-            await let(site, stage)
+        await let(site, stage)
 
     if stage == "advisory":
         return Confirmed("Let it advise …", f"Let it stand beside findings at {site}?", decide)

@@ -109,7 +109,7 @@ class SecondOpinion:
             at_ms=now_ms,
             title=f"{site}: the learned opinion is silent, its rigs are unlike those it knows",
             likely_cause="other models, firmware, settings or weather than it was trained on; "
-            "train one on readings of these rigs",
+            "train one on readings of these rigs; Data, Learned opinion says in what",
             evidence={
                 "rule_version": RULE_VERSION,
                 "reason": "begins",
