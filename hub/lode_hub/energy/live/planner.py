@@ -175,7 +175,9 @@ class Planner:
         made_of = replace(made_of, rigs=owned(steered, made_of.rigs, now_ms))
         steered.limits, steered.meters = made_of.limits, made_of.told.economics.meters
         steered.baseline_w = made_of.baseline_w
-        why = _unplannable(made_of) or _unheard(steered, made_of)
+        why = _unplannable(made_of)
+        if not why and (why := _unheard(steered, made_of)):
+            steered.due_ms = min(steered.due_ms, now_ms + NOBODY_MS)
         if why:
             await self._keep(steered, held(made_of, mode, cause, why), [])
             return
