@@ -50,21 +50,23 @@ def test_overhead_is_what_the_rigs_do_not_draw():
 
 
 @pytest.mark.parametrize(
-    ("changes", "open_alerts", "critical", "tone", "text"),
+    ("changes", "severities", "tone", "text"),
     [
-        ({}, 0, 0, "good", "All well: 10 rigs mining"),
-        ({"rigs_by_state": {"mining": 8, "curtailed": 2}}, 0, 0, "good",
+        ({}, [], "good", "All well: 10 rigs mining"),
+        ({}, ["info", "info"], "good", "All well: 10 rigs mining"),
+        ({"rigs_by_state": {"mining": 8, "curtailed": 2}}, [], "good",
          "All well; 2 rigs of 10 at rest"),
-        ({"rigs_by_state": {"mining": 9, "unreachable": 1}}, 0, 0, "warn", "1 rig unreachable"),
-        ({"rigs_by_state": {"mining": 8, "faulted": 1, "silent": 1}}, 2, 0, "bad",
+        ({"rigs_by_state": {"mining": 9, "unreachable": 1}}, [], "warn", "1 rig unreachable"),
+        ({"rigs_by_state": {"mining": 8, "faulted": 1, "silent": 1}}, ["warning", "warning"], "bad",
          "2 open alerts, 1 rig faulted, 1 rig silent"),
-        ({}, 3, 1, "bad", "1 critical alert"),
-        ({"stale_agents": 1}, 0, 0, "bad", "1 agent stale"),
-        ({"rigs": 0, "rigs_by_state": {}}, 0, 0, "idle", "No rig has reported yet"),
+        ({}, ["warning", "info", "critical"], "bad", "1 critical alert"),
+        ({}, ["warning", "info"], "warn", "1 open alert"),
+        ({"stale_agents": 1}, [], "bad", "1 agent stale"),
+        ({"rigs": 0, "rigs_by_state": {}}, [], "idle", "No rig has reported yet"),
     ],
 )  # fmt: skip
-def test_the_verdict_names_the_worst_first(changes, open_alerts, critical, tone, text):
-    said = verdict(total([site(**changes)]), open_alerts, critical)
+def test_the_verdict_names_the_worst_first(changes, severities, tone, text):
+    said = verdict(total([site(**changes)]), severities)
     assert (said.tone, said.text.replace("\N{NO-BREAK SPACE}", " ")) == (tone, text)
 
 

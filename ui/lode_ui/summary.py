@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from lode_hub.queries.nouns import RigState, Series, SiteTotals
+from lode_hub.queries.nouns import RigState, Series, Severity, SiteTotals
 from lode_ui.figures import plural
 from lode_ui.states import RIG, RIG_ORDER, TROUBLED
 
@@ -65,9 +65,16 @@ def total(sites: Sequence[SiteTotals]) -> Totals:
     )
 
 
-def verdict(totals: Totals, open_alerts: int, critical: int) -> Verdict:
-    """Say in one sentence whether anything is wrong, the worst first."""
+def verdict(totals: Totals, severities: Sequence[Severity]) -> Verdict:
+    """Say in one sentence whether anything is wrong, the worst first.
+
+    Args:
+        totals: of the sites that are shown.
+        severities: of the alerts there that nobody has seen yet.
+    """
     troubles = []
+    critical = severities.count("critical")
+    open_alerts = len(severities) - severities.count("info")
     if critical:
         troubles.append(plural(critical, "critical alert"))
     elif open_alerts:

@@ -100,9 +100,8 @@ class OverviewPage:
         for part in (self._tiles, self._states, self._columns):
             part.set_visibility(has_any)
         self._nothing.show(not has_any)
-        waiting = [alert for alert in alerts if alert.state == "open"]
-        critical = sum(alert.severity == "critical" for alert in waiting)
-        self._headline.show(verdict(totals, len(waiting), critical), totals.newest_ms)
+        waiting = [alert.severity for alert in alerts if alert.state == "open"]
+        self._headline.show(verdict(totals, waiting), totals.newest_ms)
         self._hashrate.show(figures.hashrate(totals.hashrate_ths), _per_rig(totals))
         self._power.show(*_power(totals))
         remark = (
