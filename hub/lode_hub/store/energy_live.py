@@ -107,7 +107,7 @@ async def add_plan(  # noqa: PLR0913 -- a row
     conn: Connection, site_id: int, *, made_ms: int, cause: str, commands: Sequence[str],
     agents: Sequence[str], body: object, is_sent: bool,
 ) -> None:  # fmt: skip
-    """Keep a plan, and forget those of more than a week ago but the last that was sent."""
+    """Keep a plan; forget those of more than a week ago but the last sent and what calls found."""
     await conn.execute(
         "insert into energy_plan (site_id, made_at, cause, is_sent, commands, agents, body) "
         "values (%s, to_timestamp(%s / 1e3), %s, %s, %s, %s, %s::jsonb)",
@@ -115,7 +115,8 @@ async def add_plan(  # noqa: PLR0913 -- a row
     )
     await conn.execute(
         "delete from energy_plan p where made_at < to_timestamp(%s / 1e3) - make_interval(days => "
-        "%s) and id < (select max(id) from energy_plan where site_id = p.site_id and is_sent)",
+        "%s) and not is_kept "
+        "and id < (select max(id) from energy_plan where site_id = p.site_id and is_sent)",
         (made_ms, KEPT_DAYS),
     )
 
@@ -129,6 +130,48 @@ async def plan(conn: Connection, site_id: int, *, is_sent: bool = False) -> Row 
         "where site_id = %(site)s and (is_sent or not %(sent)s) order by id desc limit 1",
         site=site_id,
         sent=is_sent,
+    )
+    return found[0] if found else None
+
+
+async def plan_before_call(
+    conn: Connection, site_id: int, programme: str, event: str
+) -> Row | None:
+    """Give the plan that stood when the first word of a call came: came_ms, made_ms, body."""
+    found = await _rows(
+        conn,
+        """
+        select (extract(epoch from c.came_at) * 1000)::bigint as came_ms, p.body,
+            (extract(epoch from p.made_at) * 1000)::bigint as made_ms
+        from (
+            select min(received_at) as came_at from energy_call
+            where site_id = %(site)s and programme = %(programme)s and event = %(event)s
+        ) c cross join lateral (
+            select made_at, body from energy_plan
+            where site_id = %(site)s and is_sent and made_at <= c.came_at order by id desc limit 1
+        ) p
+        """,
+        site=site_id,
+        programme=programme,
+        event=event,
+    )
+    return found[0] if found else None
+
+
+async def set_standing(conn: Connection, site_id: int, plans: object, waited_for: object) -> None:
+    """Keep what stands at a site's agents from now on."""
+    await conn.execute(
+        "insert into energy_standing (site_id, plans, waited_for) values (%s, %s::jsonb, %s::jsonb)"
+        " on conflict (site_id) do update set plans = excluded.plans, "
+        "waited_for = excluded.waited_for",
+        (site_id, _json(plans), _json(waited_for)),
+    )
+
+
+async def standing(conn: Connection, site_id: int) -> Row | None:
+    """Give what stands at a site's agents: plans, waited_for."""
+    found = await _rows(
+        conn, "select plans, waited_for from energy_standing where site_id = %(s)s", s=site_id
     )
     return found[0] if found else None
 

@@ -21,6 +21,7 @@ UNLIMITED = 1.5  # of all that hangs on a line without a limit
 IMPLAUSIBLE = 1.5
 LEAST_W = 100.0
 ASLEEP_STATES = frozenset({"sleeping", "curtailed"})
+UNHEARD = frozenset({"silent", "unreachable", "unknown"})
 _NOT_PLANNED = {"unreachable": "unreachable", "silent": "silent", "unknown": "state unknown",
                 "faulted": "faulted", "tuning": "tuning"}  # fmt: skip
 
@@ -93,8 +94,7 @@ class Rig:
     @property
     def most_w(self) -> float:
         """What has to be reckoned with: silent rigs may draw as much as ever."""
-        is_heard = self.state not in {"silent", "unreachable", "unknown"}
-        drawn = self.draw_w if is_heard else None
+        drawn = None if self.state in UNHEARD else self.draw_w
         return self.full_power_w or 0.0 if drawn is None else drawn
 
 

@@ -10,6 +10,7 @@ from lode_hub.commands import orders as rules
 from lode_hub.commands.desk import Desk
 from lode_hub.commands.make import Wanted, sited
 from lode_hub.energy.live.fleet import ASLEEP_STATES, Rig
+from lode_hub.energy.live.handover import SETTLE_MS, stood
 from lode_hub.energy.live.limits import Limits
 from lode_hub.energy.live.outlook import STEP_S
 from lode_hub.energy.live.schedule import LEAD_MS, Schedule
@@ -17,8 +18,9 @@ from lode_hub.energy.live.solve import Solved
 from lode_hub.energy.live.trim import Aim, Trim
 from lode_hub.energy.live.wishes import FULL, SLEEP
 from lode_hub.energy.plan.earnings import starts_s
-from lode_hub.store import commands
+from lode_hub.store import commands, energy_live
 from lode_hub.store.asking import asking
+from lode_hub.store.connection import Connection
 from lode_wire.orders import StandingPlan
 
 PLANNER = Person(name="planner", role="")
@@ -52,6 +54,18 @@ class Steered:
     trim: Trim = field(default_factory=Trim)
     is_unsent: bool = False  # what was last to be ordered could not be
     is_told: bool = True  # an alert of rigs that disobey may be open
+    settles_ms: int = 0  # until then rigs that are not heard of are waited for
+
+    def resume(
+        self, plans: dict[str, StandingPlan], waited_for: Mapping[int, int],
+        rigs: Sequence[Rig], now_ms: int,
+    ) -> None:  # fmt: skip
+        """Go on with what another process has ordered."""
+        self.sent = plans
+        self.holders = {agent for agent, plan in plans.items() if plan.periods}
+        self.stands = stood(plans, rigs)
+        self.trim.resume(waited_for)
+        self.settles_ms = now_ms + SETTLE_MS
 
     def take(self, solved: Solved, begins: Sequence[int]) -> None:
         """Steer by another plan from now on; the periods in which promises begin, begin early."""
@@ -130,8 +144,13 @@ async def send(
             rules.check_whole(plan, None, now_ms)
             wait_s = rules.LEASE_VALID_S
             wanted.append(Wanted(PLANNER.name, plan, sited(places[agent]), wait_s))
-    made = await desk.write_down(PLANNER, wanted, None, "")
-    steered.sent |= changed
+    stands = steered.sent | changed
+
+    async def keep(conn: Connection) -> None:
+        await energy_live.set_standing(conn, steered.site_id, stands, steered.trim.waited_for)
+
+    made = await desk.write_down(PLANNER, wanted, None, "", keep)
+    steered.sent = stands
     steered.holders = {agent for agent, plan in wanted_plans.items() if plan.periods}
     return made
 

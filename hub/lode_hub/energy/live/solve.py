@@ -11,11 +11,11 @@ import numpy as np
 
 from lode_hub.energy.account.make import Told, told
 from lode_hub.energy.live import limits as limits_
-from lode_hub.energy.live.fleet import Fleet, Rig, fleet
+from lode_hub.energy.live.fleet import UNHEARD, Fleet, Rig, fleet
 from lode_hub.energy.live.limits import Limits
 from lode_hub.energy.live.outlook import Known, Outlook, known, outlook
 from lode_hub.energy.live.schedule import Schedule, counts, starts_of
-from lode_hub.energy.nouns import Plan, Reason
+from lode_hub.energy.nouns import Market, Plan, Reason
 from lode_hub.energy.plan.earnings import earnings
 from lode_hub.energy.plan.make import make, missed
 from lode_hub.store import energy_documents, energy_live
@@ -74,7 +74,7 @@ async def measure(
         return Measured(power_w=float(sum(fresh)), source="meters")
     stale = [row["name"] for row in found if row["is_silent"] or row["power_w"] is None]
     why = f"meter {stale[0]} is silent" if stale else "no meter"
-    heard = [r for r in rigs if r.state not in {"silent", "unreachable", "unknown"}]
+    heard = [r for r in rigs if r.state not in UNHEARD]
     drawn = [watts for r in heard if (watts := r.draw_w) is not None]
     if not drawn:
         return Measured(power_w=None, source=f"{why}, and no rig says what it draws")
@@ -149,7 +149,8 @@ def solve(made_of: Ground, standing: Mapping[int, str], disobeying: Mapping[int,
     )
     unexplained_w = _unexplained_w(made_of, float(market.pue[0]))
     look = outlook(market, found, made_of.known.believed, unexplained_w)
-    plan = make(found.site, look.market, found.standings)
+    has_rigs = bool(found.site.classes)
+    plan = make(found.site, look.market, found.standings) if has_rigs else _no_plan(look.market)
     return Solved(ground=made_of, fleet=found, outlook=look, plan=plan, unexplained_w=unexplained_w)
 
 
@@ -167,6 +168,13 @@ def gain_usd(solved: Solved, stands: Schedule | None) -> tuple[float, tuple[Reas
     )
     broken = (*over, *missed(site, market, earned.power_w))
     return solved.plan.objective_usd - earned.profit_usd, broken
+
+
+def _no_plan(market: Market) -> Plan:
+    """Give the plan of a site none of whose rigs can be moved."""
+    nothing = np.zeros(market.periods)
+    return Plan(schedule=(), rigs=(), starts=np.zeros((0, market.periods), np.int64),
+                power_w=nothing, hashrate_ths=nothing, objective_usd=0, bound_usd=0)  # fmt: skip
 
 
 def _empty() -> Schedule:

@@ -119,6 +119,18 @@ class Trim:
         late = {rig for rig, told in self._told.items() if told.is_asleep and told.is_late}
         return late | set(self.disobeying)
 
+    @property
+    def waited_for(self) -> dict[int, int]:
+        """Those told to sleep who have not yet, and since when (Unix ms)."""
+        return {rig: told.at_ms for rig, told in self._told.items()
+                if told.is_asleep and told.obeyed_ms is None}  # fmt: skip
+
+    def resume(self, waited_for: Mapping[int, int]) -> None:
+        """Go on with what another process waited for; until it is seen nothing is built on it."""
+        for rig, at_ms in waited_for.items():
+            self._told[rig] = _Told(at_ms=at_ms, is_asleep=True, is_late=True)
+            self._wanted[rig] = True
+
     def _follow(
         self, now_ms: int, planned: Mapping[int, str], rigs: Mapping[int, Seen], response_s: float
     ) -> None:

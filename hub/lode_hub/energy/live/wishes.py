@@ -55,6 +55,15 @@ def wish_of(mode: str) -> Wish | None:
     return None
 
 
+def mode_of(wish: Wish) -> str:
+    """Give the mode that a wish of a plan brings about."""
+    if isinstance(wish, orders.Preset):
+        return f"{orders.Preset.action}:{wish.name}"
+    if isinstance(wish, orders.PowerMode):
+        return f"{orders.PowerMode.action}:{wish.mode}"
+    return SLEEP
+
+
 @lru_cache(maxsize=4096)
 def _shares(model: str, offers: tuple[str, ...], presets: tuple[str, ...]) -> tuple[Share, ...]:
     profile = _profile(model)

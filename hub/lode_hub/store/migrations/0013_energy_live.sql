@@ -19,11 +19,22 @@ create table energy_plan (
     is_sent boolean not null,
     commands text[] not null,             -- that took it to the agents
     agents text[] not null,               -- that have periods to keep by it
+    is_kept boolean not null default false, -- it stood when a call came: accounts may rest on it
     body jsonb not null
 );
 create index energy_plan_site on energy_plan (site_id, id);
 create index energy_plan_sent on energy_plan (site_id, id) where is_sent;
-create index energy_plan_made on energy_plan (made_at);
+create index energy_plan_made on energy_plan (made_at) where not is_kept;
+
+create function energy_call_came() returns trigger language plpgsql as $$
+begin
+    update energy_plan set is_kept = true where id = (
+        select max(id) from energy_plan
+        where site_id = new.site_id and is_sent and made_at <= new.received_at);
+    return null;
+end $$;
+create trigger energy_call_came after insert on energy_call
+    for each row execute function energy_call_came();
 
 -- What the planner has learned of a rig.
 create table energy_rig (
@@ -33,6 +44,13 @@ create table energy_rig (
     is_awake boolean,
     turned_at timestamptz,                -- when it was last seen to wake or fall asleep
     is_ours boolean not null default false -- it was put to sleep by a plan
+);
+
+-- What stands at a site's agents, as it was signed: a hub that takes over goes on with it.
+create table energy_standing (
+    site_id int primary key references site,
+    plans jsonb not null,                 -- by agent: its standing orders, trims among them
+    waited_for jsonb not null             -- by device: told to sleep since then (Unix ms), and awake
 );
 
 -- How the site follows its setpoint now.
