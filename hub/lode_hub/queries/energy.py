@@ -179,21 +179,23 @@ class EnergyQueries:
         """
         n = _count(from_ms, until_ms, _HOUR_S)
         span = periods(from_ms, n, _HOUR_S)
-        told, known = await self._known(site, (from_ms, until_ms))
+        within_ms = (from_ms, int(span[1][-1]))
+        step_s = make.step_of(within_ms, f"hours of {site}")
+        told, known = await self._known(site, within_ms)
         async with asking(self._store) as conn:
-            meter = await make.site_meter(conn, told, (from_ms, until_ms), _HOUR_S)
-            rows = await energy_meters.hashing(conn, site, (from_ms, until_ms), _HOUR_S)
+            meter = await make.site_meter(conn, told, within_ms, step_s)
+            rows = await energy_meters.hashed(conn, site, within_ms, step_s)
         prices = priced(told.tariffs, known, *span)
         usd_mwh = prices.total_usd_mwh - prices.usd_mwh("peaks")
-        hashed = np.full(n, np.nan)
-        for row in rows:
-            place = (row["from_ms"] - from_ms) // 3_600_000
-            if 0 <= place < n and row["hashrate_ths"] is not None:
-                hashed[place] = np.nan_to_num(hashed[place]) + row["hashrate_ths"]
+        energy_kwh = meter.energy_kwh.reshape(n, -1).sum(axis=1)
+        ths = {row["from_ms"]: row["hashrate_ths"] for row in rows}
+        parts = np.array([ths.get(int(at_ms)) for at_ms in meter.from_ms], float).reshape(n, -1)
+        heard = (~np.isnan(parts)).sum(axis=1)
+        hashed = np.nansum(parts, axis=1) / np.where(heard, heard, np.nan)
         fee = 1 - told.economics.pool_fee_ratio
         earned = earned_usd_th_day(told.economics.hashprice, known, *span) * fee
-        power_usd, hash_usd = meter.energy_kwh * usd_mwh / 1000, hashed * earned / 24
-        columns = (meter.energy_kwh, power_usd, hashed, hash_usd, hash_usd - power_usd)
+        power_usd, hash_usd = energy_kwh * usd_mwh / 1000, hashed * earned / 24
+        columns = (energy_kwh, power_usd, hashed, hash_usd, hash_usd - power_usd)
         return [
             HourRow(
                 from_ms=int(begin),

@@ -61,3 +61,40 @@ async def hashing(conn: Connection, site: str, span_ms: tuple[int, int], step_s:
     async with conn.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(statement, (site, *span_ms))
         return await cursor.fetchall()
+
+
+async def hashed(conn: Connection, site: str, span_ms: tuple[int, int], step_s: int) -> list[Row]:
+    """List what a site's rigs hashed together in each bucket of a span: from_ms, hashrate_ths."""
+    return await _summed(
+        conn, site, span_ms, step_s,
+        "select (extract(epoch from r.bucket) * 1000)::bigint as from_ms, "
+        "sum(r.hashrate_ths_sum / nullif(r.hashrate_ths_n, 0))::float8 as hashrate_ths",
+        "group by r.bucket order by r.bucket",
+    )  # fmt: skip
+
+
+async def hashed_by_rig(
+    conn: Connection, site: str, span_ms: tuple[int, int], step_s: int
+) -> list[Row]:
+    """List what each rig hashed over a span, the mean, and the energy it says itself it drew."""
+    return await _summed(
+        conn, site, span_ms, step_s,
+        "select d.name as rig, d.model, "
+        "avg(r.hashrate_ths_sum / nullif(r.hashrate_ths_n, 0))::float8 as during_ths, "
+        "sum(r.power_w_sum / nullif(r.power_w_n, 0) * {hours})::float8 / 1000 as reported_kwh",
+        "group by d.id order by d.name, d.id",
+    )  # fmt: skip
+
+
+async def _summed(
+    conn: Connection, site: str, span_ms: tuple[int, int], step_s: int, what: LiteralString,
+    how: LiteralString,
+) -> list[Row]:  # fmt: skip
+    statement = sql.SQL(
+        what + " from {table} r join device d on d.id = r.device_id join agent a on a.id = "
+        "d.agent_id join site s on s.id = a.site_id where s.name = %s "
+        "and r.bucket >= to_timestamp(%s / 1e3) and r.bucket < to_timestamp(%s / 1e3) " + how
+    ).format(table=sql.Identifier(f"rig_{SUFFIXES[step_s]}"), hours=sql.Literal(step_s / 3600))
+    async with conn.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(statement, (site, *span_ms))
+        return await cursor.fetchall()

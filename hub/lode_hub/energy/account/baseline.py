@@ -4,18 +4,20 @@
 was drawn that same day before the event, at most by a fifth: CAISO's ten-in-ten method (NAESB's
 Baseline Type I), on which AEMO's wholesale demand response baselines stand, too.
 `before`, `before-after`: the mean power just before the event, or before and after it.
-`plan`: what the plan would have drawn without the commitment.
+`plan`: what the plan that stood before the call came said the site would draw. It is the site's own
+word, signed before it knew: no meter says so, and no programme has to take it.
 """
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from lode_hub.energy.account.metered import Metered, part
-from lode_hub.energy.prices import Figures, Times
+from lode_hub.energy.prices import Figures, Times, Values, over
 from lode_hub.energy.signals.programme import Baseline, Method
 
 _HOUR_MS = 3_600_000
@@ -45,7 +47,7 @@ def expected(
     """Give the baseline of an event.
 
     Args:
-        told: the method.
+        told: the method; not `plan`, see `planned`.
         whole: the meter from far enough before the event until after it.
         event_ms: from and until.
         zone: whose days count.
@@ -55,8 +57,6 @@ def expected(
     event = part(whole, *event_ms)
     if told.method == "10-of-10":
         return _of_days(told, whole, event, _Days(zone, frozenset(eventful), frozenset(holidays)))
-    if told.method == "plan":
-        return _unknown(told, event, "the plan's counterfactual was not given")
     length_ms = told.before_min * 60_000
     spans = [(event_ms[0] - length_ms, event_ms[0])]
     if told.method == "before-after":
@@ -73,11 +73,34 @@ def expected(
     )
 
 
-def planned(event: Metered, energy_kwh: Figures) -> Expected:
-    """Give what the plan would have drawn without its commitment as the baseline."""
-    if len(energy_kwh) != len(event.from_ms):
-        raise ValueError("the plan's energy has other periods than the event")
-    return Expected(method="plan", energy_kwh=energy_kwh, says="the plan without its commitment")
+def planned(event: Metered, plan: Sequence[Mapping[str, Any]], made_ms: int) -> Expected:
+    """Give what a plan said the site would draw as the baseline; NaN where it says nothing.
+
+    Args:
+        event: by its periods.
+        plan: the plan's periods, from_ms, until_ms, power_w at the meter, setpoint_w.
+        made_ms: when it was made.
+    """
+    begins, ends = (np.array([one[f"{edge}_ms"] for one in plan], np.int64)
+                    for edge in ("from", "until"))  # fmt: skip
+    drawn = Values(
+        unit="W", from_ms=begins, until_ms=ends, published_ms=np.zeros(len(plan), np.int64),
+        value=np.array([one["power_w"] for one in plan], float),
+    )  # fmt: skip
+    hours = (event.until_ms - event.from_ms) / _HOUR_MS
+    made = dt.datetime.fromtimestamp(made_ms / 1000, dt.UTC).isoformat(timespec="seconds")
+    is_held = any(
+        one["setpoint_w"] is not None
+        and one["from_ms"] < event.until_ms[-1]
+        and one["until_ms"] > event.from_ms[0]
+        for one in plan
+    )
+    return Expected(
+        method="plan",
+        energy_kwh=over(drawn, event.from_ms, event.until_ms) * hours / 1000,
+        says=f"the plan of {made}, which stood when the call came"
+        + (", and kept another call" if is_held else ""),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,14 @@ Metered ─► energy, losses, adders by period ─► demand and peaks by billi
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from lode_hub.energy.account.metered import Metered
 from lode_hub.energy.prices import Figures, Times
 from lode_hub.energy.tariff import Rates, Tariff, priced
-from lode_hub.energy.tariff.calendar import Bools, billing_month, counts, local
+from lode_hub.energy.tariff.calendar import Bools, billing_month, counts, local, offsets_ms
 from lode_hub.energy.tariff.described import Demand, Peak
 from lode_hub.energy.tariff.price import exchange, probability, valid
 
@@ -124,7 +125,7 @@ class _Billing:
         return found
 
     def _demand(self, demand: Demand) -> list[Line]:
-        windows = windowed(self.mine, demand.window_min)
+        windows = windowed(self.mine, demand.window_min, self.tariff.zone)
         if windows is None:
             self.notes.append(
                 f"{demand.name}: periods of the series do not divide {demand.window_min} min"
@@ -157,7 +158,7 @@ class _Billing:
 
     def _peak(self, peak: Peak) -> list[Line]:
         share = peak.price_kw_year / len(peak.when.months)
-        windows = windowed(self.mine, peak.window_min)
+        windows = windowed(self.mine, peak.window_min, self.tariff.zone)
         if windows is None:
             self.notes.append(f"{peak.name}: periods of the series do not divide its window")
             return []
@@ -198,23 +199,26 @@ class _Billing:
         return found
 
 
-def windowed(metered: Metered, window_min: int) -> tuple[Times, Figures] | None:
+def windowed(metered: Metered, window_min: int, zone: ZoneInfo) -> tuple[Times, Figures] | None:
     """Give the begin and the mean power in kW of each window; NaN where a part is missing.
 
-    None when the periods do not divide the window.
+    Windows begin with the hours of local clocks, which in some zones are not those of UTC. None
+    when the periods do not divide the window, or do not begin with one.
     """
     window_ms = window_min * 60_000
     if not len(metered.from_ms):
         return metered.from_ms, metered.energy_kwh
     step_ms = int(metered.until_ms[0] - metered.from_ms[0])
-    if window_ms % step_ms:
+    ahead_ms = offsets_ms(metered.from_ms, zone)
+    shown_ms = metered.from_ms + ahead_ms
+    if window_ms % step_ms or (shown_ms % step_ms).any():
         return None
-    number = metered.from_ms // window_ms
-    begins, which = np.unique(number, return_inverse=True)
+    # By their begins in UTC: the hour that clocks show twice is two windows.
+    begins, which = np.unique(shown_ms - shown_ms % window_ms - ahead_ms, return_inverse=True)
     n = np.bincount(which)
     energy = np.bincount(which, metered.energy_kwh)  # NaN spreads, as it should
     energy[n < window_ms // step_ms] = np.nan
-    return begins * window_ms, energy / (window_ms / _HOUR_MS)
+    return begins, energy / (window_ms / _HOUR_MS)
 
 
 def _highest(power_kw: Figures, here: Bools) -> int:

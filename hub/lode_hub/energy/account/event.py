@@ -79,6 +79,7 @@ class EventAccount:
     penalty_usd: float
     earned_usd: float | None  # avoided + credit - penalty - lost
     missing_h: float
+    unplaced_kwh: float  # ran through meanwhile; in no sum, for its time is not known
     periods: tuple[PeriodRow, ...]
     rigs: tuple[RigHashing, ...]
     notes: tuple[str, ...]
@@ -118,6 +119,7 @@ def event_account(
         penalty_usd=money.penalty_usd,
         earned_usd=_earned(avoided_usd, lost_usd, money),
         missing_h=event.missing_h,
+        unplaced_kwh=event.unplaced_kwh,
         periods=tuple(
             _rows(event, baseline, delivered, asked, price_usd_mwh, hashprice_usd_th_day)
         ),
@@ -231,6 +233,8 @@ def _notes(
     found = []
     if event.missing_h:
         found.append(f"no counter for {event.missing_h:g} h; no sum has them")
+    if event.gaps:
+        found.append(f"{event.unplaced_kwh:.1f} kWh ran through meanwhile; when is not known")
     if event.falls:
         found.append(f"the counter fell {event.falls} times: changed or reset")
     if np.isnan(delivered).all():

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import numpy as np
 
-from lode_hub.energy.account.baseline import expected
+from lode_hub.energy.account.baseline import Expected, expected, planned
 from lode_hub.energy.account.bill import Bill, bill
 from lode_hub.energy.account.event import EventAccount, RigHashing, Terms, event_account, hashing
 from lode_hub.energy.account.metered import Metered, metered, part, together
@@ -26,13 +26,13 @@ from lode_hub.energy.sources.keep import HASHING, needed, rates
 from lode_hub.energy.tariff import Rates, Tariff, priced
 from lode_hub.energy.tariff import described as tariff_of
 from lode_hub.errors import InvalidError
-from lode_hub.store import energy_calls, energy_documents, energy_meters
+from lode_hub.store import energy_calls, energy_documents, energy_live, energy_meters
 from lode_hub.store.connection import Connection
 
 VERSION = 1
 """Of the way accounts are reckoned; in every digest."""
 
-QUARTER_S, MINUTE_S = 900, 60
+HOUR_S, QUARTER_S, MINUTE_S = 3600, 900, 60
 LONGEST_MS = 8 * 86_400_000
 LONGEST_BILL_MS = 370 * 86_400_000
 _DAY_MS = 86_400_000
@@ -126,14 +126,12 @@ async def of_event(conn: Connection, told: Told, span: Span, as_of_ms: int) -> M
     begin_ms = span.from_ms // 60_000 * 60_000 if step_s == MINUTE_S else span.from_ms
     end_ms = -(-span.until_ms // 60_000) * 60_000 if step_s == MINUTE_S else span.until_ms
     event_ms = (begin_ms, end_ms)
-    back_ms = method.look_back_days * _DAY_MS if method.method == "10-of-10" else _DAY_MS
     beyond_ms = method.before_min * 60_000
-    whole = await site_meter(conn, told, (begin_ms - back_ms - _DAY_MS, end_ms + beyond_ms), step_s)
-    zone = ZoneInfo(programme.time_zone) if span.programme else told.zone
-    eventful = await _eventful(conn, told, (begin_ms - back_ms, begin_ms), zone, as_of_ms)
-    holidays = [day for tariff in told.tariffs for day in tariff.holidays]
-    baseline = expected(method, whole, event_ms, zone=zone, eventful=eventful, holidays=holidays)
+    whole = await site_meter(
+        conn, told, (begin_ms - _back_ms(method) - _DAY_MS, end_ms + beyond_ms), step_s
+    )
     event = part(whole, *event_ms)
+    baseline = await _baseline(conn, told, span, method, whole, event_ms, as_of_ms)
     known = await _rates(conn, told, event_ms, as_of_ms)
     prices = priced(told.tariffs, known, event.from_ms, event.until_ms)
     fee = 1 - told.economics.pool_fee_ratio
@@ -145,8 +143,46 @@ async def of_event(conn: Connection, told: Told, span: Span, as_of_ms: int) -> M
     usd_mwh = np.where([bool(name) for name in prices.tariff], usd_mwh, np.nan)
     terms = replace(span.terms, tolerance_ratio=programme.tolerance_ratio)
     body = event_account(terms, event, baseline, usd_mwh, earned, rigs)
-    rests_on = [whole.from_ms, whole.energy_kwh, usd_mwh, earned]
+    rests_on = [whole.from_ms, whole.energy_kwh, usd_mwh, earned, baseline.energy_kwh]
     return Made(body=body, digest=digest(told, span, as_of_ms, rests_on, rows))
+
+
+async def _baseline(  # noqa: PLR0913, PLR0917 -- by which method, of what, as known when
+    conn: Connection, told: Told, span: Span, method: Baseline, whole: Metered,
+    event_ms: tuple[int, int], as_of_ms: int,
+) -> Expected:  # fmt: skip
+    if method.method == "plan":
+        return await _planned(conn, told, span, part(whole, *event_ms))
+    programme = told.programmes.get(span.programme)
+    zone = ZoneInfo(programme.time_zone) if programme else told.zone
+    before_ms = (event_ms[0] - _back_ms(method), event_ms[0])
+    eventful = await _eventful(conn, told, before_ms, zone, as_of_ms)
+    holidays = [day for tariff in told.tariffs for day in tariff.holidays]
+    return expected(method, whole, event_ms, zone=zone, eventful=eventful, holidays=holidays)
+
+
+def _back_ms(method: Baseline) -> int:
+    return method.look_back_days * _DAY_MS if method.method == "10-of-10" else _DAY_MS
+
+
+async def _planned(conn: Connection, told: Told, span: Span, event: Metered) -> Expected:
+    """Give what the plan that stood before a call said the site would draw in it.
+
+    Raises:
+        InvalidError: none stood, or it does not reach over the whole event.
+    """
+    where = f"account of {span.subject}: baseline by the plan"
+    name = span.subject.removeprefix(f"{span.programme}/")
+    found = await energy_live.plan_before_call(conn, told.site_id, span.programme, name)
+    plan = (found or {}).get("body", {}).get("periods")
+    if found is None or not plan:
+        raise InvalidError(f"{where}: none stood when the call came; use another method")
+    baseline = planned(event, plan, found["made_ms"])
+    if np.isnan(baseline.energy_kwh).any():
+        raise InvalidError(
+            f"{where}: the one that stood when the call came says nothing of all of it; use another"
+        )
+    return baseline
 
 
 async def of_bill(conn: Connection, told: Told, span: Span, as_of_ms: int) -> Made:
@@ -155,20 +191,19 @@ async def of_bill(conn: Connection, told: Told, span: Span, as_of_ms: int) -> Ma
     Raises:
         InvalidError: it is too long, or the site has no meter.
     """
+    span_ms = (span.from_ms, span.until_ms)
     if not 0 < span.until_ms - span.from_ms <= LONGEST_BILL_MS:
         raise InvalidError(f"account of {span.subject}: at most {LONGEST_BILL_MS // _DAY_MS} days")
-    whole = await site_meter(conn, told, (span.from_ms, span.until_ms), QUARTER_S)
-    known = await _rates(conn, told, (span.from_ms, span.until_ms), as_of_ms)
+    step_s = step_of(span_ms, f"account of {span.subject}")
+    whole = await site_meter(conn, told, span_ms, QUARTER_S)
+    known = await _rates(conn, told, span_ms, as_of_ms)
     paid = bill(whole, told.tariffs, known)
-    hours_s = 3600
-    rows = await energy_meters.hashing(conn, told.site, (span.from_ms, span.until_ms), hours_s)
-    n = (span.until_ms - span.from_ms) // 3_600_000
-    begins, ends = periods(span.from_ms, n, hours_s)
+    begins, ends = periods(span.from_ms, (span.until_ms - span.from_ms) // (step_s * 1000), step_s)
     fee = 1 - told.economics.pool_fee_ratio
     earned = earned_usd_th_day(told.economics.hashprice, known, begins, ends) * fee
-    by_hour = Metered(meter="", from_ms=begins, until_ms=ends, energy_kwh=np.zeros(n))
-    rigs = _rigs(rows, by_hour, span.from_ms, earned)
-    hashed, usd = _hashed(rows, begins, earned)
+    rows = await energy_meters.hashed(conn, told.site, span_ms, step_s)
+    by_rig = await energy_meters.hashed_by_rig(conn, told.site, span_ms, step_s)
+    hashed, usd = _hashed(rows, begins, earned, step_s / HOUR_S)
     known_usd = usd is not None and not paid.unpriced_kwh
     body = BillAccount(
         bill=paid,
@@ -176,11 +211,23 @@ async def of_bill(conn: Connection, told: Told, span: Span, as_of_ms: int) -> Ma
         hash_usd=usd,
         hashed_thh=hashed,
         profit_usd=(usd or 0.0) - paid.usd if known_usd else None,
-        rigs=rigs,
-        notes=tuple(_bill_notes(paid, earned)),
-    )
+        rigs=tuple(RigHashing(**row, before_ths=None, lost_thh=None, lost_usd=None)
+                   for row in by_rig),
+        notes=tuple(_bill_notes(paid, earned, step_s / HOUR_S)),
+    )  # fmt: skip
     rests_on = [whole.from_ms, whole.energy_kwh, earned]
-    return Made(body=body, digest=digest(told, span, as_of_ms, rests_on, rows))
+    return Made(body=body, digest=digest(told, span, as_of_ms, rests_on, [*rows, *by_rig]))
+
+
+def step_of(span_ms: tuple[int, int], where: str) -> int:
+    """Give the longest step, s, in which a span of local days can be read from hours of UTC.
+
+    Raises:
+        InvalidError: it does not begin and end on a quarter of an hour.
+    """
+    if any(edge % (QUARTER_S * 1000) for edge in span_ms):
+        raise InvalidError(f"{where}: begins or ends within a quarter of an hour; round it")
+    return QUARTER_S if any(edge % (HOUR_S * 1000) for edge in span_ms) else HOUR_S
 
 
 async def site_meter(
@@ -262,21 +309,19 @@ def _hashed(
     rows: Sequence[dict[str, Any]],
     begins: Times,
     usd_th_day: Figures,
+    hours: float,
 ) -> tuple[float | None, float | None]:
-    total = np.zeros(len(begins))
-    seen = np.zeros(len(begins), bool)
-    for row in rows:
-        n = int((row["from_ms"] - int(begins[0])) // 3_600_000)
-        if 0 <= n < len(total) and row["hashrate_ths"] is not None:
-            total[n] += row["hashrate_ths"]
-            seen[n] = True
+    """Give what was hashed, TH/s by h, and what that earned; rows and arrays by period."""
+    ths = {row["from_ms"]: _number(row["hashrate_ths"]) for row in rows}
+    thh = np.array([ths.get(int(begin), np.nan) for begin in begins]) * hours
+    seen = ~np.isnan(thh)
     if not seen.any():
         return None, None
-    usd = total[seen] * usd_th_day[seen] / 24
-    return float(total.sum()), float(usd.sum()) if not np.isnan(usd).any() else None
+    usd = thh[seen] * usd_th_day[seen] / 24
+    return float(thh[seen].sum()), float(usd.sum()) if not np.isnan(usd).any() else None
 
 
-def _bill_notes(paid: Bill, earned: Figures) -> list[str]:
+def _bill_notes(paid: Bill, earned: Figures, hours: float) -> list[str]:
     found = list(paid.notes)
     if paid.missing_h:
         found.append(f"no counter for {paid.missing_h:g} h; no line has them")
@@ -285,7 +330,7 @@ def _bill_notes(paid: Bill, earned: Figures) -> list[str]:
     if paid.unpriced_kwh:
         found.append(f"no price for {paid.unpriced_kwh:.1f} kWh")
     if np.isnan(earned).any():
-        found.append(f"no hashprice for {int(np.isnan(earned).sum())} h")
+        found.append(f"no hashprice for {np.isnan(earned).sum() * hours:g} h")
     return found
 
 

@@ -2,15 +2,17 @@
 
 A period's energy is the counter at its end minus the counter at its begin; a counter at an edge is
 the last reading before it. Where readings are missing, what ran through meanwhile is known as a sum
-but not by period: those periods are missing, and the sum is `unplaced_kwh`.
+but not by period: those periods are missing, and each gap has its sum.
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from lode_hub.energy.prices import Figures, Times, periods
+from lode_hub.energy.tariff.calendar import Bools
 
 Reading = tuple[int, int, float | None]
 """A bucket of a meter's rollup: its begin, the time of its last reading (Unix ms), the counter."""
@@ -24,6 +26,15 @@ If it is earlier the counter at the edge is not known.
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Gap:
+    """What a counter ran on while its readings were missing: a sum without times."""
+
+    from_ms: int
+    until_ms: int
+    energy_kwh: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Metered:
     """Energy of a meter, or of several together, by period; NaN is missing."""
 
@@ -31,14 +42,19 @@ class Metered:
     from_ms: Times
     until_ms: Times
     energy_kwh: Figures
-    unplaced_kwh: float = 0.0  # metered over gaps; not in `energy_kwh`
+    gaps: tuple[Gap, ...] = ()  # what is known of the periods that are missing, one gap or more
     falls: int = 0  # the counter fell: it was changed or reset
+
+    @property
+    def unplaced_kwh(self) -> float:
+        """What was metered over gaps; not in `energy_kwh`."""
+        return sum(gap.energy_kwh for gap in self.gaps)
 
     @property
     def total_kwh(self) -> float | None:
         """What was metered in all, gaps included; None when nothing was."""
         placed = self.energy_kwh[~np.isnan(self.energy_kwh)]
-        if not len(placed) and not self.unplaced_kwh:
+        if not len(placed) and not self.gaps:
             return None
         return float(placed.sum()) + self.unplaced_kwh
 
@@ -73,13 +89,13 @@ def metered(
     energy = np.diff(edges)
     fallen = energy < 0
     energy[fallen] = np.nan
-    unplaced, gap_falls = _over_gaps(edges)
+    gaps, gap_falls = _over_gaps(edges, np.append(begins, ends[-1:]))
     return Metered(
         meter=meter,
         from_ms=begins,
         until_ms=ends,
         energy_kwh=energy,
-        unplaced_kwh=unplaced,
+        gaps=gaps,
         falls=int(fallen.sum()) + gap_falls,
     )
 
@@ -87,38 +103,53 @@ def metered(
 def together(meters: Sequence[Metered]) -> Metered:
     """Add meters up; a period is missing where it is missing of one.
 
-    What the others metered then goes to `unplaced_kwh`, so that the total stays true.
+    What the others metered then goes to the gap, so that the total stays true.
     """
     energy = np.sum([one.energy_kwh for one in meters], axis=0)
-    placed = float(np.nansum(energy))
-    total = sum(float(np.nansum(one.energy_kwh)) + one.unplaced_kwh for one in meters)
     first = meters[0]
     return Metered(
         meter=" + ".join(one.meter for one in meters),
         from_ms=first.from_ms,
         until_ms=first.until_ms,
         energy_kwh=energy,
-        unplaced_kwh=max(0.0, total - placed) if len(meters) > 1 else first.unplaced_kwh,
+        gaps=_joined(meters, np.isnan(energy)),
         falls=sum(one.falls for one in meters),
     )
 
 
 def part(whole: Metered, from_ms: int, until_ms: int) -> Metered:
-    """Give the periods within a span; what could not be placed stays with the whole."""
+    """Give the periods within a span, and the gaps; one that runs over its edge is left out."""
     inside = (whole.from_ms >= from_ms) & (whole.until_ms <= until_ms)
     return Metered(
         meter=whole.meter,
         from_ms=whole.from_ms[inside],
         until_ms=whole.until_ms[inside],
         energy_kwh=whole.energy_kwh[inside],
+        gaps=tuple(g for g in whole.gaps if from_ms <= g.from_ms and g.until_ms <= until_ms),
     )
 
 
-def _over_gaps(edges: Figures) -> tuple[float, int]:
+def _over_gaps(edges: Figures, at_ms: Times) -> tuple[tuple[Gap, ...], int]:
     """Give what ran through over runs of unknown edges, and how often it came out negative."""
     known = np.flatnonzero(~np.isnan(edges))
-    if len(known) < 2:  # noqa: PLR2004 -- a gap has two sides
-        return 0.0, 0
-    steps = np.diff(known)
-    through = np.diff(edges[known])[steps > 1]
-    return float(through[through >= 0].sum()), int((through < 0).sum())
+    runs = [(a, b, float(edges[b] - edges[a])) for a, b in itertools.pairwise(known) if b - a > 1]
+    found = tuple(
+        Gap(from_ms=int(at_ms[a]), until_ms=int(at_ms[b]), energy_kwh=kwh)
+        for a, b, kwh in runs
+        if kwh >= 0
+    )
+    return found, len(runs) - len(found)
+
+
+def _joined(meters: Sequence[Metered], is_missing: Bools) -> tuple[Gap, ...]:
+    """Give the gaps of meters together: over each run of missing periods what any has metered."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], is_missing, [0]])))
+    found = []
+    for first, last in edges.reshape(-1, 2):
+        begin_ms = int(meters[0].from_ms[first])
+        end_ms = int(meters[0].until_ms[last - 1])
+        parts = [part(one, begin_ms, end_ms).total_kwh for one in meters]
+        known = [kwh for kwh in parts if kwh is not None]
+        if known:
+            found.append(Gap(from_ms=begin_ms, until_ms=end_ms, energy_kwh=sum(known)))
+    return tuple(found)

@@ -7,6 +7,7 @@ import pytest
 
 from lode_hub.access.people import Person
 from lode_hub.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
+from lode_hub.store import energy_live
 from tests.hub.energy.account.conftest import ADA, DAY, DAY0, PROGRAMME, QUARTER, TARIFF, Site
 
 H = 3_600_000
@@ -171,3 +172,81 @@ async def test_who_may_not_may_not_and_what_cannot_be_is_refused(site: Site) -> 
     ):
         with pytest.raises(error):
             await work
+
+
+async def test_a_day_of_a_zone_whose_hours_are_not_those_of_utc(site: Site) -> None:
+    """In Kathmandu a day begins at 18:15 UTC."""
+    begin = DAY0 - DAY0 % DAY + DAY + 18 * H + QUARTER
+    last = {begin + DAY - QUARTER: 2000.0}  # the last quarter of the day, and no other's
+    await site.meters(last, begin - H - QUARTER, begin + DAY + 3 * H)
+    for suffix, step in (("15m", QUARTER), ("1h", H)):
+        await site.hashes(site.rigs[0], {}, begin - H - QUARTER, begin + DAY + H, suffix, step)
+    zone = TARIFF.replace("America/Chicago", "Asia/Kathmandu")
+    await site.desk.save(ADA, "tariff", "flat", zone, site="north")
+    number = await site.desk.account(ADA, "north", "day", "2026-06-17", (begin, begin + DAY))
+    row = await site.queries.account(number)
+    assert row is not None
+    assert row.body["bill"]["energy_kwh"] == pytest.approx(24_000 + 250)
+    assert row.body["hashed_thh"] == pytest.approx(2400)
+    (rig,) = row.body["rigs"]
+    assert (rig["rig"], rig["during_ths"]) == ("rig-1", 100)
+    assert rig["reported_kwh"] == pytest.approx(24 * 3)
+    hours = await site.queries.hours("north", begin, begin + DAY)
+    assert [hour.energy_kwh for hour in hours] == pytest.approx([1000] * 23 + [1250])
+    assert [hour.hashed_thh for hour in hours] == pytest.approx([100] * 24)
+    with pytest.raises(InvalidError, match="within a quarter of an hour"):
+        await site.desk.account(ADA, "north", "day", "x", (begin + 60_000, begin + DAY))
+
+
+PLANNED = PROGRAMME.replace("days = 10", 'method = "plan"')
+
+
+async def planned_at(site: Site, made_ms: int, power_kw: float, *, is_sent: bool = True,
+                     until_ms: int = EVENT + 4 * H) -> None:  # fmt: skip
+    """Keep a plan as the planner does, of one period."""
+    period = {"from_ms": EVENT - 4 * H, "until_ms": until_ms, "power_w": power_kw * 1000,
+              "setpoint_w": None}  # fmt: skip
+    async with site.store.pool.connection() as conn:
+        await energy_live.add_plan(
+            conn, 1, made_ms=made_ms, cause="signal", commands=[], agents=["north-1"],
+            body={"periods": [period]}, is_sent=is_sent,
+        )  # fmt: skip
+
+
+async def test_the_plan_that_stood_when_a_call_came_is_a_baseline(site: Site) -> None:
+    await site.desk.save(ADA, "programme", "ERS", PLANNED, site="north")
+    site.now[0] = EVENT - 2 * H
+    await planned_at(site, EVENT - 5 * H, 700.0)
+    await planned_at(site, EVENT - 3 * H, 900.0)
+    await planned_at(site, EVENT - 2 * H - 60_000, 800.0, is_sent=False)  # advice, not signed
+    call = await prepared(site)
+    await planned_at(site, EVENT - H, 580.0)  # with the call in it
+    site.now[0] = DAY0 + 60 * DAY
+    await planned_at(site, site.now[0], 1000.0)  # which forgets the plans of long ago
+    number = await site.desk.account_of_call(ADA, call)
+    row = await site.queries.account(number)
+    assert row is not None
+    assert row.body["method"] == "plan"
+    assert row.body["baseline_kwh"] == pytest.approx(2 * 900)
+    assert row.body["delivered_kwh"] == pytest.approx(2 * 320)
+    assert (await site.desk.prove(ADA, number)).is_same
+
+
+async def test_without_a_plan_at_that_time_it_is_refused_as_a_baseline(site: Site) -> None:
+    await site.desk.save(ADA, "programme", "ERS", PLANNED, site="north")
+    site.now[0] = EVENT - 2 * H
+    call = await prepared(site)
+    await planned_at(site, EVENT - H, 900.0)
+    site.now[0] = DAY0 + 60 * DAY
+    with pytest.raises(InvalidError, match="none stood when the call came"):
+        await site.desk.account_of_call(ADA, call)
+
+
+async def test_a_plan_that_ends_within_the_call_is_refused_as_a_baseline(site: Site) -> None:
+    await site.desk.save(ADA, "programme", "ERS", PLANNED, site="north")
+    site.now[0] = EVENT - 2 * H
+    await planned_at(site, EVENT - 3 * H, 900.0, until_ms=EVENT + H)
+    call = await prepared(site)
+    site.now[0] = DAY0 + 60 * DAY
+    with pytest.raises(InvalidError, match="says nothing of all of it"):
+        await site.desk.account_of_call(ADA, call)

@@ -185,13 +185,19 @@ def test_a_time_before_that_is_shorter_than_a_period_is_unknown_and_not_zero() -
     assert np.isnan(found.energy_kwh).all()
 
 
-def test_a_plan_is_a_baseline_only_when_it_is_given() -> None:
-    whole = meter(lambda _: 100)
-    assert np.isnan(of(whole, told=Baseline(method="plan")).energy_kwh).all()
-    event = part(whole, ms(EVENT), ms(EVENT) + 2 * HOUR_MS)
-    assert planned(event, np.array([70.0, 80.0])).energy_kwh.tolist() == [70, 80]
-    with pytest.raises(ValueError, match="other periods"):
-        planned(event, np.array([70.0]))
+def test_a_plan_is_laid_on_the_events_periods_and_ends_where_it_ends() -> None:
+    event = part(meter(lambda _: 100), ms(EVENT), ms(EVENT) + 3 * HOUR_MS)
+    plan = [
+        {"from_ms": ms(EVENT) + n * HOUR_MS // 2, "until_ms": ms(EVENT) + (n + 1) * HOUR_MS // 2,
+         "power_w": watts, "setpoint_w": None}
+        for n, watts in enumerate([60_000.0, 80_000.0, 80_000.0, 80_000.0, 90_000.0])
+    ]  # fmt: skip
+    found = planned(event, plan, ms(BEGIN))
+    assert found.energy_kwh.tolist() == pytest.approx([70, 80, np.nan], nan_ok=True)
+    assert "which stood when the call came" in found.says
+    assert "another call" not in found.says
+    plan[2]["setpoint_w"] = 50_000.0
+    assert "kept another call" in planned(event, plan, ms(BEGIN)).says
 
 
 def test_an_event_without_a_whole_period_has_an_empty_baseline() -> None:

@@ -1,6 +1,7 @@
 """Bills reckoned by hand: each charge by itself, then together, over months, zones and gaps."""
 
 import datetime as dt
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -148,6 +149,51 @@ def test_the_demand_is_the_mean_over_its_window(window_min: int, kw: float) -> N
     paid = bill(drawn("2026-07-15T13:00Z", *QUARTERS, step_min=15), [of], NOTHING)
     (found,) = [line for line in paid.lines if line.kind == "demand"]
     assert (found.quantity, found.usd) == (pytest.approx(kw), pytest.approx(2 * kw))
+
+
+@pytest.mark.parametrize(
+    ("zone", "begin"),
+    [
+        ("Asia/Kathmandu", "2026-07-15T07:15Z"),  # 13:00 there
+        ("Asia/Kolkata", "2026-07-15T07:30Z"),
+        ("Australia/Eucla", "2026-07-15T04:15Z"),
+        ("UTC", "2026-07-15T13:00Z"),
+    ],
+)
+def test_windows_of_an_hour_begin_with_the_hours_of_local_clocks(zone: str, begin: str) -> None:
+    at_one = "when = { hours = ['13:00-14:00'] }"
+    of = tariff(
+        f"[[demand]]\nname = 'd'\nprice_kw = 2.0\nwindow_min = 60\n{at_one}", time_zone=zone
+    )
+    used = drawn(begin, *QUARTERS, step_min=15)
+    (found,) = [line for line in bill(used, [of], NOTHING).lines if line.kind == "demand"]
+    assert found.quantity == pytest.approx(620)
+    assert found.note == f"window of {begin}"
+
+
+def test_an_hour_that_clocks_show_twice_is_two_windows() -> None:
+    of = tariff("[[demand]]\nname = 'd'\nprice_kw = 1.0\nwindow_min = 60",
+                time_zone="America/Chicago")  # fmt: skip
+    used = drawn("2026-11-01T06:00Z", 100, 100, 100, 100, 200, 200, 200, 200, step_min=15)
+    (found,) = [line for line in bill(used, [of], NOTHING).lines if line.kind == "demand"]
+    assert found.quantity == pytest.approx(800)
+
+
+def test_a_window_that_clocks_cut_short_sets_no_peak() -> None:
+    """On Lord Howe clocks go back half an hour: half of that hour is shown twice."""
+    of = tariff("[[demand]]\nname = 'd'\nprice_kw = 1.0\nwindow_min = 60",
+                time_zone="Australia/Lord_Howe")  # fmt: skip
+    used = drawn("2026-04-04T14:00Z", 10, 10, 900, 900, 20, 20, 20, 20, step_min=15)
+    (found,) = [line for line in bill(used, [of], NOTHING).lines if line.kind == "demand"]
+    assert found.quantity == pytest.approx(1820)
+
+
+def test_hours_of_utc_show_no_demand_by_the_hours_of_other_clocks() -> None:
+    of = tariff("[[demand]]\nname = 'd'\nprice_kw = 2.0\nwindow_min = 60",
+                time_zone="Asia/Kathmandu")  # fmt: skip
+    paid = bill(drawn("2026-07-15T13:00Z", 900, 900), [of], NOTHING)
+    assert [line.kind for line in paid.lines] == ["energy"]
+    assert paid.notes == ("d: periods of the series do not divide 60 min",)
 
 
 def test_a_window_with_a_hole_sets_no_peak() -> None:
@@ -300,6 +346,6 @@ def test_a_charge_in_a_currency_without_a_rate_is_a_note_and_the_rest_is_billed(
 
 
 def test_windows_of_nothing_are_none() -> None:
-    begins, power = windowed(drawn("2026-07-14T00:00Z"), 15) or (None, None)
+    begins, power = windowed(drawn("2026-07-14T00:00Z"), 15, ZoneInfo("UTC")) or (None, None)
     assert (len(begins), len(power)) == (0, 0)
     assert bill(drawn("2026-07-14T00:00Z"), [tariff(PEAKS)], NOTHING).lines == ()

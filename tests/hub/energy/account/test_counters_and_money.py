@@ -64,6 +64,7 @@ def test_nothing_metered_has_no_total_and_zero_has_one() -> None:
     assert counted(None, None).total_kwh is None
     assert counted(5, 5).total_kwh == 0
     assert counted(5, None, 9).total_kwh == 4
+    assert counted(5, None, 5).total_kwh == 0  # nothing ran through, and that is known
 
 
 def test_mean_power_of_a_quarter() -> None:
@@ -91,10 +92,26 @@ def test_meters_together_are_missing_where_one_is_and_keep_the_total() -> None:
     assert alone.total_kwh == 7
 
 
+def test_gaps_that_overlap_are_one_with_what_every_meter_says_of_it() -> None:
+    both = together([counted(0, None, 7, 9, 11), counted(0, 1, None, 5, 8)])
+    assert both.energy_kwh.tolist() == pytest.approx([NAN, NAN, NAN, 5], nan_ok=True)
+    (gap,) = both.gaps
+    assert (gap.from_ms, gap.until_ms, gap.energy_kwh) == (T0, T0 + 3 * Q_MS, 9 + 5)
+    silent = together([counted(0, 1, None), counted(0, 2, 4)])
+    assert (silent.total_kwh, silent.unplaced_kwh) == (5, 2)
+
+
 def test_a_part_is_of_whole_periods() -> None:
     whole = counted(0, 1, 3, 6, 10)
     assert part(whole, T0 + Q_MS, T0 + 3 * Q_MS).energy_kwh.tolist() == [2, 3]
     assert part(whole, T0 + 1, T0 + 2 * Q_MS).energy_kwh.tolist() == [2]
+
+
+def test_a_part_keeps_the_gaps_within_it_as_a_sum() -> None:
+    whole = counted(0, 1, None, 6, None, 10)
+    inside = part(whole, T0 + Q_MS, T0 + 4 * Q_MS)
+    assert (inside.total_kwh, inside.missing_h) == (5, 0.75)
+    assert part(whole, T0 + 2 * Q_MS, T0 + 3 * Q_MS).total_kwh is None  # half of it is of no use
 
 
 def account(
@@ -141,6 +158,14 @@ def test_an_hour_without_counter_is_in_no_sum_and_no_penalty() -> None:
     assert (found.credit_usd, found.penalty_usd, found.is_compliant) == (500, 0, True)
     assert found.periods[0].delivered_kwh is None
     assert "no counter for 1 h; no sum has them" in found.notes
+
+
+def test_what_ran_through_a_gap_of_an_event_is_said_as_a_sum() -> None:
+    event = part(counted(0, 10, None, 30, 40), T0, T0 + 4 * Q_MS)
+    usual = Expected(method="before", energy_kwh=np.full(4, 50.0), says="by hand")
+    found = event_account(Terms(reduce="all"), event, usual, np.full(4, 60.0), np.full(4, 0.05), ())
+    assert (found.metered_kwh, found.unplaced_kwh, found.missing_h) == (20, 20, 0.5)
+    assert "20.0 kWh ran through meanwhile; when is not known" in found.notes
 
 
 def test_without_a_baseline_there_is_no_judgement_and_no_money() -> None:
