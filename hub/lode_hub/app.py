@@ -145,7 +145,7 @@ class Hub:
         brokers = brokers_of(settings)
         name = self._name
         if settings.ingest.workers == 0:
-            Ingesting(store, url, name, brokers, settings.ingest).start(self._parts)
+            Ingesting(store, url, name, brokers, settings).start(self._parts)
         for number in range(1, settings.ingest.workers + 1):
             command = [*self._worker_command, f"{name}-w{number}"]
             self._parts.start(f"worker {number}", partial(_run_process, command))
@@ -275,7 +275,7 @@ async def run_worker(settings: HubSettings, name: str) -> None:
         parts = Supervisor()
         ends.push_async_callback(parts.stop)
         brokers = brokers_of(settings)
-        Ingesting(store, url, name, brokers, settings.ingest).start(parts)
+        Ingesting(store, url, name, brokers, settings).start(parts)
         await asyncio.Event().wait()
 
 

@@ -121,6 +121,12 @@ class AlertsSettings(_Section):
     rules_file: Path | None = None  # [[rule]] tables over the shipped ones, see docs/alerts.md
 
 
+class DetectionSettings(_Section):
+    """What the learned opinion is made with."""
+
+    rig_model: Path | None = None  # the folder of a model of one's own; None: the shipped one
+
+
 class EnergySettings(_Section):
     """What sources of prices and programmes need."""
 
@@ -146,6 +152,7 @@ class HubSettings(BaseSettings):
     trust: TrustSettings = TrustSettings()
     retention: RetentionSettings = RetentionSettings()
     access: AccessSettings = AccessSettings()
+    detection: DetectionSettings = DetectionSettings()
     energy: EnergySettings = EnergySettings()
     alerts: AlertsSettings = AlertsSettings()
     notify: NotifySettings = NotifySettings()

@@ -16,11 +16,12 @@ from lode_hub.ingest.ingress import Address, MakeLink
 from lode_hub.ingest.paho_link import PahoLink
 from lode_hub.ingest.worker import Worker, WorkerSettings
 from lode_hub.rules.own import OwnRules
-from lode_hub.settings import BrokerSettings, HubSettings, IngestSettings, secret
+from lode_hub.settings import BrokerSettings, HubSettings, secret
 from lode_hub.sites import Sites
 from lode_hub.store import Store
 from lode_hub.supervise import Supervisor
 from lode_hub.trust.told import door_of
+from lode_models import rig
 
 LINKS: dict[str, MakeLink] = {"gmqtt": GmqttLink, "paho": PahoLink}
 
@@ -34,14 +35,19 @@ class Ingesting:
         url: str,
         name: str,
         brokers: Sequence[Address],
-        settings: IngestSettings,
+        settings: HubSettings,
     ) -> None:
         self._owned: frozenset[int] = frozenset()
-        self._sites = Sites(store, partitions=lambda: self._owned)
+        folder = settings.detection.rig_model
+        load_model = partial(rig.load, folder) if folder else rig.load
+        self._sites = Sites(store, partitions=lambda: self._owned, load_model=load_model)
         self._domains = Domains([self._sites, OwnRules(store)], partial(alerts.take, store))
         self._worker = Worker(
             WorkerSettings(
-                database_url=url, name=name, brokers=brokers, make_link=LINKS[settings.client]
+                database_url=url,
+                name=name,
+                brokers=brokers,
+                make_link=LINKS[settings.ingest.client],
             ),
             on_committed=self._domains.consume,
             on_findings=self._domains.find,
