@@ -40,6 +40,22 @@ def note(m: Memory, at: Slots, at_ms: Times, shown: Shown) -> Mask:
     return found
 
 
+def suspect(m: Memory, kind: int, on: Mask, off: Mask, since_ms: Times, now_ms: int) -> Mask:
+    """Enter by slot who has a trouble that is not told sample by sample; `mature` takes it at once.
+
+    Neither on nor off holds what there is. Gives (slot) of findings that are over.
+    """
+    phase = m.phase[kind]
+    begins, back = on & (phase == IDLE), off & (phase >= FOUND)
+    over: Mask = off & (phase == FOUND)
+    for array, value in (
+        (m.since_ms, since_ms), (m.pending_ms, now_ms), (m.on_ms, now_ms), (m.seen, MATURE_SAMPLES)
+    ):  # fmt: skip
+        np.copyto(array[kind], value, where=begins)
+    m.phase[kind] = np.where(begins, PENDING, np.where(back, IDLE, phase))
+    return over
+
+
 def drop_pending(m: Memory, at: Slots, rows: Mask) -> None:
     """Forget what is only suspected of some rows' rigs."""
     phase = m.phase[:, at]

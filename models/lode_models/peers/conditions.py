@@ -16,7 +16,7 @@ GONE_LOG = -2.3  # a tenth: nothing worth the name
 FAN_SLOW_LOG = -0.35
 OWN_HASH_LOG, OWN_HEAT_C = -0.18, 8.0
 OWN_READY_S = np.array([600.0, 600.0, 600.0, 1800.0, 1800.0, 600.0])[:, None]  # heat is slow
-OWN_HASH, OWN_HEAT = range(2)
+OWN_HASH, OWN_HEAT, OWN_REJECTS = range(3)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,7 +54,7 @@ def shown(m: Memory, turn: Turn, e: np.ndarray, parts_seen: parts.Seen) -> Shown
         strong[NUMBER["board_loss"]] = boards & (own_hash < STEP_LOG)
         strong[NUMBER["fan_failure"]] = fans & (rows["fan_rpm"] < 500)  # noqa: PLR2004
     rejects = NUMBER["rejected_shares"]
-    on[rejects], off[rejects] = parts_seen.rejects, parts_seen.rejects_few
+    on[rejects], off[rejects] = parts_seen.rejects.over, parts_seen.rejects.few
     flat = NUMBER["flatline"]
     on[flat], off[flat] = parts_seen.stuck, (m.run[:, at] < 2).all(axis=0)  # noqa: PLR2004
     is_stuck = m.run[:, at] >= m.run_limit[:, at]
@@ -69,6 +69,8 @@ def _charted(
     half = LEAST[2][:, None] / 2
     with np.errstate(invalid="ignore"):
         high = ((chart > limit) & (e > half)).any(axis=0)
+        # One strange reading lifts a chart for several; a step is in each reading by itself.
+        lasts: Mask = ((chart > limit) & (e > limit / 2)).any(axis=0)
         low = ((chart < -limit) & (e < -half)).any(axis=0)
         step = (chart[:2, HASH] < -limit[:2, HASH]).any(axis=0) & (e[HASH] < -half[HASH])
     # The slow chart would take an hour to forget; the middle one within its limit tells as much.
@@ -81,7 +83,7 @@ def _charted(
     slow_fan = low[FAN] & (fast[FAN] < FAN_SLOW_LOG) & (m.own_ms[OWN_HASH][at] == 0) & ~is_cold
     falls = step & (fast[HASH] < STEP_LOG)
     dearer = (fast[EFFICIENCY] > 0.3 * fast[POWER]) & (fast[HASH] > -0.5 * fast[POWER])
-    power = (high[POWER] | (high[EFFICIENCY] & (fast[POWER] > 0.6 * fast[EFFICIENCY]))) & dearer
+    power = (lasts[POWER] | (lasts[EFFICIENCY] & (fast[POWER] > 0.6 * fast[EFFICIENCY]))) & dearer
     table = (
         ("hash_loss", falls, over_low[HASH], (HASH,)),
         ("hash_decay", low[HASH], over_low[HASH], (HASH,)),
@@ -101,8 +103,8 @@ def _charted(
         since[number] = np.where(calm > 0, np.minimum(calm, since[number]), since[number])
 
 
-def follow_own(m: Memory, turn: Turn) -> None:
-    """Note who lost its hashrate or became hot by its own measure, whatever its peers do."""
+def follow_own(m: Memory, turn: Turn, rejects: parts.Rejects) -> None:
+    """Note who lost its hashrate, became hot or is refused shares, whatever its peers do."""
     at, x, at_ms, judged = turn.at, turn.x, turn.rows["at_ms"], turn.judged
     own = x - of(m.own, at)
     limit = of(m.limit[0, HASH], at)
@@ -110,14 +112,17 @@ def follow_own(m: Memory, turn: Turn) -> None:
         noise = 1.2 * np.where(np.isinf(limit), 0, limit)
         falls = own[HASH] < np.minimum(OWN_HASH_LOG, -noise)
         heats = np.fmax(own[CHIP], own[BOARD]) > OWN_HEAT_C
-    here = np.flatnonzero((falls | heats) & judged | of(m.own_ms, at).any(axis=0))
+    is_any = (falls | heats | rejects.own) & judged
+    here = np.flatnonzero(is_any | of(m.own_ms, at).any(axis=0))
     if not len(here):
         return
     slots = np.arange(len(m))[at][here]
     own, judged = own[:, here], judged[here]
     ready = m.learned_s[:, slots] >= OWN_READY_S
-    has = np.stack([falls[here] & ready[HASH], heats[here] & (ready[CHIP] | ready[BOARD])]) & judged
-    said = np.stack([~np.isnan(own[HASH]), ~(np.isnan(own[CHIP]) & np.isnan(own[BOARD]))])
+    is_hot = heats[here] & (ready[CHIP] | ready[BOARD])
+    has = np.stack([falls[here] & ready[HASH], is_hot, rejects.own[here]]) & judged
+    knows_heat = ~(np.isnan(own[CHIP]) & np.isnan(own[BOARD]))
+    said = np.stack([~np.isnan(own[HASH]), knows_heat, rejects.said[here]])
     begun = m.own_ms[:, slots]
     now = np.where(has & (begun == 0), at_ms[here], begun)
     m.own_ms[:, slots] = np.where(said & ~has, 0, now)

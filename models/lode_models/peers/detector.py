@@ -19,10 +19,11 @@ from lode_models.peers import (
     hearing,
     offset,
     parts,
+    restarts,
     shared_events,
 )
 from lode_models.peers.found import Found
-from lode_models.peers.kinds import KINDS, MATURE_SAMPLES, NUMBER, VERSION
+from lode_models.peers.kinds import KINDS, NUMBER, VERSION
 from lode_models.peers.memory import Array, Memory, of, put
 from lode_models.peers.rigs import Rigs
 from lode_models.peers.sample import (
@@ -65,7 +66,7 @@ CHUNK = 4_096
 BEFORE = {"at_ms": attrgetter("heard_ms"), "state": attrgetter("state"), "mode": attrgetter("mode")}
 """What is known of a rig that gives no reading where all are gone through; all else is missing."""
 
-OFFLINE, OFFSET = NUMBER["offline"], NUMBER["offset"]
+OFFLINE, OFFSET, RESTARTING = NUMBER["offline"], NUMBER["offset"], NUMBER["restarting"]
 CHARTED = [NUMBER[n] for n in ("hash_loss", "hash_decay", "power_up", "overheating", "board_loss",
                                "chip_loss", "fan_failure", "flatline")]  # fmt: skip
 
@@ -165,6 +166,7 @@ class Peers:
         at, columns, heard = self._heard(slots, rows)
         is_ordered = (columns["mode"] != of(m.mode, at)).any()
         step_s = hearing.hear(m, at, columns, self._gaps)
+        restarts.follow(m, at, columns, step_s)
         if is_ordered:
             rigs.sort(m.mode)
         x = measures(columns)
@@ -188,8 +190,8 @@ class Peers:
         m, at, rows = self._m, turn.at, turn.rows
         e = charts.residuals(m, at, turn.x, of(self._median, at))
         is_far = charts.update(m, at, e, turn.step_s, rows["at_ms"])
-        conditions.follow_own(m, turn)
         seen = parts.see(m, turn)
+        conditions.follow_own(m, turn, seen.rejects)
         # Most rigs show nothing and are in no trouble: their page of the book stays as it is.
         busy = is_far | seen.suspicious() | of(m.phase, at).any(axis=0)
         here = np.flatnonzero(busy & turn.heard)
@@ -215,10 +217,13 @@ class Peers:
         m, at, at_ms = self._m, turn.at, turn.rows["at_ms"]
         learned_ms = of(m.learned_ms, at)
         in_trouble = (of(m.phase, at)[CHARTED] > book.IDLE).any(axis=0)
-        in_trouble |= (of(m.own_ms, at) > at_ms - HELD_MS).any(axis=0)
+        is_held = of(m.own_ms, at) > at_ms - HELD_MS
+        in_trouble |= is_held[: conditions.OWN_REJECTS].any(axis=0)
         since_s = np.where(learned_ms > 0, (at_ms - learned_ms) / 1000, turn.step_s)
         step_s = np.minimum(since_s, MOST_STEP_S).astype(np.float32)
-        step_s[in_trouble | ~due] = 0
+        step_s[~due] = 0
+        parts.learn_rejects(m, at, np.where(is_held[conditions.OWN_REJECTS], 0, step_s))
+        step_s[in_trouble] = 0
         charts.learn(m, turn, of(self._median, at), e, step_s)
         # From its first time on each block of slots has a time of its own.
         block = np.arange(len(m))[at] // CHUNK
@@ -245,39 +250,27 @@ class Peers:
         """Suspect who is offset twice in a row; a suspicion is settled in the same step."""
         m = self._m
         on, off = offset.judge(m, self.rigs)
-        phase = m.phase[OFFSET]
-        m.seen[OFFSET] = np.where(on & (phase == book.IDLE), m.seen[OFFSET] + 1, 0)
-        begins = m.seen[OFFSET] >= 2  # noqa: PLR2004
-        learned_ms = (1000 * np.nanmax(m.learned_s, axis=0)).astype(np.int64)
-        m.since_ms[OFFSET] = np.where(begins, m.heard_ms - learned_ms, m.since_ms[OFFSET])
-        m.pending_ms[OFFSET] = np.where(begins, now_ms, m.pending_ms[OFFSET])
-        m.on_ms[OFFSET] = np.where(begins, now_ms, m.on_ms[OFFSET])
-        back = off & (phase >= book.FOUND)
-        over[OFFSET] |= back & (phase == book.FOUND)
-        m.phase[OFFSET] = np.where(begins, book.PENDING, np.where(back, book.IDLE, phase))
+        m.seen[OFFSET] = np.where(on & (m.phase[OFFSET] == book.IDLE), m.seen[OFFSET] + 1, 0)
+        since_ms = m.heard_ms - (1000 * np.nanmax(m.learned_s, axis=0)).astype(np.int64)
+        over[OFFSET] |= book.suspect(m, OFFSET, m.seen[OFFSET] >= 2, off, since_ms, now_ms)  # noqa: PLR2004
 
-    def _silence(self, now_ms: int, back_ms: Times | int) -> tuple[Mask, Times, Mask]:
-        """Enter who fell silent; give who is late, since when, and who is back."""
+    def _silence(self, now_ms: int, over: Mask, back_ms: Times | int) -> tuple[Mask, Times]:
+        """Enter who fell silent; give who is late, and since when."""
         m = self._m
         late, offline, due_ms = hearing.silence(
             m, now_ms, self._gaps, self.rigs.is_watched, back_ms
         )
-        phase = m.phase[OFFLINE]
-        back = (phase >= book.FOUND) & ~late
-        begins = (phase == book.IDLE) & offline
-        for array, value in ((m.since_ms, due_ms), (m.pending_ms, due_ms), (m.on_ms, now_ms)):
-            np.copyto(array[OFFLINE], value, where=begins)
-        m.seen[OFFLINE] = MATURE_SAMPLES
-        ended: Mask = back & (phase == book.FOUND)
-        m.phase[OFFLINE] = np.where(begins, book.PENDING, np.where(back, book.IDLE, phase))
+        over[OFFLINE] |= book.suspect(m, OFFLINE, offline, ~late, due_ms, now_ms)
         m.latest[:, offline] = np.nan
-        return late, due_ms, ended
+        return late, due_ms
 
     def _find(self, now_ms: int, over: Mask, back_ms: Times | int) -> list[Found]:
         """Settle what is suspected; `over` is (kind, slot) of findings whose trouble is gone."""
         m, rigs = self._m, self.rigs
-        late, due_ms, back = self._silence(now_ms, back_ms)
-        over[OFFLINE] |= back
+        late, due_ms = self._silence(now_ms, over, back_ms)
+        often = restarts.again_and_again(m) & rigs.is_watched
+        first_ms = m.restart_ms[restarts.LEAST - 1]
+        over[RESTARTING] |= book.suspect(m, RESTARTING, often, ~often, first_ms, now_ms)
         ripe = book.mature(m, self._at_once)
         suspects = shared_events.Suspects(m=m, ripe=ripe, late=late, due_ms=due_ms)
         ended = shared_events.go_on(m, rigs, suspects, self._events, now_ms)
@@ -297,6 +290,10 @@ class Peers:
                 for kind, slot in (np.argwhere(mask).tolist() if mask.any() else ())
             ]
         return out
+
+    def excuse(self, slots: Slots, at_ms: int) -> None:
+        """Take note that rigs were told something then: a restart soon after is not their own."""
+        self._m.rest_ms[slots] = np.maximum(self._m.rest_ms[slots], at_ms)
 
     def renew(self, now_ms: int) -> list[Found]:
         """Say again what goes on, with fresh figures; call it every minute or so."""

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from lode_models.peers import restarts
 from lode_models.peers.charts import THRESHOLDS
 from lode_models.peers.found import Found
 from lode_models.peers.kinds import KINDS
@@ -33,7 +34,7 @@ CHARTED = {
 }
 UNITS = ("ths", "w", "jth", "c", "c", "rpm")
 SURE = {"offline": 0.97, "board_loss": 0.99, "chip_loss": 0.97, "flatline": 0.95, "offset": 0.8,
-        "rejected_shares": 0.9}  # fmt: skip
+        "rejected_shares": 0.9, "restarting": 0.97}  # fmt: skip
 
 
 def of_rig(m: Memory, rigs: Rigs, kind: int, slot: int, at_ms: int, *, is_active: bool) -> Found:
@@ -91,6 +92,11 @@ def _figures(m: Memory, rigs: Rigs, kind: str, slot: int) -> dict[str, object]:
         for part, name in enumerate(COUNTED):
             out[name] = _number(m.count[part, slot])
             out[name.replace("alive", "expected")] = _number(m.reference[part, slot])
+    if kind == "restarting":
+        times = m.restart_ms[:, slot]
+        recent = times[times >= max(1, times[0] - restarts.WITHIN_MS)]
+        out |= {"restarts_ms": sorted(recent.tolist()), "limit": restarts.LEAST}
+        out["window_s"] = restarts.WITHIN_MS // 1000
     if kind == "offline":
         out["silent_since_ms"] = int(m.heard_ms[slot])
         out["interval_s"] = _number(m.interval_s[slot])

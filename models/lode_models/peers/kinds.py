@@ -79,6 +79,15 @@ KINDS: tuple[Kind, ...] = (
         hold_s=30.0,
     ),
     Kind(
+        name="restarting",
+        severity="warning",
+        cause="a power supply at its limit, heat, or a firmware that crashes: see the rig's log",
+        common="common_restarting",
+        common_cause="dips of the feeder's voltage, or a firmware update that crashes",
+        explains=("hash_loss", "hash_decay"),
+        off_s=0.0,
+    ),
+    Kind(
         name="hash_loss",
         severity="critical",
         cause="a board, the rig's own pool connection, or a restart that does not come to an end",

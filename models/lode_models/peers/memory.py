@@ -48,9 +48,13 @@ SHAPES: dict[str, tuple[str, tuple[int, ...], float]] = {
     "totals": ("f8", (2,), np.nan),
     "shares": ("f4", (2,), 0),  # accepted and rejected of late
     "usual_rejects": ("f4", (), 0),  # share of them in its class
-    # what a whole group may have: hash gone, heat; by the rig's own level alone
-    "own_ms": ("i8", (2,), 0),  # since when, 0 is not so
-    "own_n": ("u1", (2,), 0),
+    "own_rejects": ("f4", (), np.nan),  # share of them in the rig's own past
+    # restarts: the last uptime, and when it started anew, the newest first
+    "uptime_s": ("f4", (), np.nan),
+    "restart_ms": ("i8", (6,), 0),
+    # what a whole group may have: hash gone, heat, rejects; by the rig's own level alone
+    "own_ms": ("i8", (3,), 0),  # since when, 0 is not so
+    "own_n": ("u1", (3,), 0),
     # the book
     "phase": ("u1", _KIND, 0),
     "seen": ("u1", _KIND, 0),  # samples in a row
@@ -102,6 +106,9 @@ class Memory:
     totals: Array
     shares: Array
     usual_rejects: Array
+    own_rejects: Array
+    uptime_s: Array
+    restart_ms: Array
     own_ms: Array
     own_n: Array
     phase: Array

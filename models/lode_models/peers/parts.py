@@ -20,6 +20,7 @@ YOUNG_S = 3600.0
 
 SHARES_S = 900.0
 LEAST_REJECTED = 10.0
+LEAST_SHARES, REJECTS_S = 30.0, 4 * 3600.0
 REJECTED, REJECTED_OF_PEERS, REJECTED_OVER = 0.05, 3.0, 0.03
 
 
@@ -30,28 +31,42 @@ class Seen:
     lacking: np.ndarray
     whole: np.ndarray
     stuck: Mask
-    rejects: Mask
-    rejects_few: Mask
+    rejects: "Rejects"
 
     def suspicious(self) -> Mask:
         """Tell (row) where anything may be wrong."""
         with np.errstate(invalid="ignore"):
-            return (self.lacking >= 1).any(axis=0) | self.stuck | self.rejects
+            return (self.lacking >= 1).any(axis=0) | self.stuck | self.rejects.over
 
     def some(self, rows: Slots) -> "Seen":
         """Give some rows of it."""
         return Seen(
             lacking=self.lacking[:, rows], whole=self.whole[:, rows], stuck=self.stuck[rows],
-            rejects=self.rejects[rows], rejects_few=self.rejects_few[rows],
+            rejects=self.rejects.some(rows),
         )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rejects:
+    """Whose shares are rejected, by row: against its class, and against its own past."""
+
+    over: Mask
+    few: Mask
+    own: Mask
+    said: Mask  # there were shares at all
+
+    def some(self, rows: Slots) -> "Rejects":
+        """Give some rows of it."""
+        return Rejects(
+            over=self.over[rows], few=self.few[rows], own=self.own[rows], said=self.said[rows]
+        )
 
 
 def see(m: Memory, turn: Turn) -> Seen:
     """Count what samples show."""
     stuck = follow_runs(m, turn.at, turn.rows, turn.judged)
     lacking, whole = count(m, turn.at, turn.rows, turn.judged)
-    rejects, few = rejected(m, turn.at)
-    return Seen(lacking=lacking, whole=whole, stuck=stuck, rejects=rejects, rejects_few=few)
+    return Seen(lacking=lacking, whole=whole, stuck=stuck, rejects=rejected(m, turn.at))
 
 
 def count(
@@ -155,11 +170,26 @@ def set_usual_rejects(m: Memory, rigs: Rigs) -> None:
     m.usual_rejects[:] = rigs.classed.to_slots(share, 0)
 
 
-def rejected(m: Memory, at: Slots | slice) -> tuple[Mask, Mask]:
-    """Tell whose share of rejected shares is far above its class's, and whose is not."""
-    (accepted, bad), usual = of(m.shares, at), of(m.usual_rejects, at)
+def rejected(m: Memory, at: Slots | slice) -> Rejects:
+    """Tell whose share of rejected shares is far above its class's or its own of before."""
+    (accepted, bad), usual, own = of(m.shares, at), of(m.usual_rejects, at), of(m.own_rejects, at)
     with np.errstate(invalid="ignore", divide="ignore"):
         share = bad / (accepted + bad)
-        over: Mask = (bad >= LEAST_REJECTED) & (share > REJECTED + REJECTED_OF_PEERS * usual)
-        under: Mask = ~(share > REJECTED_OVER + usual)
-    return over, under
+        enough = bad >= LEAST_REJECTED
+        return Rejects(
+            over=enough & (share > REJECTED + REJECTED_OF_PEERS * usual),
+            few=~(share > REJECTED_OVER + usual),
+            own=enough & (share > REJECTED + REJECTED_OF_PEERS * own),
+            said=~np.isnan(share),
+        )
+
+
+def learn_rejects(m: Memory, at: Slots | slice, step_s: np.ndarray) -> None:
+    """Learn the rigs' own share of rejected shares over `step_s`."""
+    (accepted, bad), own = of(m.shares, at), of(m.own_rejects, at)
+    both = accepted + bad
+    knows = (both >= LEAST_SHARES) & (step_s > 0)
+    share = np.divide(bad, both, out=np.zeros_like(bad), where=knows)
+    moved = np.where(np.isnan(own), share, own + (share - own) * step_s / REJECTS_S)
+    np.copyto(own, moved, where=knows)
+    put(m.own_rejects, at, own)

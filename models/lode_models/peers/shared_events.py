@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lode_models.peers import book
-from lode_models.peers.conditions import OWN_HASH, OWN_HEAT
+from lode_models.peers.conditions import OWN_HASH, OWN_HEAT, OWN_REJECTS
 from lode_models.peers.hearing import GRACE_MS
 from lode_models.peers.kinds import EXPLAINS, KINDS, NUMBER
 from lode_models.peers.memory import Memory
@@ -25,14 +25,17 @@ SPREADS = 0.10
 _SITE = LEVELS.index("site")
 
 WINDOW_MS, LONG_WINDOW_MS = 180_000, 900_000
-SLOW = frozenset({"overheating", "hash_decay", "rejected_shares", "flatline", "power_up"})
+SLOW = frozenset(
+    {"overheating", "hash_decay", "rejected_shares", "flatline", "power_up", "restarting"}
+)
 OVER_SHARE, OVER_MS = 0.10, 60_000
 RIPE_MS = 12_000
 
-OFFLINE, HASH_LOSS, OVERHEATING, HASH_DECAY = (
-    NUMBER[name] for name in ("offline", "hash_loss", "overheating", "hash_decay")
+OFFLINE, HASH_LOSS, OVERHEATING, HASH_DECAY, REJECTED = (
+    NUMBER[name]
+    for name in ("offline", "hash_loss", "overheating", "hash_decay", "rejected_shares")
 )
-OWN = ((HASH_LOSS, OWN_HASH), (OVERHEATING, OWN_HEAT))
+OWN = ((HASH_LOSS, OWN_HASH), (OVERHEATING, OWN_HEAT), (REJECTED, OWN_REJECTS))
 """Kinds that are told by a rig's own measure as well, whatever its peers do."""
 
 

@@ -30,13 +30,38 @@ def test_rejected_shares_are_found_and_none_at_all_hold_them(peers):
     assert kinds(rest) == []  # no share at all is not few rejected ones
 
 
-def test_rejects_that_all_have_are_no_rigs_own(peers):
+def test_rejects_that_all_have_are_one_event_and_no_rigs_own(peers):
     def change(turn: int, rows: Table) -> Table:
         rows = shares(turn, rows, bad=0)
-        rows["rejected_shares"] += 6 * max(0, turn - 540) * 0.3
+        rows["rejected_shares"] += 6 * np.clip(turn - 600, 0, 60) * 0.3
         return rows
 
-    assert play(peers, range(540, 590), change) == []
+    found = play(peers, range(540, 660), change)
+    assert [(f.kind, str(f.group), f.slot) for f in found] == [
+        ("common_rejected_shares", "site:A", -1)
+    ]
+    assert T0 + 6_000_000 <= found[0].since_ms <= found[0].at_ms <= T0 + 6_300_000
+    over = play(peers, range(660, 900), change)
+    assert [(f.kind, f.is_active) for f in over] == [("common_rejected_shares", False)]
+
+
+def test_rejects_that_all_have_always_had_are_no_event(peers):
+    def change(turn: int, rows: Table) -> Table:
+        rows = shares(turn, rows, bad=0)
+        rows["rejected_shares"] += 6 * (turn - 539) * 0.08
+        return rows
+
+    assert play(peers, range(540, 660), change) == []
+
+
+def test_a_strange_reading_of_power_is_no_step(peers):
+    """The chart stays high for a while, the readings after it do not."""
+
+    def change(turn: int, rows: Table) -> Table:
+        power_w = {540: 5200.0, 541: 3310.0, 542: 3310.0}.get(turn)
+        return set_to(4, power_w=power_w)(turn, rows) if power_w else rows
+
+    assert play(peers, range(540, 560), change) == []
 
 
 def test_a_stuck_temperature_is_a_flatline_and_over_when_it_moves(peers):

@@ -24,6 +24,7 @@ TITLES = {
     "fan_failure": "{rig} has a fan that fails",
     "chip_loss": "{rig} hashes with {chips_alive:.0f} of {chips_expected:.0f} chips",
     "overheating": "{rig} becomes hotter than its peers",
+    "restarting": "{rig} restarts again and again",
     "hash_loss": "{rig} lost hashrate at once",
     "power_up": "{rig} draws more power for the same hash",
     "hash_decay": "{rig} loses hashrate by and by",
