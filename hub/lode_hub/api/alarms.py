@@ -13,6 +13,7 @@ from lode_hub.api.parts import Asker, Limit, Text
 from lode_hub.api.problems import answers
 from lode_hub.queries import Queries
 from lode_hub.queries.alert_nouns import MaintenanceRow, RuleRow, ShelfRow, SilenceRow
+from lode_hub.queries.tryouts import MAX_DAYS, Tried
 
 Number = Annotated[int, Path(ge=1, le=2**63 - 1)]
 RuleName = Annotated[str, Path(max_length=63)]
@@ -145,6 +146,19 @@ def _add_rules(router: APIRouter, queries: Queries, actions: Actions) -> None:
     ) -> list[RuleRow]:
         await actions.alarms.edit_rule(person, name, site, body)
         return await queries.alarms.rules(name, 10)
+
+    @router.post(
+        "/rules/{name}/tryout",
+        summary="How often a rule would have fired of late: as it is, or as the body lets it be",
+        responses=answers(HTTPStatus.CONFLICT),
+    )
+    async def tryout(
+        name: RuleName,
+        body: dict[str, Any] | None = None,
+        site: Text = None,
+        days: Annotated[float, Query(gt=0, le=MAX_DAYS)] = 1,
+    ) -> Tried:
+        return await queries.tryouts.run(name, site, body, days=days)
 
     @router.delete(
         "/rules/{name}",

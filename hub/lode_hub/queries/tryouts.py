@@ -1,56 +1,32 @@
-"""What a rule would have done: tried over stored history before it is saved."""
+"""What a rule would have done: tried over stored history, before it is saved or as it is."""
 
 import asyncio
+import sys
 import time
-from collections import Counter
+from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from lode_hub.errors import ConflictError, InvalidError
+import msgspec
+
+from lode_hub.errors import ConflictError, InvalidError, UnavailableError
 from lode_hub.rules.book import effective
-from lode_hub.rules.replay import Replayed
 from lode_hub.rules.schema import Rule
+from lode_hub.rules.tried import Tried, TriedDevice
 from lode_hub.store import Store, alerts_rules
 from lode_hub.store.alerts_rules import Layer
 from lode_hub.store.asking import asking
 
 MAX_DAYS = 30
+MAX_VALUES = 100_000_000
 DEADLINE_S = 600.0
-MOST_SHOWN = 20
 
 Progress = Callable[[float], None]
-"""Hears which part is done, 0 to 1."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TriedDevice:
-    """A device on which a rule would have fired."""
-
-    device: str
-    n: int
-    first_ms: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Tried:
-    """What a rule would have done; orders, silences and other alerts are left out of it."""
-
-    days: float
-    devices: int  # that the rule is about
-    values: int  # that were judged
-    alerts: int
-    devices_hit: int
-    flapping: int
-    messages: int  # after grouping, ends among them
-    open_still: int
-    middle_s: float | None  # how long they would have lasted: the median, None without any
-    longest_s: float | None
-    often: list[TriedDevice]  # the most frequent first, at most 20
+"""Hears which part is done, 0 to 1; what it raises ends the try-out."""
 
 
 class TryOuts:
-    """Replays rules, one at a time: each reads a lot."""
+    """Replays rules, one at a time and each in a process of its own: it reads a lot."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -60,17 +36,20 @@ class TryOuts:
         self,
         name: str,
         site: str | None,
-        body: Mapping[str, Any],
+        body: Mapping[str, Any] | None,
         *,
         days: float,
-        progress: Progress,
+        progress: Progress = lambda _: None,
     ) -> Tried:
         """Replay a rule as it would be if a person let it say this, everywhere or at a site.
 
+        Without a body it is tried as it is.
+
         Raises:
-            InvalidError: the rule cannot be so, judges no readings, or is about no device.
+            InvalidError: the rule cannot be so, judges no readings, is about no device, or there
+                is too much to read.
             ConflictError: another try-out is running.
-            TimeoutError: it took longer than ten minutes.
+            UnavailableError: the database is away, or the try-out was ended from outside.
         """
         if not 0 < days <= MAX_DAYS:
             raise InvalidError(f"try-out: {days:g} days; give up to {MAX_DAYS}")
@@ -80,42 +59,67 @@ class TryOuts:
         try:
             async with asyncio.timeout(DEADLINE_S):
                 return await self._run(await self._rule(name, site, body), site, days, progress)
+        except TimeoutError:
+            raise InvalidError(
+                f"try-out: no end within {DEADLINE_S:g} s; give fewer days, or one site"
+            ) from None
         finally:
             self._is_busy = False
 
-    async def _rule(self, name: str, site: str | None, body: Mapping[str, Any]) -> Rule:
+    async def _rule(self, name: str, site: str | None, body: Mapping[str, Any] | None) -> Rule:
         async with asking(self._store) as conn:
             layers = await alerts_rules.layers(conn)
+        if body is None:
+            rules = effective(layers)
+            found = rules.get((name, site)) or rules.get((name, None))
+            if found is None:
+                raise InvalidError(f"rule {name}: there is no such rule; see /api/v1/rules")
+            return found
         rest = [one for one in layers if (one.name, one.site, one.layer) != (name, site, "person")]
         said = Layer(name=name, site=site, layer="person", body=body, origin="rules (this form)")
         return effective([*rest, said])[name, site]
 
     async def _run(self, rule: Rule, site: str | None, days: float, progress: Progress) -> Tried:
-        from lode_hub.rules import history  # noqa: PLC0415 -- it loads the detectors
+        from lode_hub.rules import trial  # noqa: PLC0415 -- it loads the detectors
 
         to_ms = time.time_ns() // 1_000_000
-        span_ms = (to_ms - round(days * 86_400_000), to_ms)
-        done, names = await history.over_history(self._store, rule, site, span_ms, progress)
-        return _tried(done, names, days)
+        job = trial.Job(
+            url=self._store.url,
+            rule=rule.model_dump(mode="json"),
+            site=site,
+            from_ms=to_ms - round(days * 86_400_000),
+            to_ms=to_ms,
+            most_values=MAX_VALUES,
+        )
+        program = (sys.executable, "-m", trial.__name__)
+        process = await asyncio.create_subprocess_exec(*program, stdin=PIPE, stdout=PIPE)
+        try:
+            return await _answer(process, msgspec.json.encode(job), progress)
+        finally:
+            if process.returncode is None:
+                process.kill()
+            await process.communicate()
 
 
-def _tried(done: Replayed, names: Mapping[str, str], days: float) -> Tried:
-    lasting = sorted((alarm.ends_ms or done.to_ms) - alarm.begins_ms for alarm in done.alarms)
-    counts = Counter(alarm.subject for alarm in done.alarms)
-    first = {alarm.subject: alarm.begins_ms for alarm in reversed(done.alarms)}
-    return Tried(
-        days=days,
-        devices=done.devices,
-        values=done.values,
-        alerts=len(done.alarms),
-        devices_hit=len(counts),
-        flapping=sum(alarm.is_flapping for alarm in done.alarms),
-        messages=done.messages,
-        open_still=sum(alarm.ends_ms is None for alarm in done.alarms),
-        middle_s=lasting[len(lasting) // 2] / 1000 if lasting else None,
-        longest_s=lasting[-1] / 1000 if lasting else None,
-        often=[
-            TriedDevice(device=names.get(subject, subject), n=n, first_ms=first[subject])
-            for subject, n in counts.most_common(MOST_SHOWN)
-        ],
+async def _answer(process: Process, job: bytes, progress: Progress) -> Tried:
+    from lode_hub.rules.trial import Said  # noqa: PLC0415 -- it loads the detectors
+
+    if process.stdin is None or process.stdout is None:
+        raise TypeError("a process that was started without pipes")
+    process.stdin.write(job + b"\n")
+    await process.stdin.drain()
+    async for line in process.stdout:
+        said = msgspec.json.decode(line, type=Said)
+        if said.refused:
+            raise InvalidError(said.refused)
+        if said.failed:
+            raise UnavailableError(said.failed)
+        if said.tried is not None:
+            return said.tried
+        progress(said.part or 0.0)
+    raise UnavailableError(
+        f"try-out: its process ended with status {await process.wait()}; see the hub's log"
     )
+
+
+__all__ = ["MAX_DAYS", "Tried", "TriedDevice", "TryOuts"]

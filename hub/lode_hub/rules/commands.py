@@ -16,6 +16,7 @@ from lode_hub.errors import InvalidError
 from lode_hub.rules import book
 from lode_hub.rules.replay import Replayed
 from lode_hub.rules.schema import Rule
+from lode_hub.rules.tried import LEFT_OUT
 from lode_hub.settings import HubSettings
 from lode_hub.store import alerts_rules
 
@@ -89,7 +90,7 @@ def report(rule: Rule, done: Replayed, names: dict[str, str]) -> list[str]:
         first = next(alarm for alarm in done.alarms if alarm.subject == subject)
         at = datetime.fromtimestamp(first.begins_ms / 1000, UTC)
         lines.append(f"    {names.get(subject, subject)}: {n}, first {at:%Y-%m-%d %H:%M:%S} UTC")
-    return lines
+    return [*lines, f"left out: {', '.join(LEFT_OUT)} of that time"]
 
 
 async def _current(settings: HubSettings) -> list[alerts_rules.Version]:

@@ -32,12 +32,19 @@ Progress = Callable[[float], None]
 
 
 async def over_history(
-    store: Store, rule: Rule, site: str | None, span_ms: tuple[int, int], progress: Progress
+    store: Store,
+    rule: Rule,
+    site: str | None,
+    span_ms: tuple[int, int],
+    progress: Progress,
+    *,
+    most_values: int | None = None,
 ) -> tuple[Replayed, dict[str, str]]:
     """Replay a rule over a stretch of history; give what it did, and the devices' names.
 
     Raises:
-        InvalidError: the rule judges no readings, or no device is meant.
+        InvalidError: the rule judges no readings, no device is meant, or there is more to read
+            than that.
     """
     async with store.pool.connection() as conn:
         devices = await alerts_scope.devices(conn)
@@ -51,6 +58,11 @@ async def over_history(
         for number, turn in found:
             turns.setdefault(number, []).append(turn)
         values += count
+        if most_values is not None and values > most_values:
+            raise InvalidError(
+                f"rule {rule.name}: over {most_values} values in {part:.0%} of the time; give "
+                "fewer days, or one site"
+            )
         progress(part)
     return _replayed(rule, meant, turns, span_ms, values), {
         f"device:{device.id}": device.name for device in meant

@@ -56,6 +56,14 @@ class Store:
             ) from error
         return store
 
+    @property
+    def url(self) -> str:
+        """The database's address, for who has to connect beside the pool."""
+        conninfo = self.pool.conninfo
+        if not isinstance(conninfo, str):
+            raise TypeError("the pool's address is made by a function, so nobody else can have it")
+        return conninfo
+
     async def migrate(self) -> None:
         """Bring the schema up to date; more than one hub may do this at once.
 

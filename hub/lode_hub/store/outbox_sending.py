@@ -219,11 +219,8 @@ async def alert_changes(store: Store, timeout_s: float) -> AsyncIterator[bool]:
     Raises:
         psycopg.OperationalError: the connection is lost.
     """
-    conninfo = store.pool.conninfo
-    if not isinstance(conninfo, str):
-        raise TypeError("the pool's address is made by a function, so we cannot connect beside it")
     conn = await psycopg.AsyncConnection.connect(
-        conninfo, autocommit=True, connect_timeout=5, application_name="lode-notify"
+        store.url, autocommit=True, connect_timeout=5, application_name="lode-notify"
     )
     async with conn:
         await conn.execute("listen lode_alert")

@@ -65,9 +65,12 @@ async def test_a_threshold_over_minutes(store):
     assert parts == [0.5, 1.0]
     said = report(rule, done, names)
     assert said[0] == "rule x: 2 devices, 22 values over 0.0138889 days"
-    assert said[-1].startswith("    rig-001: 1, first 20")
+    assert said[-2].startswith("    rig-001: 1, first 20")
+    assert said[-1].startswith("left out: orders, silences, ")
     with pytest.raises(InvalidError, match="no device is meant"):
         await history.over_history(store, rule, "south", span, parts.append)
+    with pytest.raises(InvalidError, match="over 19 values in 50% of the time"):
+        await history.over_history(store, rule, None, span, parts.append, most_values=19)
 
 
 async def test_a_shipped_rule_over_readings(store):

@@ -165,6 +165,22 @@ async def test_a_rule_is_changed_in_versions_and_taken_back(doors, alert) -> Non
         assert (row["version"], row["severity"], row["person"]) == (3, "critical", None)
 
 
+async def test_a_rule_is_tried_over_what_is_stored(doors, alert) -> None:
+    async with doors.client("vic", "viewer") as vic:
+        path = "/api/v1/rules/rig-over-temperature/tryout"
+        tried = await vic.post(f"{path}?days=0.05", json={"thresholds": {"hot_readings": 1}})
+        said = tried.json()
+        assert (tried.status_code, said["devices"], said["alerts"]) == (200, 1, 0)
+        assert "silences" in said["leaves_out"]
+        for url, body, status in (
+            (f"{path}?days=31", None, 422),
+            (path, {"thresholds": {"hot_reading": 1}}, 400),
+            ("/api/v1/rules/agent-stale/tryout", None, 400),
+            (f"{path}?site=nowhere", None, 400),
+        ):
+            assert (await vic.post(url, json=body)).status_code == status, url
+
+
 async def test_rules_that_cannot_be(doors, alert) -> None:
     own = {"metric": "inlet_temp_c", "above": 35}
     async with doors.client("root", "admin") as root:

@@ -21,10 +21,12 @@ JSON = {"Content-Type": "application/json"}
 _STRANGE_TEXTS = ("a\x00b", "%\x7f\u202e\U0001f525'; --")
 
 # What somebody without any right may still do: ask for what is worked out and not kept, be told of
-# their own, and knock with a token, which has a right of its own.
+# their own, and knock with a token or a signature, which has a right of its own.
 _FOR_ALL = {
+    "POST /api/v1/energy/{site}/programmes/{name}/webhook",
     "POST /api/v1/energy/{site}/plan/preview",
     "POST /api/v1/energy/{site}/bill",
+    "POST /api/v1/rules/{name}/tryout",
     "POST /api/v1/energy/{site}/simulation",
     "POST /api/v1/enrolment",
     "POST /api/v1/enrolment/renewal",

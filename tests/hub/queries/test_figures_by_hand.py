@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lode_hub.errors import InvalidError
-from lode_hub.queries import alerts, energy, fleet, health, quality, tryouts
+from lode_hub.queries import alerts, energy, fleet, health, quality
 from lode_hub.queries.energy_nouns import AccountRow
 from lode_hub.rules.replay import Alarm, Replayed
+from lode_hub.rules.tried import summed
 
 T0 = 1_800_000_000_000 - 1_800_000_000_000 % 600_000
 BIN, HOUR = 600_000, 3_600_000
@@ -191,7 +192,7 @@ def test_what_a_rule_would_have_done_is_summed_up():
     found = (alarm("device:1", 0, 10), alarm("device:2", 5, 65, is_flapping=True),
              alarm("device:1", 50, None))  # fmt: skip
     done = Replayed(from_ms=T0, to_ms=T0 + 100_000, alarms=found, devices=9, values=99, messages=4)
-    tried = tryouts._tried(done, {"device:1": "rig-1"}, 7.0)
+    tried = summed(done, {"device:1": "rig-1"})
     assert (tried.alerts, tried.devices_hit, tried.flapping, tried.open_still) == (3, 2, 1, 1)
     assert (tried.middle_s, tried.longest_s) == (50.0, 60.0)
     assert [(one.device, one.n, one.first_ms) for one in tried.often] == [
@@ -199,7 +200,7 @@ def test_what_a_rule_would_have_done_is_summed_up():
         ("device:2", 1, T0 + 5000),
     ]
     empty = Replayed(from_ms=T0, to_ms=T0, alarms=(), devices=0, values=0, messages=0)
-    assert tryouts._tried(empty, {}, 1.0).middle_s is None
+    assert summed(empty, {}).middle_s is None
 
 
 @pytest.mark.parametrize(

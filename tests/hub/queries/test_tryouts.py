@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from lode_hub import rules
-from lode_hub.errors import ConflictError, InvalidError
-from lode_hub.queries import Queries
+from lode_hub.errors import ConflictError, InvalidError, UnavailableError
+from lode_hub.queries import Queries, tryouts
 from lode_hub.store import Store
 from tests.hub.queries.mine import Mine
 
@@ -46,6 +46,7 @@ async def test_what_is_not_saved_is_tried_and_nothing_is_kept(queries):
         "inlet-hot", "north", {**OWN, "above": 40}, days=1, progress=nothing
     )
     assert (tried.alerts, tried.middle_s, tried.often) == (0, None, [])
+    assert tried.leaves_out[:2] == ("orders", "silences")
 
 
 WRONG = [
@@ -53,6 +54,7 @@ WRONG = [
     ("inlet-hot", {**OWN, "above": 35}, 31, "give up to 30"),
     ("agent-stale", {}, 1, "judges no stored readings"),
     ("no-such-rule", {}, 1, "there is no such rule"),
+    ("no-such-rule", None, 1, "there is no such rule"),
 ]
 
 
@@ -75,6 +77,58 @@ async def test_one_at_a_time_and_a_stopped_one_lets_the_next_in(queries):
         await first
     tried = await queries.tryouts.run("inlet-hot", None, body, days=1, progress=nothing)
     assert tried.alerts == 1
+
+
+async def test_a_rule_is_tried_as_it_is(queries, store):
+    await rules.edit(store, ("inlet-hot", None), {**OWN, "above": 35}, "ann", 0)
+    assert (await queries.tryouts.run("inlet-hot", None, None, days=1)).alerts == 1
+    assert (await queries.tryouts.run("inlet-hot", "north", None, days=1)).alerts == 1
+
+
+@pytest.mark.parametrize(
+    ("limit", "value", "said"),
+    [("MAX_VALUES", 100, "over 100 values"), ("DEADLINE_S", 0.001, "no end within 0.001 s")],
+)
+async def test_what_is_too_much_is_ended_and_lets_the_next_in(
+    queries, monkeypatch, limit, value, said
+):
+    body = {**OWN, "above": 35}
+    with monkeypatch.context() as patch:
+        patch.setattr(tryouts, limit, value)
+        with pytest.raises(InvalidError, match=said):
+            await queries.tryouts.run("inlet-hot", None, body, days=1)
+    assert (await queries.tryouts.run("inlet-hot", None, body, days=1)).alerts == 1
+
+
+async def test_the_hub_goes_on_while_a_rule_is_tried_and_outlives_it(queries, monkeypatch):
+    begun = []
+    start = asyncio.create_subprocess_exec
+
+    async def watched(*program, **pipes):
+        begun.append(await start(*program, **pipes))
+        return begun[-1]
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", watched)
+
+    def ended_from_outside(_: float) -> None:
+        begun[-1].kill()
+
+    with pytest.raises(UnavailableError, match="ended with status"):
+        await queries.tryouts.run(
+            "inlet-hot", None, {**OWN, "above": 35}, days=30, progress=ended_from_outside
+        )
+
+    class StoppedError(Exception):
+        pass
+
+    def stopped(_: float) -> None:
+        raise StoppedError
+
+    with pytest.raises(StoppedError):
+        await queries.tryouts.run(
+            "inlet-hot", None, {**OWN, "above": 35}, days=30, progress=stopped
+        )
+    assert [process.returncode for process in begun] == [-9, -9]
 
 
 async def test_how_often_each_rule_fired_is_counted_by_site(queries, store):
