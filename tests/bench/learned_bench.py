@@ -1,8 +1,10 @@
-"""How long the learned opinion on 10,000 rigs takes, on one core: to ask the model, and in all."""
+"""What the learned opinion on 10,000 rigs costs: CPU time on one core, and memory."""
 
+import resource
 import statistics
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 
@@ -12,11 +14,14 @@ from tests.bench.figure import Figure
 
 RIGS, CLASS, ROUNDS = 10_000, 500, 40
 ASK_LIMIT_MS, TAKE_LIMIT_MS, JUDGE_LIMIT_MS = 10.0, 10.0, 60.0
+MINUTE_LIMIT_MS, MEMORY_LIMIT_MB = 600.0, 100.0  # a hundredth of a core
 STEP_MS = 15_000
+T0_MS, INTERVAL_S, WARM_MIN, MEASURED_MIN = 1_700_000_000_000, 10, 12, 5
 
 
 def run() -> Iterator[Figure]:
     """Measure in CPU time of this process, which does one thing at a time."""
+    before_mb = resident_mb()
     model, random = load(), np.random.default_rng(1)
     features = random.normal(0, 0.01, (RIGS, len(FEATURES))).astype(np.float32)
     asked = []
@@ -28,6 +33,13 @@ def run() -> Iterator[Figure]:
     took, judged = rounds(random)
     yield figure("learned: take 10,000 readings", took, TAKE_LIMIT_MS)
     yield figure("learned: judge 10,000 rigs, once a minute", judged, JUDGE_LIMIT_MS)
+    name = f"learned: a minute of 10,000 rigs every {INTERVAL_S} s, a step a second"
+    yield figure(name, minutes(random), MINUTE_LIMIT_MS)
+    grown_mb = resident_mb() - before_mb
+    yield Figure(
+        name="learned: memory with 10,000 rigs, onnxruntime and all", value=grown_mb, unit="MB",
+        ratio=grown_mb / MEMORY_LIMIT_MB, against=f"the limit of {MEMORY_LIMIT_MB:.0f} MB",
+    )  # fmt: skip
 
 
 def rounds(random: np.random.Generator) -> tuple[list[float], list[float]]:
@@ -45,6 +57,30 @@ def rounds(random: np.random.Generator) -> tuple[list[float], list[float]]:
         if step * STEP_MS > 720_000:  # all are warm
             (judged if step % 4 == 0 else took).append(spent)
     return took, judged
+
+
+def minutes(random: np.random.Generator) -> list[float]:
+    """Give the milliseconds of whole minutes, when each second a part of the rigs is heard."""
+    rigs = Rigs([Rig(name=str(i), model=str(i // CLASS), site="a") for i in range(RIGS)])
+    learned, spent = Learned(load(), rigs), []
+    for minute in range(WARM_MIN + MEASURED_MIN):
+        spent.append(0.0)
+        for second in range(60):
+            now_ms = T0_MS + (minute * 60 + second) * 1000
+            slots = np.arange(second % INTERVAL_S, RIGS, INTERVAL_S)
+            made = {name: column[slots] for name, column in columns(random, now_ms).items()}
+            rows = samples(np.full(len(slots), now_ms), made)
+            began = time.process_time()
+            learned.take(slots, rows)
+            learned.judge(now_ms, ())
+            spent[-1] += (time.process_time() - began) * 1000
+    return spent[WARM_MIN:]
+
+
+def resident_mb() -> float:
+    """Give the memory of this process now."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 1e6
 
 
 def columns(random: np.random.Generator, step: int) -> dict[str, np.ndarray]:
