@@ -62,8 +62,9 @@ def test_only_an_alert_explains_an_alert(reason, number):
         ("for_s", 0.25, "0.25 s"),
         ("for_s", 1.5, "1.5 s"),  # not 1 s: it would look like another rule
         ("for_s", 90, "1 min 30 s"),
-        ("low_ratio", 0.0, "0.0 %"),
-        ("low_ratio", 0.85, "85.0 %"),
+        ("low_ratio", 0.0, "0 %"),
+        ("low_ratio", 0.85, "85 %"),
+        ("skew_ratio", 0.0005, "0.05 %"),
         ("low_ratio", None, "none"),
         ("limit_c", 33.333333, "33.3333 °C"),
         ("limit_c", -5, "\N{MINUS SIGN}5 °C"),

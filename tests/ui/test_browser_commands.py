@@ -102,7 +102,7 @@ def test_ten_thousand_rigs_do_not_freeze_a_preview(look, launch):
     served = launch(rigs=10_000)
     page = look(served, "/curtail")
     page.evaluate(WATCH)
-    page.get_by_role("button", name="All that can be").click()
+    page.get_by_role("button", name="As far as possible").click()
     page.get_by_role("button", name="Preview").click()
     page.wait_for_url("**/curtail/*", timeout=15_000)
     page.evaluate(WATCH)

@@ -96,7 +96,7 @@ async def test_what_is_no_number_is_not_previewed(visit):
         await user.open("/curtail")
         press(user, "Preview")
         await until(lambda: "Say how many kW" in seen(user))
-        press(user, "All that can be")
+        press(user, "As far as possible")
         press(user, "Preview")
         await until(lambda: [done[0] for done in both.done] == ["preview"])
         assert both.book.curtailments[both.done[0][1]].needed_w is None

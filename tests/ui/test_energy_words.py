@@ -92,7 +92,7 @@ def test_a_call_that_holds_says_until_when_and_what_it_asks():
     )
     test = replace(holds, is_test=True, reduce="all", power_kw=None)
     assert plain(words.told(test)) == (
-        "The test call of ERS-30 holds until 13:30 UTC: reduce all that can be."
+        "The test call of ERS-30 holds until 13:30 UTC: reduce as far as possible."
     )
     over = replace(holds, until_ms=NOON_MS + 13 * HOUR_MS)  # ends on another day
     assert "until 2023-11-16 01:00 UTC" in words.told(over)
@@ -196,6 +196,10 @@ def _series(known: list[float | None], step_s: float = 900.0, peaks: tuple[float
          "No price is known from now on; 15 min of the past day are missing."),
         ([5.0, 5.0, 5.0, None], 2, "Known for the next 15 min."),
         ([5.0, 5.0, 5.0, 5.0], 2, "Known for all of the next day."),
+        ([5.0, 5.0, None, 5.0], 1,
+         "Known for all of the next day, but for 15 min in between."),
+        ([5.0, None, None, 5.0, None], 1,
+         "Known for the next 45 min, but for 30 min in between."),
         ([None, 0.0, 0.0, None], 2,
          "Known for the next 15 min; 15 min of the past day are missing."),
     ],
@@ -257,11 +261,11 @@ def test_the_loop_tells_no_setpoint_from_an_unknown_one(values, shown):
 
 def test_a_plan_of_unknown_profit_says_so():
     plan = made.plan()
-    assert plain(energy_planner._profit(plan)) == "$41 in 24 h"
-    assert energy_planner._profit(replace(plan, profit_usd=None)) == MISSING
-    assert energy_planner._profit(replace(plan, periods=())) == MISSING
+    assert plain(energy_planner.profit(plan)) == "$41 in 24 h"
+    assert energy_planner.profit(replace(plan, profit_usd=None)) == MISSING
+    assert energy_planner.profit(replace(plan, periods=())) == MISSING
     many = replace(plan, notes=tuple(f"note {n}" for n in range(9)))
-    assert energy_planner._warnings(many)[-1] == "and 4 more; the API has them all"
+    assert energy_planner.warnings(many)[-1] == "and 4 more; the API has them all"
 
 
 def _period(from_step: int, until_step: int, **values: object) -> PlanPeriod:
@@ -286,3 +290,12 @@ def test_a_forecast_is_drawn_only_where_the_market_has_not_spoken():
     line = energy_planner.price_ahead(plan, _series([50.0, None]))
     assert line is not None
     assert line.values == [None] * 3 + [60.0] * 3
+
+
+@pytest.mark.parametrize(
+    ("quantity", "unit", "said"),
+    [(0.004, "MWh", "4.0 kWh"), (0.00004, "MWh", "40 Wh"), (12.0, "MWh", "12.0 MWh"),
+     (3.456, "kW", "3.46 kW"), (None, "MWh", MISSING)],
+)  # fmt: skip
+def test_a_little_energy_is_not_nothing_beside_its_cost(quantity, unit, said):
+    assert plain(energy_account.quantity(quantity, unit)) == said

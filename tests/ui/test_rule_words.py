@@ -24,7 +24,7 @@ def test_thresholds_have_their_units():
         "thresholds": {"low_s": 180.0, "low_ratio": 0.85, "far_above_c": 5.0, "low_readings": 3}
     }
     assert rule_words.judged(body) == (
-        f"far above 5{SPACE}°C · low ratio 85.0{SPACE}% · low readings 3 · low for 3{SPACE}min"
+        f"far above 5{SPACE}°C · low ratio 85{SPACE}% · low readings 3 · low for 3{SPACE}min"
     )
 
 

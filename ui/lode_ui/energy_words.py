@@ -118,7 +118,7 @@ def told(call: CallRow) -> str:
 def reduction(reduce: str, power_kw: float | None) -> str:
     """Say what is to be reduced, and how far."""
     if reduce == "all" or power_kw is None:
-        return "reduce all that can be"
+        return "reduce as far as possible"
     return f"reduce {reduce} {figures.power(power_kw * 1000)}"
 
 

@@ -14,6 +14,7 @@ MINUS = "\N{MINUS SIGN}"
 
 _STEP = 1000
 _MWH_FROM_KWH = 10_000
+_WHOLE_WH_FROM_KWH = 0.01
 
 SECOND, MINUTE, HOUR, DAY = 1, 60, 3600, 86400
 
@@ -73,14 +74,22 @@ def fan(rpm: float | None) -> Figure:
 
 
 def energy(kwh: float | None) -> Figure:
-    """Show an energy given in kWh, as MWh from 10,000 kWh on."""
-    if kwh is not None and abs(kwh) >= _MWH_FROM_KWH:
+    """Show an energy given in kWh, as MWh from 10,000 kWh on, and as Wh below 1 kWh."""
+    if _is_real(kwh) and abs(kwh) >= _MWH_FROM_KWH:
         return _fixed(kwh / 1e3, 1, "MWh")
+    if _is_real(kwh) and 0 < abs(kwh) < 1:
+        return _fixed(kwh * 1e3, 0 if abs(kwh) >= _WHOLE_WH_FROM_KWH else 1, "Wh")
     return _fixed(kwh, 1, "kWh")
 
 
 def percent(ratio: float | None, digits: int = 1) -> Figure:
-    """Show a ratio of 0 to 1 in per cent."""
+    """Show a ratio of 0 to 1 in per cent; what is not all is never `100 %`, some is never `0 %`."""
+    least = 10.0**-digits
+    if _is_real(ratio) and 0 < ratio < 1:
+        shown = round(ratio * 100, digits)
+        if shown in (0, 100):
+            edge, sign = (least, "<") if shown == 0 else (100 - least, ">")
+            return Figure(f"{sign}{edge:.{digits}f}", "%")
     return _fixed(None if ratio is None else ratio * 100, digits, "%")
 
 

@@ -32,7 +32,7 @@ def amount(key: str, value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return "none" if value is None else str(value)
     if key.endswith("_ratio"):
-        return str(figures.percent(value))
+        return str(figures.number(value * 100, "%", 4))
     if unit(key) == "s":
         is_whole = value == int(value)
         return figures.duration(value) if is_whole else f"{value:g}{figures.SPACE}s"

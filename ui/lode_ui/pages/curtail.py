@@ -24,7 +24,7 @@ from lode_ui.widgets.terms import TermsForm
 from lode_ui.widgets.text import Words, note, title
 
 Way = Literal["to", "by", "all"]
-WAYS: dict[Way, str] = {"to": "Reduce to", "by": "Reduce by", "all": "All that can be"}
+WAYS: dict[Way, str] = {"to": "Reduce to", "by": "Reduce by", "all": "As far as possible"}
 MEANS: dict[Way, str] = {
     "to": "The site shall draw no more than this.",
     "by": "The site shall draw so much less than now.",

@@ -159,10 +159,18 @@ def bill_table(rows: Sequence[Row]) -> None:
     with table(BILL_HEADS, label="The bill"):
         for row in rows[:MOST]:
             note = f" ({row['note']})" if row.get("note") else ""
-            quantity = figures.number(row.get("quantity"), str(row.get("unit") or ""))
-            shown = (str(row.get("month") or ""), quantity, words.money(row.get("usd"), 2))
+            paid_for = quantity(row.get("quantity"), str(row.get("unit") or ""))
+            shown = (str(row.get("month") or ""), paid_for, words.money(row.get("usd"), 2))
             _line(f"{row.get('name')}{note}", BILL_HEADS, shown)
     _more(len(rows), "lines")
+
+
+def quantity(value: float | None, unit: str) -> figures.Figure:
+    """Show what is paid for; a little energy is not nothing beside its cost."""
+    kwh = {"kWh": 1.0, "MWh": 1000.0}.get(unit)
+    if kwh is not None:
+        return figures.energy(None if value is None else value * kwh)
+    return figures.number(value, unit)
 
 
 def _line(first: str, heads: Sequence[str], shown: Sequence[object]) -> None:

@@ -101,12 +101,15 @@ def reach(series: PriceSeries, now_ms: int) -> str:
     past = [at for at in series.from_ms if at + step_ms <= now_ms]
     missing_s = (len(past) - sum(at + step_ms <= now_ms for at in known)) * series.step_s
     gaps = f"; {figures.duration(missing_s)} of the past day are missing" if missing_s else ""
-    ahead_s = (known[-1] + step_ms - now_ms) / 1000
-    if ahead_s <= 0:
+    ahead = [at for at in series.from_ms if now_ms < at + step_ms and at <= known[-1]]
+    if not ahead:
         return f"No price is known from now on{gaps}."
+    holes_s = len(set(ahead) - set(known)) * series.step_s
+    holes = f", but for {figures.duration(holes_s)} in between" if holes_s else ""
     if known[-1] == series.from_ms[-1]:
-        return f"Known for all of the next day{gaps}."
-    return f"Known for the next {figures.duration(ahead_s)}{gaps}."
+        return f"Known for all of the next day{holes}{gaps}."
+    ahead_s = (known[-1] + step_ms - now_ms) / 1000
+    return f"Known for the next {figures.duration(ahead_s)}{holes}{gaps}."
 
 
 def marks(calls: Sequence[CallRow], series: PriceSeries) -> list[Mark]:
