@@ -1,6 +1,7 @@
 """Make the plan: relax, repair, reckon, and say what could not be done."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -11,15 +12,36 @@ from lode_hub.energy.plan.relax import Relaxed, relax
 from lode_hub.energy.plan.repair import Repair, Wish
 
 LEAST_W = 1.0
+NEAR = 0.0005
+"""So much of the bound a plan may lose to rounding."""
+
+MOST_COUNTS = 3000
+"""Of rigs by step and period, for which whole rigs are solved for: 20 classes over a day."""
 
 
 def make(site: Site, market: Market, standings: tuple[Standing, ...]) -> Plan:
     """Plan the market's periods for rigs that stand as they do.
 
+    Where rounding loses too much of what there is to earn, whole rigs are solved for, too.
+
     Raises:
         PlanError: the solver gave no plan.
     """
-    relaxed: Relaxed = relax(site, market, standings)
+    relaxed = relax(site, market, standings)
+    plan = _followed(site, market, standings, relaxed)
+    lost_usd = relaxed.bound_usd - plan.objective_usd
+    counts = sum(steps.size for steps in relaxed.steps)
+    if lost_usd <= NEAR * abs(relaxed.bound_usd) or counts > MOST_COUNTS:
+        return plan
+    near = relax(site, market, standings, is_whole=True)
+    other = _followed(site, market, standings, near)
+    is_better = other.objective_usd > plan.objective_usd and len(other.reasons) <= len(plan.reasons)
+    return replace(other if is_better else plan, bound_usd=min(plan.bound_usd, other.bound_usd))
+
+
+def _followed(
+    site: Site, market: Market, standings: tuple[Standing, ...], relaxed: Relaxed
+) -> Plan:
     repair = Repair(site, market, standings)
     modes, starts = repair.run(Wish(steps=relaxed.steps, feeder_w=relaxed.feeder_w), market.periods)
     schedule = by_class(repair, modes)

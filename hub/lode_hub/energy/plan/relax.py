@@ -7,11 +7,14 @@ import numpy as np
 from scipy.optimize import linprog
 
 from lode_hub.energy.nouns import Floats, Ints, Market, Reason, RigClass, Site, Standing
+from lode_hub.energy.plan.alike import alike
 from lode_hub.energy.plan.curve import curve
 from lode_hub.energy.plan.earnings import starts_s
 from lode_hub.energy.plan.programme import KW, Programme, Start
+from lode_hub.energy.plan.whole import whole
 from lode_hub.errors import HubError
 
+LEAST_W = 0.01  # what a ramp is kept off its limit for the solver's sake
 LEAST_KW = 1e-3  # below this, over a limit is the solver's tolerance
 
 
@@ -34,18 +37,24 @@ class Relaxed:
     reasons: tuple[Reason, ...]
 
 
-def relax(site: Site, market: Market, standings: tuple[Standing, ...]) -> Relaxed:
+def relax(
+    site: Site, market: Market, standings: tuple[Standing, ...], *, is_whole: bool = False
+) -> Relaxed:
     """Solve the programme; when rigs that may not sleep yet break a cap, let them.
+
+    `is_whole` asks for whole rigs, which go right up to ramps: what rounds nothing needs no margin.
 
     Raises:
         PlanError: the solver did not end well; the numbers given are not of this world.
     """
-    now = stand(site, market, standings)
-    found = _solve(site, market, now)
+    divided = alike(site, standings)
+    now = stand(divided.site, market, divided.standings)
+    found = _solve(divided.site, market, now, is_whole=is_whole)
     if any(reason.kind == "cap" for reason in found.reasons) and now.locked_up.any():
-        found = _solve(site, market, replace(now, locked_up=np.zeros_like(now.locked_up)))
-        return replace(found, free_min_up=True)
-    return found
+        free = replace(now, locked_up=np.zeros_like(now.locked_up))
+        found = _solve(divided.site, market, free, is_whole=is_whole)
+        found = replace(found, free_min_up=True)
+    return replace(found, steps=divided.joined(found.steps))
 
 
 def stand(site: Site, market: Market, standings: tuple[Standing, ...]) -> Start:
@@ -105,13 +114,14 @@ def _left(kind: RigClass, rigs: Standing) -> int:
     return 0 if per_day is None else int(np.maximum(0, per_day - rigs.starts).sum())
 
 
-def _solve(site: Site, market: Market, now: Start) -> Relaxed:
-    made = Programme(site, market, now, quantum_w(site))
-    limits = made.rows.limits
+def _solve(site: Site, market: Market, now: Start, *, is_whole: bool) -> Relaxed:
+    quanta_w = quantum_w(site)
+    made = Programme(site, market, now, np.full_like(quanta_w, LEAST_W) if is_whole else quanta_w)
+    cost = np.concatenate(made.cost)
     answer = linprog(
-        np.concatenate(made.cost),
+        cost,
         A_ub=made.rows.matrix(made.variables),
-        b_ub=limits,
+        b_ub=made.rows.limits,
         A_eq=made.equal.matrix(made.variables),
         b_eq=made.equal.limits,
         bounds=np.column_stack([np.concatenate(made.low), np.concatenate(made.high)]),
@@ -119,17 +129,17 @@ def _solve(site: Site, market: Market, now: Start) -> Relaxed:
     )
     if answer.x is None:
         raise PlanError(f"plan of {site.name}: {answer.message}; check the site's and the prices")
-    objective = -float(answer.fun) - made.constant_usd()
     # The value of a programme is concave in its limits, so its slope bounds what the margin cost.
     slope = -np.asarray(answer.ineqlin.marginals)
     margin = sum(float(slope[rows] @ kept) for rows, kept in made.ramp_rows)
+    chosen = whole(made, answer.x) if is_whole else answer.x
     return Relaxed(
-        steps=tuple(answer.x[np.stack(numbers)] for numbers in made.steps),
-        feeder_w=answer.x[np.stack(made.feeder)] * KW,
-        objective_usd=objective,
-        bound_usd=objective + margin,
+        steps=tuple(chosen[np.stack(numbers)] for numbers in made.steps),
+        feeder_w=chosen[np.stack(made.feeder)] * KW,
+        objective_usd=-float(cost @ chosen) - made.constant_usd(),
+        bound_usd=-float(answer.fun) - made.constant_usd() + margin,
         free_min_up=False,
-        reasons=_reasons(made, answer.x),
+        reasons=_reasons(made, chosen),
     )
 
 

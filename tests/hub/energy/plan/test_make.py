@@ -147,11 +147,30 @@ def _holds(seed: int, most: int) -> None:
         assert plan.objective_usd <= plan.bound_usd + 1e-6 * abs(plan.bound_usd) + 1e-6
 
 
+def test_who_has_no_start_left_is_put_to_sleep_only_when_that_pays_for_the_day():
+    # Ten starts are left, but they are of five rigs: the others would not be back.
+    twice = site(count=10, starts_per_day=2, modes=(HIGH,))
+    used = (
+        Standing(mode=np.zeros(10, int), since_s=np.full(10, 9e9), starts=np.arange(10) % 2 * 2),
+    )
+    plan = make(twice, market([20, 200, 20, 20], day=np.zeros(4, int)), used)
+    assert counts(plan) == [[10, 5, 10, 10]]
+    assert plan.objective_usd == pytest.approx(plan.bound_usd)
+    dear = make(twice, market([20, 200, 150, 150], day=np.zeros(4, int)), used)
+    assert counts(dear) == [[10, 0, 0, 0]]
+
+
+NO_WHOLE_RIGS = {1}
+"""Cases in which an integer programme over all of the case, not only near its bound, shows that no
+whole rigs earn so much: they earn 1.5 % of their turnover, and of that they miss 0.2 %."""
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_earns_what_the_bound_allows(seed):
-    """By turnover: what is left of it may be next to nothing, and 0.1 % of that says little."""
     case = random_case(seed, most=2000)
     plan = make(*case)
     assert sum(kind.count for kind in case[0].classes) >= 1000
     turnover = float(earnings(case[0], case[1], plan.rigs, plan.starts).revenue_usd.sum())
     assert plan.objective_usd >= plan.bound_usd - 0.001 * turnover
+    if seed not in NO_WHOLE_RIGS:
+        assert plan.objective_usd >= plan.bound_usd - 0.001 * (abs(plan.bound_usd) + 1)
