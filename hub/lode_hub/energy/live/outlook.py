@@ -15,7 +15,7 @@ from lode_hub.energy.nouns import Commitment, Floats, Market
 from lode_hub.energy.plan.ahead import ahead
 from lode_hub.energy.plan.earnings import target_w
 from lode_hub.energy.prices import OPEN_MS, Times, Values, at, over, periods
-from lode_hub.energy.signals.market import Seen, seen
+from lode_hub.energy.signals.market import Seen, facts, seen
 from lode_hub.energy.sources.keep import HASHING, needed, rates
 from lode_hub.energy.tariff import Rates
 from lode_hub.store import energy_calls
@@ -69,7 +69,7 @@ async def known(conn: Connection, told: Told, now_ms: int, baseline_w: float) ->
     span = (begin, begin + PERIODS * _STEP_MS)
     wanted = needed(told.tariffs) | {(name, "") for name in HASHING}
     nodes = {(q, n) for q, n in needed(told.tariffs) if q in ("real-time", "day-ahead")}
-    wanted |= {("day-ahead", node) for _, node in nodes}
+    wanted |= {("day-ahead", node) for _, node in nodes} | {("ambient", "")}
     back = (begin - 40 * _DAY_MS, span[1])
     found = await rates(conn, told.site_id, wanted, back, known_ms=now_ms)
     calls = await energy_calls.calls(conn, told.site, span, as_of_ms=now_ms)
@@ -79,10 +79,11 @@ async def known(conn: Connection, told: Told, now_ms: int, baseline_w: float) ->
             found.of(quantity, node), found.of("day-ahead", node), begin, now_ms
         )
         series[quantity, node], believed = values, max(believed, missing)
+    steps = periods(begin, PERIODS, STEP_S)
+    measured = await facts(conn, told, found, steps, now_ms)
     said = seen(
-        told, Rates(series), calls, periods(begin, PERIODS, STEP_S), now_ms=now_ms,
-        baseline_w=baseline_w,
-    )  # fmt: skip
+        told, Rates(series), calls, steps, now_ms=now_ms, measured=measured, baseline_w=baseline_w
+    )
     return Known(seen=said, believed=believed, calls=calls)
 
 

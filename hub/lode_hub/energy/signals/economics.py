@@ -40,15 +40,25 @@ class Hashprice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
             raise ValueError('fallback = "assume" needs assume_usd_th_day')
 
 
+class Ambient(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A measured point in °C: the outside temperature."""
+
+    point: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+    device: Annotated[str, msgspec.Meta(max_length=200)] = ""  # empty: whichever spoke last
+    stale_after_s: Annotated[float, msgspec.Meta(ge=10, le=86_400)] = 1800.0
+
+
 class Economics(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a site earns and loses besides the price of power."""
 
     pool_fee_ratio: Annotated[float, msgspec.Meta(ge=0, lt=1)] = 0.0
     hashprice: Hashprice = Hashprice()
     pue: tuple[tuple[float, float], ...] = ((20.0, 1.0),)  # (outside °C, PUE), rising
-    ambient_point: str = ""  # a measured point in °C, of any device of the site
+    pue_by: Literal["table", "meters"] = "table"
+    ambient: Ambient | None = None
     ambient_assume_c: Annotated[float, msgspec.Meta(ge=-60, le=60)] = 20.0
     meters: tuple[str, ...] = ()  # that are billed; empty: those that rigs hang on
+    it_meters: tuple[str, ...] = ()  # of these, or behind them: what the rigs alone draw
 
     def __post_init__(self) -> None:
         """Check that the table rises and can be."""
@@ -57,6 +67,8 @@ class Economics(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
             raise ValueError("pue: temperatures have to rise; sort them")
         if any(not 1.0 <= pue <= 3.0 for _, pue in self.pue):  # noqa: PLR2004
             raise ValueError("pue: a PUE is 1 to 3; check the table")
+        if self.pue_by == "meters" and not (self.meters and self.it_meters):
+            raise ValueError('pue_by = "meters" needs meters, of all power, and it_meters')
 
     def pue_at(self, temp_c: Figures) -> Figures:
         """Give the PUE at outside temperatures: between the points in a line, beyond them held."""

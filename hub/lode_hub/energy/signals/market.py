@@ -8,17 +8,16 @@ import numpy as np
 
 from lode_hub.energy import nouns
 from lode_hub.energy.account.make import Told
-from lode_hub.energy.prices import Figures, Times, periods
+from lode_hub.energy.prices import Figures, Times
+from lode_hub.energy.signals.cooling import cooling
 from lode_hub.energy.signals.economics import Belief, hashprice
-from lode_hub.energy.sources.keep import HASHING, needed, rates
+from lode_hub.energy.signals.reached import Reached, reached
 from lode_hub.energy.tariff import Priced, Rates, Tariff, priced
 from lode_hub.energy.tariff.calendar import billing_month, counts, local
 from lode_hub.energy.tariff.price import exchange, probability
-from lode_hub.store import energy_calls
 from lode_hub.store.connection import Connection
 
 TH_PER_PH = 1000.0
-_BACK_MS = 40 * 86_400_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,39 +33,24 @@ class Seen:
     notes: tuple[str, ...]
 
 
-async def market(  # noqa: PLR0913 -- whose, which periods, as known when, on top of what
-    conn: Connection,
-    told: Told,
-    from_ms: int,
-    n: int,
-    step_s: float,
-    *,
-    now_ms: int,
-    temp_c: Figures | None = None,
-    baseline_w: float = 0.0,
-) -> Seen:
-    """Give n periods of a site's market, as known at `now_ms`.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Facts:
+    """What is measured of a site: PUE by period, what each charge has reached, and what is not."""
 
-    Args:
-        conn: the database.
-        told: the site's documents.
-        from_ms: where the first period begins.
-        n: how many.
-        step_s: how long each is.
-        now_ms: nothing published later is used.
-        temp_c: outside temperature by period; None: as the economics assume.
-        baseline_w: what the site would draw without calls, for those that reduce by.
-    """
-    span = (from_ms, from_ms + round(n * step_s * 1000))
-    wanted = needed(told.tariffs) | {(name, "") for name in HASHING}
-    known = await rates(
-        conn, told.site_id, wanted, (min(from_ms, now_ms) - _BACK_MS, span[1]), known_ms=now_ms
-    )
-    calls = await energy_calls.calls(conn, told.site, span, as_of_ms=now_ms)
-    return seen(
-        told, known, calls, periods(from_ms, n, step_s), now_ms=now_ms, temp_c=temp_c,
-        baseline_w=baseline_w,
-    )  # fmt: skip
+    pue: Figures
+    reached: Reached
+    notes: tuple[str, ...]
+
+
+async def facts(
+    conn: Connection, told: Told, known: Rates, span: tuple[Times, Times], now_ms: int
+) -> Facts:
+    """Gather what is measured, for a plan of these periods."""
+    pue, why = await cooling(conn, told, known, span, now_ms)
+    if not told.tariffs:
+        return Facts(pue=pue, reached={}, notes=why)
+    found, missing = await reached(conn, told, now_ms, int(span[1][-1]) - 1)
+    return Facts(pue=pue, reached=found, notes=(*why, *missing))
 
 
 def seen(  # noqa: PLR0913
@@ -76,21 +60,24 @@ def seen(  # noqa: PLR0913
     span: tuple[Times, Times],
     *,
     now_ms: int,
-    temp_c: Figures | None = None,
+    measured: Facts | None = None,
     baseline_w: float = 0.0,
 ) -> Seen:
-    """Lay what is known on periods."""
+    """Lay what is known on periods; what is not measured is as the economics assume."""
     prices = priced(told.tariffs, known, *span)
     belief = hashprice(told.economics.hashprice, known, now_ms)
     energy = prices.usd_mwh("energy", "losses", "tax")
     energy = np.where([bool(name) for name in prices.tariff], energy, np.nan)
     notes = [belief.says] if belief.is_stale else []
+    notes += measured.notes if measured else ()
     if np.isnan(energy).any():
         notes.append(f"no price for {int(np.isnan(energy).sum())} of {len(energy)} periods")
     if belief.value is None or np.isnan(energy).any():
         return Seen(market=None, hashprice=belief, notes=tuple(notes))
     earned = np.full(len(energy), belief.value)
-    made = laid(told, known, calls, prices, usd_th_day=earned, temp_c=temp_c, baseline_w=baseline_w)
+    made = laid(
+        told, known, calls, prices, usd_th_day=earned, measured=measured, baseline_w=baseline_w
+    )
     return Seen(market=made, hashprice=belief, notes=tuple(notes))
 
 
@@ -101,12 +88,12 @@ def laid(  # noqa: PLR0913
     prices: Priced,
     *,
     usd_th_day: Figures,
-    temp_c: Figures | None = None,
+    measured: Facts | None = None,
     baseline_w: float = 0.0,
 ) -> nouns.Market:
     """Lay a hashprice, charges and calls beside the prices of periods, all of which are known."""
     n, span = len(prices.from_ms), (prices.from_ms, prices.until_ms)
-    outside = np.full(n, told.economics.ambient_assume_c) if temp_c is None else temp_c
+    assumed = told.economics.pue_at(np.full(n, told.economics.ambient_assume_c))
     return nouns.Market(
         start_ms=int(span[0][0]),
         dt_s=(span[1] - span[0]) / 1000.0,
@@ -114,14 +101,17 @@ def laid(  # noqa: PLR0913
         price_usd_mwh=prices.usd_mwh("energy", "losses", "tax"),
         adder_usd_mwh=prices.usd_mwh("adders"),
         hashprice_usd_phd=usd_th_day * TH_PER_PH,
-        pue=told.economics.pue_at(outside),
+        pue=assumed if measured is None else measured.pue,
         cap_w=np.full(n, np.inf),
-        demand_charges=tuple(_charges(told.tariffs[-1], known, span)),
+        demand_charges=tuple(_charges(told.tariffs[-1], known, span, measured)),
         commitments=tuple(_commitments(calls, span, baseline_w)),
     )
 
 
-def _charges(tariff: Tariff, known: Rates, span: tuple[Times, Times]) -> list[nouns.DemandCharge]:
+def _charges(
+    tariff: Tariff, known: Rates, span: tuple[Times, Times], measured: Facts | None
+) -> list[nouns.DemandCharge]:
+    reached_kw = measured.reached if measured else {}
     shown = local(span[0], tariff.zone)
     usd = exchange(tariff, known, *span)
     month = billing_month(shown, tariff.billing_day)
@@ -131,7 +121,10 @@ def _charges(tariff: Tariff, known: Rates, span: tuple[Times, Times]) -> list[no
         for number in np.unique(month[is_on]):
             here = is_on & (month == number)
             usd_kw = demand.price_kw * float(usd[here][0])
-            found.append(nouns.DemandCharge(name=demand.name, usd_kw=usd_kw, counts=here))
+            peak_w = 1000 * reached_kw.get((demand.name, int(number)), 0.0)
+            found.append(
+                nouns.DemandCharge(name=demand.name, usd_kw=usd_kw, counts=here, peak_w=peak_w)
+            )
     for peak in tariff.peaks:
         chance = probability(peak, known, shown, tariff, span)
         share = peak.price_kw_year / len(peak.when.months)

@@ -76,6 +76,16 @@ create table energy_call (
 );
 create index energy_call_time on energy_call (site_id, until_at);
 
+-- The highest window of a billing month so far, by what is looked at: meters, length, times, zone.
+create table energy_peak (
+    site_id int not null references site,
+    rule text not null,
+    month int not null,                   -- 12 times the year, and the month from 0
+    power_kw double precision,            -- null: no window was metered
+    until_at timestamptz not null,        -- looked through so far
+    primary key (site_id, rule, month)
+);
+
 -- Accounts as they were made. `digest` is over the data they rest on; `as_of` is up to when it was read.
 create table energy_account (
     id bigint generated always as identity primary key,

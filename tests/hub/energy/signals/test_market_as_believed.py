@@ -9,7 +9,7 @@ from lode_hub.energy.account.make import Told
 from lode_hub.energy.prices import OPEN_MS, Values, periods
 from lode_hub.energy.signals.economics import described as economics
 from lode_hub.energy.signals.economics import doubt, earned_usd_th_day, hashprice
-from lode_hub.energy.signals.market import Seen, seen
+from lode_hub.energy.signals.market import Facts, Seen, seen
 from lode_hub.energy.tariff import Rates, described
 
 H = 3_600_000
@@ -164,13 +164,17 @@ def test_a_call_binds_every_period_that_it_touches(more, kind, counts) -> None:
         assert (one.name, one.baseline_w) == ("ERS/e1", 2e6)
 
 
-def test_the_pue_is_that_of_the_temperatures_given_or_assumed() -> None:
+def test_what_is_measured_counts_before_what_is_assumed() -> None:
     by = "pue = [[0.0, 1.1], [40.0, 1.3]]\nambient_assume_c = 20.0"
     assert look(told(by=by), PRICES | FRESH).market.pue == pytest.approx([1.2] * 4)
-    hot = np.array([-9.0, 10.0, 40.0, 50.0])
-    assert look(told(by=by), PRICES | FRESH, temp_c=hot).market.pue == pytest.approx(
-        [1.1, 1.15, 1.3, 1.3]
+    hot = np.array([1.1, 1.15, 1.3, 1.3])
+    measured = Facts(pue=hot, reached={("d", 2026 * 12 + 6): 750.0}, notes=("a meter is silent",))
+    found = look(
+        told("[[demand]]\nname = 'd'\nprice_kw = 9.0", by=by), PRICES | FRESH, measured=measured
     )
+    assert found.market.pue.tolist() == hot.tolist()
+    assert [one.peak_w for one in found.market.demand_charges] == [750_000]
+    assert found.notes == ("a meter is silent",)
 
 
 # Difficulty 1e14 and a coin of 100 000 USD: 0.0628643 USD/TH/day without fees.
