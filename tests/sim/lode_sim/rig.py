@@ -16,7 +16,7 @@ API_PORT = 4028
 SHARES_PER_TH_S = 0.00075  # accepted shares per second and TH/s, at the pool's usual difficulty
 REJECTED_RATIO = 0.002
 UNIT_MISTAKE = 0.001
-TREMBLE_C = 0.2
+TREMBLE_C = 0.6
 """What a temperature sensor's readings scatter by, from second to second."""
 _ANSWERED_S = 0.02
 
