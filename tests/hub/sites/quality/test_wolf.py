@@ -166,7 +166,7 @@ def test_a_sensor_that_hangs_among_noisy_ones_is_told(steady, flat, is_told):
 
 
 @pytest.mark.parametrize(("step_s", "anew_s", "told_s"), [
-    (0.5, 0.5, 70), (0.5, 5, 120), (5, 5, 160), (10, 10, 310), (30, 30, 930),
+    (0.5, 0.5, 40), (0.5, 10, 60), (5, 5, 160), (10, 10, 310), (30, 30, 930),
 ])  # fmt: skip
 def test_a_sensor_that_hangs_is_told_soon_however_often_it_is_read(step_s, anew_s, told_s):
     mine = Mine(step_s=step_s)
