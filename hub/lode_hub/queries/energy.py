@@ -4,6 +4,7 @@ import csv
 import io
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -88,10 +89,14 @@ class EnergyQueries:
             rows = await energy_documents.documents(conn, "source", number)
             fetches = await energy_documents.fetches(conn, "source")
             ends = [await energy.newest_end(conn, row["site_id"], row["name"]) for row in rows]
+            holes = [await energy.hole(conn, row["site_id"], row["name"], now_ms) for row in rows]
         states = {(state["site_id"], state["name"]): state for state in fetches}
         return [
-            _source(row, states.get((row["site_id"], row["name"]), {}), end, now_ms)
-            for row, end in zip(rows, ends, strict=True)
+            replace(
+                _source(row, states.get((row["site_id"], row["name"]), {}), end, now_ms),
+                hole_ms=hole,
+            )
+            for row, end, hole in zip(rows, ends, holes, strict=True)
         ]
 
     async def price_now(self, site: str, at_ms: int | None = None) -> PriceNow:
@@ -245,19 +250,16 @@ class EnergyQueries:
         pue = float(told.economics.pue_at(np.array([told.economics.ambient_assume_c]))[0])
         async with asking(self._store) as conn:
             rows = await energy_models.models(conn, site)
+        if found.value is None:
+            return [BreakEven(**row, usd_mwh=None) for row in rows]
+        figures = {
+            "hashprice_usd_phd": found.value * _TH_PER_PH,
+            "fee_ratio": told.economics.pool_fee_ratio,
+            "pue": pue,
+            "adder_usd_mwh": adder,
+        }
         return [
-            BreakEven(
-                **row,
-                usd_mwh=break_even_usd_mwh(
-                    row["efficiency_jth"],
-                    hashprice_usd_phd=found.value * _TH_PER_PH,
-                    fee_ratio=told.economics.pool_fee_ratio,
-                    pue=pue,
-                    adder_usd_mwh=adder,
-                )
-                if found.value is not None
-                else None,
-            )
+            BreakEven(**row, usd_mwh=break_even_usd_mwh(row["efficiency_jth"], **figures))
             for row in rows
         ]
 
@@ -367,19 +369,20 @@ def _csv(found: AccountRow) -> str:
     write.writerow(["site", "kind", "subject", "from_ms", "until_ms", "as_of_ms", "digest"])
     head = (found.site, found.kind, found.subject, found.from_ms, found.until_ms, found.as_of_ms)
     write.writerow([_cell(value) for value in (*head, found.digest)])
-    body = {**found.body, **found.body.get("bill", {})}
+    called = (found.body.get("curtailed") or {}).items()
+    body = {**found.body, **found.body.get("bill", {}), **{f"calls_{k}": v for k, v in called}}
     write.writerow([])
     for name, value in body.items():
         if not isinstance(value, list | dict):
             write.writerow([name, _cell(value)])
-    for name in ("notes", "baseline_days", "lines", "periods", "rigs"):
-        rows = body.get(name) or []
+    for name in [name for name, value in body.items() if isinstance(value, list)]:
+        rows = body[name]
         write.writerow([])
-        if rows and isinstance(rows[0], dict):
-            write.writerow(rows[0])
-            write.writerows([_cell(value) for value in row.values()] for row in rows)
-        else:
-            write.writerows([name, _cell(row)] for row in rows)
+        tables = rows and isinstance(rows[0], dict)
+        write.writerows([rows[0]] if tables else [])
+        write.writerows(
+            [*map(_cell, row.values())] if tables else [name, _cell(row)] for row in rows
+        )
     return made.getvalue()
 
 

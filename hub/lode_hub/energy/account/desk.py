@@ -11,8 +11,7 @@ import numpy as np
 
 from lode_hub.access import Access, Right
 from lode_hub.access import Person as Member
-from lode_hub.energy.account.event import Terms
-from lode_hub.energy.account.make import Made, Span, of_bill, of_event, told
+from lode_hub.energy.account.make import Made, Span, of_bill, of_event, span_of, told
 from lode_hub.energy.live import limits
 from lode_hub.energy.live.nouns import PlannerMode
 from lode_hub.energy.prices import OPEN_MS, Parsed, Refusal
@@ -203,7 +202,7 @@ class EnergyDesk:
                 raise NotFoundError(f"call {call_id}: there is no such call")
         if call["until_ms"] > self._clock_ms():
             raise ConflictError(f"call {call_id}: it is not over; come back then")
-        return await self._make(person, call["site"], _span_of(call))
+        return await self._make(person, call["site"], span_of(call))
 
     async def account(
         self, person: Person, site: str, kind: Literal["curtailment", "plan", "day", "month"],
@@ -278,22 +277,6 @@ class EnergyDesk:
                 f"{right}: {person.name} as {person.role} may not do that {where}; ask an "
                 "administrator"
             )
-
-
-def _span_of(call: Mapping[str, Any]) -> Span:
-    return Span(
-        kind="call",
-        subject=f"{call['programme']}/{call['event']}",
-        from_ms=call["from_ms"],
-        until_ms=call["until_ms"],
-        programme=call["programme"],
-        terms=Terms(
-            reduce=call["reduce"],
-            power_kw=call["power_kw"],
-            credit_usd_mwh=call["credit_usd_mwh"],
-            penalty_usd_mwh=call["penalty_usd_mwh"],
-        ),
-    )
 
 
 async def _site(conn: Connection, site: str | None) -> int | None:

@@ -5,7 +5,7 @@ documents, calls, counters, prices, hashrates (as received up to `as_of`) ─►
 
 import datetime as dt
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
@@ -15,6 +15,7 @@ import numpy as np
 
 from lode_hub.energy.account.baseline import Expected, expected, planned
 from lode_hub.energy.account.bill import Bill, bill
+from lode_hub.energy.account.curtailed import Called, Curtailed, curtailed
 from lode_hub.energy.account.event import EventAccount, RigHashing, Terms, event_account, hashing
 from lode_hub.energy.account.metered import Metered, metered, part, together
 from lode_hub.energy.prices import Figures, Times, periods
@@ -35,6 +36,7 @@ VERSION = 1
 HOUR_S, QUARTER_S, MINUTE_S = 3600, 900, 60
 LONGEST_MS = 8 * 86_400_000
 LONGEST_BILL_MS = 370 * 86_400_000
+MOST_CALLS = 300
 _DAY_MS = 86_400_000
 
 
@@ -78,6 +80,7 @@ class BillAccount:
     profit_usd: float | None
     rigs: tuple[RigHashing, ...]
     notes: tuple[str, ...]
+    curtailed: Curtailed | None = None  # what the calls earned that began in it; None: no call
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -147,6 +150,23 @@ async def of_event(conn: Connection, told: Told, span: Span, as_of_ms: int) -> M
     return Made(body=body, digest=digest(told, span, as_of_ms, rests_on, rows))
 
 
+def span_of(call: Mapping[str, Any]) -> Span:
+    """Give what the account of a call is about."""
+    return Span(
+        kind="call",
+        subject=f"{call['programme']}/{call['event']}",
+        from_ms=call["from_ms"],
+        until_ms=call["until_ms"],
+        programme=call["programme"],
+        terms=Terms(
+            reduce=call["reduce"],
+            power_kw=call["power_kw"],
+            credit_usd_mwh=call["credit_usd_mwh"],
+            penalty_usd_mwh=call["penalty_usd_mwh"],
+        ),
+    )
+
+
 async def _baseline(  # noqa: PLR0913, PLR0917 -- by which method, of what, as known when
     conn: Connection, told: Told, span: Span, method: Baseline, whole: Metered,
     event_ms: tuple[int, int], as_of_ms: int,
@@ -205,6 +225,7 @@ async def of_bill(conn: Connection, told: Told, span: Span, as_of_ms: int) -> Ma
     by_rig = await energy_meters.hashed_by_rig(conn, told.site, span_ms, step_s)
     hashed, usd = _hashed(rows, begins, earned, step_s / HOUR_S)
     known_usd = usd is not None and not paid.unpriced_kwh
+    calls, digests = await _called(conn, told, span_ms, as_of_ms)
     body = BillAccount(
         bill=paid,
         usd=paid.usd,
@@ -214,9 +235,44 @@ async def of_bill(conn: Connection, told: Told, span: Span, as_of_ms: int) -> Ma
         rigs=tuple(RigHashing(**row, before_ths=None, lost_thh=None, lost_usd=None)
                    for row in by_rig),
         notes=tuple(_bill_notes(paid, earned, step_s / HOUR_S)),
+        curtailed=curtailed(calls, whole, paid, told.tariffs, known) if calls else None,
     )  # fmt: skip
     rests_on = [whole.from_ms, whole.energy_kwh, earned]
-    return Made(body=body, digest=digest(told, span, as_of_ms, rests_on, [*rows, *by_rig]))
+    all_rows = [*rows, *by_rig, *digests]
+    return Made(body=body, digest=digest(told, span, as_of_ms, rests_on, all_rows))
+
+
+async def _called(
+    conn: Connection, told: Told, span_ms: tuple[int, int], as_of_ms: int
+) -> tuple[list[Called], list[dict[str, str]]]:
+    """Reckon the calls that began in a span and are over; give also the digests of that.
+
+    Raises:
+        InvalidError: there are too many.
+    """
+    rows = await energy_calls.calls(conn, told.site, span_ms, as_of_ms=as_of_ms)
+    mine = [
+        row for row in rows
+        if not row["is_cancelled"]
+        and span_ms[0] <= row["from_ms"] < span_ms[1] and row["until_ms"] <= as_of_ms
+    ]  # fmt: skip
+    if len(mine) > MOST_CALLS:
+        raise InvalidError(f"account of {told.site}: {len(mine)} calls; ask for a shorter span")
+    found, digests = [], []
+    for row in sorted(mine, key=lambda row: (row["from_ms"], row["call_id"])):
+        span = span_of(row)
+        account, trouble = None, ""
+        try:
+            made = await of_event(conn, told, span, as_of_ms)
+            digests.append({span.subject: made.digest})
+            account = made.body if isinstance(made.body, EventAccount) else None
+        except InvalidError as error:
+            trouble = str(error)
+        found.append(
+            Called(subject=span.subject, from_ms=span.from_ms, until_ms=span.until_ms,
+                   is_test=row["is_test"], account=account, trouble=trouble)
+        )  # fmt: skip
+    return found, digests
 
 
 def step_of(span_ms: tuple[int, int], where: str) -> int:

@@ -250,3 +250,35 @@ async def test_a_plan_that_ends_within_the_call_is_refused_as_a_baseline(site: S
     site.now[0] = DAY0 + 60 * DAY
     with pytest.raises(InvalidError, match="says nothing of all of it"):
         await site.desk.account_of_call(ADA, call)
+
+
+async def test_a_month_says_what_its_calls_earned_and_which_peaks_they_avoided(site: Site) -> None:
+    down = dict.fromkeys(range(EVENT, EVENT + 2 * H, QUARTER), 580.0)
+    high = dict.fromkeys(range(EVENT, EVENT + 2 * H, QUARTER), 1200.0)
+    usual = {at_ms - DAY * back: kw for back in range(1, 15) for at_ms, kw in high.items()}
+    await site.meters(usual | down, DAY0, EVENT + 4 * H)
+    asleep = dict.fromkeys(range(EVENT, EVENT + 2 * H, QUARTER), 0.0)
+    for rig in site.rigs:
+        await site.hashes(rig, asleep, EVENT - 2 * H, EVENT + 3 * H)
+    call = await site.call(EVENT, 2)
+    await site.call(EVENT + 3 * H, 1, is_cancelled=True)
+    begin = EVENT - 16 * H  # midnight of the day
+    number = await site.desk.account(ADA, "north", "day", "July 2", (begin, begin + DAY))
+    row = await site.queries.account(number)
+    alone = await site.queries.account(await site.desk.account_of_call(ADA, call))
+    assert row is not None
+    assert alone is not None
+    found = row.body["curtailed"]
+    names = ("credit_usd", "penalty_usd", "avoided_usd", "hash_lost_usd", "earned_usd")
+    assert [found[name] for name in names] == [alone.body[name] for name in names]
+    assert found["credit_usd"] == pytest.approx(80)
+    assert [(c["subject"], c["method"]) for c in found["calls"]] == [(f"ERS/e{EVENT}", "10-of-10")]
+    assert "baselines: 10-of-10" in found["notes"]
+    (peak,) = found["peaks"]  # 1200 kW without the call, 1000 with it, at 5 USD
+    assert (peak["metered_kw"], peak["baseline_kw"]) == pytest.approx((1000, 1200))
+    assert (peak["avoided_usd"], peak["avoided_ratio"]) == pytest.approx((1000, 1 / 6))
+    assert (await site.desk.prove(ADA, number)).is_same
+    text = await site.queries.account_csv(number)
+    assert text is not None
+    assert "calls_credit_usd,80.0" in text
+    assert "avoided_ratio" in text
