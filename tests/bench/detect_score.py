@@ -19,7 +19,7 @@ SAID_OTHERWISE = {
 WITHIN_S = defaultdict(
     lambda: 60.0,
     {"overheating": 3600.0, "flatline": 3600.0, "hash_decay": 5400.0,
-     "chip_loss_uncounted": 5400.0, "offset": 28_800.0},
+     "chip_loss_uncounted": 5400.0, "offset": 28_800.0, "restarting": 3600.0},
 )  # fmt: skip
 """How soon a fault must be found; steps within a minute."""
 

@@ -70,7 +70,7 @@ def _charted(
     with np.errstate(invalid="ignore"):
         high = ((chart > limit) & (e > half)).any(axis=0)
         # One strange reading lifts a chart for several; a step is in each reading by itself.
-        lasts: Mask = ((chart > limit) & (e > limit / 2)).any(axis=0)
+        lasts: Mask = np.logical_or.reduce((chart > limit) & (e > limit / 2))
         low = ((chart < -limit) & (e < -half)).any(axis=0)
         step = (chart[:2, HASH] < -limit[:2, HASH]).any(axis=0) & (e[HASH] < -half[HASH])
     # The slow chart would take an hour to forget; the middle one within its limit tells as much.

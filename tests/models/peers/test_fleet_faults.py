@@ -19,7 +19,9 @@ def test_faults_of_a_simulated_fleet_are_found_in_time():
     assert lines["hash_decay"].in_time >= 0.75  # of 8, two
     assert score.false_a_day <= 0.06, score.text()  # six findings
     acts = fleet.acts
-    assert [kind for kind, _ in score.events()].count("pool_outage") == 1
+    kinds = [kind for kind, _ in score.events()]
+    assert (kinds.count("pool_outage"), kinds.count("common_rejected_shares")) == (1, 1)
+    assert lines["restarting"].in_time == 1.0
     curtailed = score.during(acts.curtail_site, acts.curtail_s, acts.curtail_s + 2400)
     site_rigs = [f for f in curtailed if f.slot >= 0 and f.slot not in fleet.fault_of]
     assert not site_rigs, score.text()

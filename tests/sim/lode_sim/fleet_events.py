@@ -11,7 +11,11 @@ from lode_wire.records import State
 Floats = npt.NDArray[np.float64]
 WARM_S = 200.0
 IDLE, ASLEEP = 0.25, 0.02
-CURTAIL_S, POOL_S, FEEDER_S = 1500.0, 300.0, 600.0
+CURTAIL_S, POOL_S, FEEDER_S, REJECTS_S = 1500.0, 300.0, 600.0, 1200.0
+REJECTED, REJECTED_BY_POOL = 0.004, 0.2
+DARK_S = 12.0
+"""So long does a rig that restarts not answer."""
+
 LOW_HASH, LOW_POWER = 0.78, 0.70
 
 
@@ -37,6 +41,7 @@ class Acts:
     low_site: int = 1
     pool_s: float = np.inf
     pool_site: int = 2
+    rejects_s: float = np.inf  # at the pool's site
     feeder_s: float = np.inf
     feeder_rack: int = 0
     stagger: Floats = field(default_factory=lambda: np.zeros(0))  # 0 to 1, by slot
@@ -53,6 +58,7 @@ class Acts:
         return cls(
             curtail_s=at[0], curtail_site=sites[0], low_s=at[1], low_site=sites[1],
             pool_s=at[2], pool_site=sites[2], feeder_s=at[3], feeder_rack=rack,
+            rejects_s=0.28 * hours * 3600,
             stagger=chance.random(n), restart_s=restart,
         )  # fmt: skip
 
@@ -62,8 +68,13 @@ class Acts:
             0 <= now_s - self.feeder_s < FEEDER_S
         )
         if len(self.restart_s):
-            dark |= (now_s >= self.restart_s) & (now_s < self.restart_s + 12)
+            dark |= (now_s >= self.restart_s) & (now_s < self.restart_s + DARK_S)
         return dark
+
+    def rejected(self, hall: Hall, now_s: float) -> Floats:
+        """Give the share of each rig's shares that the pool rejects."""
+        is_hit = (hall.site == self.pool_site) & (0 <= now_s - self.rejects_s < REJECTS_S)
+        return np.where(is_hit, REJECTED_BY_POOL, REJECTED)
 
     def hides(self, hall: Hall, slot: int, at_s: float) -> bool:
         """Tell whether a rig is, or soon will be, at rest, without work or on its way back."""
@@ -73,7 +84,7 @@ class Acts:
             (site == self.low_site, self.low_s, 20.0),
             (site == self.pool_site, self.pool_s, POOL_S + 120),
             (rack == self.feeder_rack, self.feeder_s, FEEDER_S),
-            (True, self.restart_s[slot] if len(self.restart_s) else np.inf, 12.0),
+            (True, self.restart_s[slot] if len(self.restart_s) else np.inf, DARK_S),
         )
         return any(hit and begin - 120 <= at_s < begin + long + 900 for hit, begin, long in spans)
 
@@ -101,9 +112,12 @@ class Acts:
         self._stop(mode, is_away, IDLE)
         lost = (hall.rack == self.feeder_rack) & (now_s >= self.feeder_s + FEEDER_S)
         self._warm(mode, lost, now_s - self.feeder_s - FEEDER_S)
-        since = now_s - self.restart_s
-        self._warm(mode, since >= 12, since - 12)
+        self.restarted(mode, now_s - self.restart_s)
         return mode
+
+    def restarted(self, mode: Mode, since_s: Floats) -> None:
+        """Let rigs warm up that began to restart so long ago."""
+        self._warm(mode, since_s >= DARK_S, since_s - DARK_S)
 
     def _curtail(self, hall: Hall, mode: Mode, now_s: float) -> None:
         told = (hall.site == self.curtail_site) & (self.stagger < 0.8)

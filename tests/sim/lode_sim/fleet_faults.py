@@ -14,14 +14,19 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from lode_sim.fleet_events import Acts
+from lode_sim.fleet_events import DARK_S, Acts
 from lode_sim.fleet_rigs import Hall, build
 
 T0_MS = 1_700_000_000_000
 FRAME_S = 5.0
 
 STEPS = ("board_loss", "fan_failure", "chip_loss", "power_up", "offline")
-KINDS = (*STEPS, "chip_loss_uncounted", "overheating", "hash_decay", "flatline", "offset")
+KINDS = (
+    *STEPS, "chip_loss_uncounted", "overheating", "hash_decay", "flatline", "offset", "restarting"
+)  # fmt: skip
+RESTART_S = (300.0, 1200.0)
+"""A rig that restarts again and again does so each so often: each rig has its own."""
+
 
 Floats = npt.NDArray[np.float64]
 
@@ -63,6 +68,7 @@ class Fleet:
         self.hall: Hall = build(self.chance, self.rigs, self.interval_s)
         self.acts = Acts.plan(self.chance, self.hall, self.hours) if self.has_acts else Acts()
         self._begin_s = np.full((len(KINDS), self.rigs), np.inf)
+        self._restart_every_s = self.chance.uniform(*RESTART_S, self.rigs)
         self.faults = self._inject()
         n = self.rigs
         self._slow = {name: self.chance.normal(0, 1, n) for name in ("power", "temp", "hash")}
@@ -73,11 +79,17 @@ class Fleet:
         self._asked_s = np.full(n, -30.0)
 
     def _inject(self) -> list[Fault]:
-        counted = self.hall.firmware["counts_chips"]
+        firmware = self.hall.firmware
+        counted = firmware["counts_chips"]
+        fitting = {
+            "chip_loss": counted,
+            "chip_loss_uncounted": ~counted,
+            "restarting": firmware["has_uptime"],
+        }
         free = self.chance.permutation(self.rigs).tolist()
         faults = []
         for number, kind in enumerate(KINDS):
-            fits = {"chip_loss": counted, "chip_loss_uncounted": ~counted}.get(kind)
+            fits = fitting.get(kind)
             chosen = [slot for slot in free if fits is None or fits[slot]][: self.per_kind]
             free = [slot for slot in free if slot not in set(chosen)]
             for slot in chosen:
@@ -130,11 +142,19 @@ class Fleet:
         return seconds
 
     def _is_silent(self, now_s: float) -> npt.NDArray[np.bool_]:
-        return (self.since("offline", now_s) >= 0) | self.acts.is_dark(self.hall, now_s)
+        starts = self._restarted(now_s)
+        is_off = (self.since("offline", now_s) >= 0) | ((starts >= 0) & (starts < DARK_S))
+        return is_off | self.acts.is_dark(self.hall, now_s)
+
+    def _restarted(self, now_s: float) -> Floats:
+        """Give the seconds since each faulty rig's last restart, below 0 of all others."""
+        since = self.since("restarting", now_s)
+        return np.where(since >= 0, since % self._restart_every_s, -1.0)
 
     def _figures(self, now_s: float) -> dict[str, npt.NDArray[np.generic]]:
         hall, fw, chance, n = self.hall, self.hall.firmware, self.chance, self.rigs
         mode = self.acts.at(hall, now_s)
+        self.acts.restarted(mode, self._restarted(now_s))
         boards = hall.boards - (self.since("board_loss", now_s) >= 0)
         alive = self._chips_share(now_s) * boards / hall.boards
         decay = 1 - np.clip(self.since("hash_decay", now_s), 0, 5400) / 36_000
@@ -179,8 +199,12 @@ class Fleet:
         return np.where(lost, 0.97, 1.0)
 
     def _count_shares(self, now_s: float) -> None:
-        self._shares += self.chance.poisson(np.outer([1, 0.004], self._made * 12 * FRAME_S / 60))
+        rejected = self.acts.rejected(self.hall, now_s)
+        made = self._made * 12 * FRAME_S / 60
+        self._shares += self.chance.poisson(np.stack([1 - rejected, rejected]) * made)
         self._shares[:, self.acts.restarts(now_s, FRAME_S)] = 0
+        since = self._restarted(now_s)
+        self._shares[:, (since >= 0) & (since < FRAME_S)] = 0
 
     def _power_noise(self, ambient: Floats) -> Floats:
         noise = 1 + 0.009 * self._slow["power"] + 0.001 * (ambient - 20)
