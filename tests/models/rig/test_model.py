@@ -2,6 +2,7 @@
 
 import hashlib
 import shutil
+import sys
 import tomllib
 from importlib import resources
 from pathlib import Path
@@ -111,3 +112,9 @@ def test_a_score_does_not_depend_on_who_else_is_asked():
     alone = np.concatenate([model.score(row[None])[0] for row in x])
     np.testing.assert_allclose(together, alone, rtol=1e-4)
     assert np.isfinite(model.score(x * np.float32(1e30))[0]).all()
+
+
+def test_without_onnxruntime_there_is_no_model_and_it_says_why(monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(ModelError, match="onnxruntime cannot be loaded"):
+        load()

@@ -1,5 +1,9 @@
 """The learned opinion in the hub: beside others' findings where people let it, never by itself."""
 
+import shutil
+from functools import partial
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -10,8 +14,9 @@ from lode_hub.errors import ConflictError, ForbiddenError, NotFoundError
 from lode_hub.queries import Queries
 from lode_hub.settings import AccessSettings
 from lode_hub.sites.judgement import words
-from lode_models.errors import ModelError
+from lode_models import rig
 from lode_models.rig import Drift
+from lode_models.rig.model import SHIPPED
 from lode_models.rig.trial import DAY_MS, LEAST_DAYS
 from tests.hub.sites.judgement.mine import BOARD_LOST, Mine, with_
 
@@ -35,7 +40,7 @@ async def mine(store, monkeypatch):
         return np.where(np.isnan(features).all(axis=1), np.nan, scores), weights
 
     def model():
-        loaded = domain.domain.rig.load()
+        loaded = rig.load()
         monkeypatch.setattr(loaded, "score", score)
         return loaded
 
@@ -194,17 +199,19 @@ async def test_drift_where_it_advises_is_an_alert_of_the_site_and_ends(mine, act
     assert [one["state"] for one in await mine.alerts()] == ["resolved"]
 
 
-async def test_without_a_model_it_says_so_once_and_all_else_goes_on(store, capsys):
-    def none():
-        raise ModelError("rig model: onnxruntime cannot be loaded: no such library")
-
+async def test_a_model_that_was_changed_is_told_once_and_all_else_goes_on(store, capsys, tmp_path):
+    folder = Path(shutil.copytree(SHIPPED, tmp_path / "rig"))
+    model = folder / "model.onnx"
+    model.write_bytes(model.read_bytes()[:-1] + b"x")
     mine = await Mine.open(store)
-    mine._domain = lambda: domain.Sites(store, load_model=none, clock=lambda: mine.now_ms / 1000)
+    mine._domain = lambda: domain.Sites(
+        store, load_model=partial(rig.load, folder), clock=lambda: mine.now_ms / 1000
+    )
     capsys.readouterr()
     await mine.restart()
     await mine.sites.restore()
     await mine.play(3, with_(4, **BOARD_LOST))
     said = capsys.readouterr().out
     assert said.count("learned opinion off") == 1
-    assert "no such library" in said
+    assert "its SHA-256 is" in said
     assert await mine.told() == [("rig-board-loss", f"device:{mine.rigs[4]}")]
