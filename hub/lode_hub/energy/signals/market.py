@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from lode_hub.energy import nouns
 from lode_hub.energy.account.make import Told
@@ -14,10 +15,13 @@ from lode_hub.energy.signals.economics import Belief, hashprice
 from lode_hub.energy.signals.reached import Reached, reached
 from lode_hub.energy.tariff import Priced, Rates, Tariff, priced
 from lode_hub.energy.tariff.calendar import billing_month, counts, local
+from lode_hub.energy.tariff.described import Demand
 from lode_hub.energy.tariff.price import exchange, probability
 from lode_hub.store.connection import Connection
 
 TH_PER_PH = 1000.0
+HOUR_MS = 3_600_000
+MONTH_MS = 32 * 24 * HOUR_MS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -120,7 +124,8 @@ def _charges(
         is_on = counts(demand.when, shown, tariff.holidays)
         for number in np.unique(month[is_on]):
             here = is_on & (month == number)
-            usd_kw = demand.price_kw * float(usd[here][0])
+            share = _share(demand, tariff, here, span)
+            usd_kw = share * demand.price_kw * float(usd[here][0])
             peak_w = 1000 * reached_kw.get((demand.name, int(number)), 0.0)
             found.append(
                 nouns.DemandCharge(name=demand.name, usd_kw=usd_kw, counts=here, peak_w=peak_w)
@@ -138,6 +143,22 @@ def _charges(
                 )
             )
     return found
+
+
+def _share(
+    demand: Demand, tariff: Tariff, here: npt.NDArray[np.bool_], span: tuple[Times, Times]
+) -> float:
+    """Give the part of a charge that these periods are to earn back.
+
+    A peak is paid for once, and used in all periods that still count in its billing month.
+    """
+    after = np.arange(span[1][-1], span[1][-1] + MONTH_MS, HOUR_MS)
+    shown = local(np.concatenate([span[0][here][-1:], after]), tariff.zone)
+    month = billing_month(shown, tariff.billing_day)
+    is_later = (month == month[0]) & counts(demand.when, shown, tariff.holidays)
+    later_ms = HOUR_MS * int(is_later[1:].sum())
+    here_ms = int((span[1] - span[0])[here].sum())
+    return here_ms / (here_ms + later_ms)
 
 
 def _commitments(
