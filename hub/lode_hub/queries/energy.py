@@ -4,7 +4,6 @@ import csv
 import io
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,6 @@ from lode_hub.energy.account.bill import bill
 from lode_hub.energy.plan.curve import break_even_usd_mwh
 from lode_hub.energy.prices import periods
 from lode_hub.energy.signals.economics import doubt, earned_usd_th_day, hashprice
-from lode_hub.energy.sources import described
 from lode_hub.energy.sources.keep import HASHING, needed, rates
 from lode_hub.energy.tariff import Priced, Rates, priced
 from lode_hub.energy.tariff import described as tariff_of
@@ -37,6 +35,7 @@ from lode_hub.queries.energy_nouns import (
     PriceSeries,
     SourceRow,
 )
+from lode_hub.queries.energy_sources import sources_of
 from lode_hub.queries.planner import PlannerQueries
 from lode_hub.queries.simulations import Simulations
 from lode_hub.store import (
@@ -86,18 +85,7 @@ class EnergyQueries:
         now_ms = self._clock_ms()
         async with asking(self._store) as conn:
             number = await _site(conn, site)
-            rows = await energy_documents.documents(conn, "source", number)
-            fetches = await energy_documents.fetches(conn, "source")
-            ends = [await energy.newest_end(conn, row["site_id"], row["name"]) for row in rows]
-            holes = [await energy.hole(conn, row["site_id"], row["name"], now_ms) for row in rows]
-        states = {(state["site_id"], state["name"]): state for state in fetches}
-        return [
-            replace(
-                _source(row, states.get((row["site_id"], row["name"]), {}), end, now_ms),
-                hole_ms=hole,
-            )
-            for row, end, hole in zip(rows, ends, holes, strict=True)
-        ]
+            return await sources_of(conn, number, now_ms)
 
     async def price_now(self, site: str, at_ms: int | None = None) -> PriceNow:
         """Give what a MWh costs at a moment (now), by parts."""
@@ -309,31 +297,6 @@ def _count(from_ms: int, until_ms: int, step_s: float) -> int:
     if not 1 <= n <= MAX_PERIODS:
         raise InvalidError(f"span: {n} periods, expected 1 to {MAX_PERIODS}; ask for longer steps")
     return n
-
-
-def _source(
-    row: dict[str, Any], state: dict[str, Any], end: tuple[int, int] | None, now_ms: int
-) -> SourceRow:
-    told = described(row["body"], f"source {row['name']}")
-    reached = end[0] if end else row["saved_ms"]
-    return SourceRow(
-        site=row["site"],
-        name=row["name"],
-        quantity=told.quantity,
-        node=told.node,
-        unit=told.unit,
-        is_polled=told.is_polled,
-        is_heard=told.is_heard,
-        messages=state.get("messages", 0),
-        bad=state.get("bad", 0),
-        ok_ms=state.get("ok_ms"),
-        due_ms=state.get("due_ms"),
-        failures=state.get("failures", 0),
-        trouble=state.get("trouble", ""),
-        refused=state.get("refused", 0),
-        reaches_ms=end[0] if end else None,
-        is_stale=told.stale_after_s is not None and now_ms - reached > told.stale_after_s * 1000,
-    )
 
 
 def _parts(prices: Priced) -> tuple[PricePart, ...]:

@@ -40,6 +40,7 @@ class SourceRow:
     refused: int  # rows of the last answer or message that could not be read
     reaches_ms: int | None  # until when it gave values
     is_stale: bool
+    hole_ms: tuple[int, int] | None = None  # the first before that for which it has none
     is_heard: bool = False  # by MQTT
     messages: int = 0  # heard in all
     bad: int = 0  # of these, nothing could be read

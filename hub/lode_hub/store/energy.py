@@ -105,6 +105,48 @@ async def newest_end(conn: Connection, site: int | None, source: str) -> tuple[i
     return (int(row[0]), int(row[1])) if row and row[0] is not None else None
 
 
+async def hole(
+    conn: Connection, site: int | None, source: str, now_ms: int
+) -> tuple[int, int] | None:
+    """Give the first span from now on (Unix ms) that a source has nothing for, and values after.
+
+    Of several nodes the first to have one; a value that was withdrawn is none.
+    """
+    found = await conn.execute(
+        """
+        with mine as (
+            select id from energy_series where site_id is not distinct from %(site)s
+                and source = %(source)s
+        ), last as (
+            select distinct on (m.id, v.from_at) m.id, v.from_at, v.until_at, v.value
+            from mine m join energy_value v on v.series_id = m.id
+            where v.from_at >= coalesce((
+                select max(b.from_at) from energy_value b where b.series_id = m.id
+                    and b.from_at <= to_timestamp(%(now)s / 1e3)
+            ), '-infinity')
+            order by m.id, v.from_at, v.published_at desc, v.revision desc
+        ), closed as (
+            select id, from_at, value, coalesce(until_at,
+                lead(from_at) over (partition by id order by from_at), 'infinity') as until_at
+            from last
+        ), covered as (
+            select from_at, max(until_at) over (partition by id order by from_at
+                rows between unbounded preceding and 1 preceding) as reached
+            from closed where value is not null
+        )
+        select (extract(epoch from begin) * 1000)::bigint,
+            (extract(epoch from from_at) * 1000)::bigint
+        from (
+            select from_at, greatest(reached, to_timestamp(%(now)s / 1e3)) as begin from covered
+        ) c
+        where begin < from_at order by begin limit 1
+        """,
+        {"site": site, "source": source, "now": now_ms},
+    )
+    row = await found.fetchone()
+    return (int(row[0]), int(row[1])) if row else None
+
+
 async def _series(
     conn: Connection, site: int | None, source: str, key: tuple[str, str, str]
 ) -> int:

@@ -1,0 +1,48 @@
+"""How sources of prices and other figures fare: when they spoke, how far they reach, what lacks."""
+
+from typing import Any
+
+from lode_hub.energy.sources import described
+from lode_hub.queries.energy_nouns import SourceRow
+from lode_hub.store import energy, energy_documents
+from lode_hub.store.connection import Connection
+
+
+async def sources_of(conn: Connection, site_id: int, now_ms: int) -> list[SourceRow]:
+    """Give how a site's sources fare, and those of all sites."""
+    fetches = await energy_documents.fetches(conn, "source")
+    states = {(state["site_id"], state["name"]): state for state in fetches}
+    found = []
+    for row in await energy_documents.documents(conn, "source", site_id):
+        key = (row["site_id"], row["name"])
+        end = await energy.newest_end(conn, *key)
+        hole_ms = await energy.hole(conn, *key, now_ms)
+        found.append(_source(row, states.get(key, {}), end, hole_ms, now_ms))
+    return found
+
+
+def _source(
+    row: dict[str, Any], state: dict[str, Any], end: tuple[int, int] | None,
+    hole_ms: tuple[int, int] | None, now_ms: int,
+) -> SourceRow:  # fmt: skip
+    told = described(row["body"], f"source {row['name']}")
+    reached = end[0] if end else row["saved_ms"]
+    return SourceRow(
+        site=row["site"],
+        name=row["name"],
+        quantity=told.quantity,
+        node=told.node,
+        unit=told.unit,
+        is_polled=told.is_polled,
+        hole_ms=hole_ms,
+        is_heard=told.is_heard,
+        messages=state.get("messages", 0),
+        bad=state.get("bad", 0),
+        ok_ms=state.get("ok_ms"),
+        due_ms=state.get("due_ms"),
+        failures=state.get("failures", 0),
+        trouble=state.get("trouble", ""),
+        refused=state.get("refused", 0),
+        reaches_ms=end[0] if end else None,
+        is_stale=told.stale_after_s is not None and now_ms - reached > told.stale_after_s * 1000,
+    )
