@@ -1,6 +1,6 @@
 """Alerts: from findings to open, acknowledged, resolved; each change told through the outbox."""
 
-from lode_hub.alerts.lifecycle import Taken, acknowledge, resolve, take
+from lode_hub.alerts.lifecycle import Taken, acknowledge, acknowledge_open, resolve, take
 from lode_hub.alerts.quiet import (
     Matchers,
     Span,
@@ -17,6 +17,7 @@ __all__ = [
     "Span",
     "Taken",
     "acknowledge",
+    "acknowledge_open",
     "end_maintenance",
     "end_silence",
     "maintain",

@@ -74,10 +74,21 @@ async def acknowledge(store: Store, alert_id: int, by: str, now_ms: int, *, note
     async with asking(store) as conn, conn.transaction():
         await rows.serialise(conn)
         await _expect(conn, alert_id, ("open",), "acknowledged")
-        await rows.acknowledge(conn, alert_id, by, now_ms)
         journal = Journal(conn, now_ms)
-        await journal.write([alert_id], "acknowledged", by=by, note=note)
+        taken_on = await rows.acknowledge(conn, [alert_id], by, now_ms)
+        await journal.write(taken_on, "acknowledged", by=by, note=note)
         await journal.announce()
+
+
+async def acknowledge_open(store: Store, ids: Sequence[int], by: str, now_ms: int) -> int:
+    """Write down that a person has seen those of these alerts that are open; give how many."""
+    async with asking(store) as conn, conn.transaction():
+        await rows.serialise(conn)
+        journal = Journal(conn, now_ms)
+        taken_on = await rows.acknowledge(conn, ids, by, now_ms)
+        await journal.write(taken_on, "acknowledged", by=by)
+        await journal.announce()
+    return len(taken_on)
 
 
 async def resolve(store: Store, alert_id: int, by: str, now_ms: int, *, note: str = "") -> None:

@@ -1,6 +1,5 @@
 """What an acknowledge link does: look, then acknowledge, once, as the person it was sent to."""
 
-import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -68,12 +67,10 @@ class LinkDesk:
         """
         found = await self._read(token, address)
         await self._demand(found)
-        done = 0
-        for alert_id in found.open_ids:
-            # Somebody may have been quicker with this one; the others are still to be taken on.
-            with contextlib.suppress(ConflictError, NotFoundError):
-                await alerts.acknowledge(self._store, alert_id, found.person, self._clock_ms())
-                done += 1
+        # Somebody may have been quicker with some of them; the others are still to be taken on.
+        done = await alerts.acknowledge_open(
+            self._store, found.open_ids, found.person, self._clock_ms()
+        )
         # Only now: a crash between leaves a link that does the rest.
         async with asking(self._store) as conn:
             if not await telling_links.use(conn, found.delivery_id):

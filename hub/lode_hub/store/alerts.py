@@ -128,16 +128,17 @@ async def resolve(conn: Connection, ids: Sequence[int], now_ms: int, by: str | N
     )
 
 
-async def acknowledge(conn: Connection, alert_id: int, by: str, now_ms: int) -> None:
-    """Write down that a person has seen an open alert, as grave as it is now."""
-    await conn.execute(
+async def acknowledge(conn: Connection, ids: Sequence[int], by: str, now_ms: int) -> list[int]:
+    """Write down that a person has seen alerts as grave as they are; give those open so far."""
+    return await _ids(
+        conn,
         """
         update alert set state = 'acknowledged', acknowledged_by = %(by)s, settles_at = null,
             untold = '', acknowledged_at = to_timestamp(%(now_ms)s / 1e3),
             told_severity = severity
-        where id = %(id)s and state = 'open'
+        where id = any(%(ids)s) and state = 'open' returning id
         """,
-        {"id": alert_id, "by": by, "now_ms": now_ms},
+        {"ids": list(ids), "by": by, "now_ms": now_ms},
     )
 
 

@@ -92,6 +92,17 @@ async def test_a_person_acknowledges_and_resolves(store):
             await change(store, alert_id, "ann", T0 + 4)
 
 
+async def test_of_many_those_that_are_open_are_acknowledged(store):
+    taken = await alerts.take(store, [hot(f"device:{rig}") for rig in range(1, 5)], T0)
+    first, second, *rest = taken.opened
+    await alerts.acknowledge(store, first, "ann", T0)
+    await alerts.resolve(store, second, "ann", T0)
+    assert await alerts.acknowledge_open(store, [*taken.opened, 4711], "bob", T0 + 1) == 2
+    found = await rows(store, "select alert_id from alert_event where by = 'bob'")
+    assert sorted(row["alert_id"] for row in found) == sorted(rest)
+    assert await alerts.acknowledge_open(store, taken.opened, "bob", T0 + 2) == 0
+
+
 async def test_what_is_not_there_cannot_be_acknowledged(store):
     with pytest.raises(NotFoundError, match="alert 4711"):
         await alerts.acknowledge(store, 4711, "ann", T0)

@@ -123,6 +123,9 @@ async def test_a_link_asks_before_it_acknowledges_and_works_once(store, link):
     done = await client.post(path, headers={"Origin": str(client.base_url).rstrip("/")})
     assert (done.status_code, "Acknowledged 2 as ann" in done.text) == (200, True)
     assert await states(store) == [("acknowledged", "ann")] * 2
+    events = "select count(*) as n, count(distinct xmin::text) as turns from alert_event"
+    # However many there are, it is one transaction.
+    assert await rows(store, f"{events} where what = 'acknowledged'") == [{"n": 2, "turns": 1}]
     for again in (await client.get(path), await client.post(path)):
         assert (again.status_code, "used already" in again.text) == (409, True)
 
