@@ -1,7 +1,11 @@
 """The page of the learned opinion as a person reads it, without a browser."""
 
+from dataclasses import replace
+
 import pytest
 
+from lode_ui import alarm_words
+from tests.ui import made
 from tests.ui.reading import press, seen, until
 from tests.ui.world import Someone, World
 from tests.ui.world_learned import DRIFT, standing
@@ -79,3 +83,11 @@ async def test_without_a_model_or_a_site_it_says_what_that_means(visit):
         world.changed.set()
         await until(lambda: "No model is at work." in seen(user))
         assert "learned opinion off" in seen(user)
+
+
+def test_an_alert_leads_to_the_page_of_what_it_is_about():
+    rig, drift = made.alerts()[0], made.alerts()[1]
+    assert alarm_words.page_of(replace(rig, device_id=17)) == "/rigs/17"
+    drift = replace(drift, device_id=None, rule="model-drift", subject="site:1")
+    assert alarm_words.page_of(drift) == "/model"
+    assert alarm_words.page_of(replace(drift, rule="series-power")) == ""

@@ -2,6 +2,7 @@
 
 import re
 
+from lode_hub.queries.nouns import AlertRow
 from lode_ui.figures import MISSING, Figure
 
 CAUSES: dict[str, str] = {
@@ -52,6 +53,13 @@ def stake(usd_h: float | None) -> Figure:
     if 0 < usd_h < _CENT:
         return Figure("< $0.01", "an hour")
     return Figure(f"${usd_h:,.2f}", "an hour")
+
+
+def page_of(alert: AlertRow) -> str:
+    """Give the address of what an alert is about; empty where it has no page of its own."""
+    if alert.device_id is not None:
+        return f"/rigs/{alert.device_id:d}"
+    return "/model" if alert.rule == "model-drift" else ""
 
 
 def event(what: str) -> str:

@@ -38,8 +38,9 @@ class AlertHead:
         self._state.show(ALERT[alert.state])
         self._title.text = alert.title or alert.rule
         self._subject.text = alert.subject
-        if alert.device_id is not None and "href" not in self._subject.props:
-            self._subject.props["href"] = f"/rigs/{alert.device_id:d}"
+        page = alarm_words.page_of(alert)
+        if page and "href" not in self._subject.props:
+            self._subject.props["href"] = page
             self._subject.update()
         rack = f"rack {alert.rack}" if alert.rack else ""
         self._where.text = " · ".join(part for part in (alert.site or "", rack) if part)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from lode_hub.queries.nouns import AlertRow
+from lode_ui import alarm_words
 from lode_ui.evidence import readable
 from lode_ui.states import ALERT, SEVERITY
 from lode_ui.widgets.age import Age
@@ -99,10 +100,11 @@ class _History:
 
 
 def _subject(alert: AlertRow) -> Words:
-    if alert.device_id is None:
+    page = alarm_words.page_of(alert)
+    if not page:
         return Words(alert.subject)
     link = Words(alert.subject, "lode-link", "a")
-    link.props["href"] = f"/rigs/{alert.device_id:d}"
+    link.props["href"] = page
     return link
 
 
