@@ -32,11 +32,22 @@ def real(postgres):
     process.communicate()
 
 
-@pytest.mark.parametrize(("path", "width"), [("/energy", 400), ("/energy", 1440),
-                                             ("/energy/accounts/1", 400)])  # fmt: skip
+PICTURES = {"/energy": "energy.png", "/energy/plan": "energy-plan.png"}
+
+
+@pytest.mark.parametrize(
+    ("path", "width"),
+    [("/energy", 400), ("/energy", 1440), ("/energy/accounts/1", 400), ("/energy/plan", 400),
+     ("/energy/plan", 1440)],
+)  # fmt: skip
 def test_the_pages_fit_their_window(look, forty, path, width):
     page = look(forty, path, width=width)
-    expect(page.locator("h1")).to_contain_text("north" if path == "/energy" else "ERS-30/e1")
+    expect(page.locator("h1")).to_contain_text("ERS-30/e1" if "accounts" in path else "north")
+    if path == "/energy/plan":
+        rigs = page.get_by_role("img", name="Rigs by mode")
+        expect(rigs.locator("canvas")).to_be_visible()
+        keys = page.locator(".lode-chart-key [data-line]")
+        expect(keys).to_have_text(["Full", "Low", "Preset 2800W", "Asleep"])
     if path == "/energy":
         price = page.get_by_role("img", name="Price of a MWh")
         expect(price.locator("canvas")).to_be_visible()
@@ -46,7 +57,51 @@ def test_the_pages_fit_their_window(look, forty, path, width):
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
     if os.environ.get("LODE_SCREENSHOT") and width > 400:
         page.wait_for_timeout(1000)
-        page.screenshot(path=DOCS / "energy.png")
+        page.screenshot(path=DOCS / PICTURES[path])
+
+
+def test_the_planner_is_let_act_by_keyboard_after_its_preview(look, launch):
+    served = launch(rigs=40)
+    page = look(served, "/energy", width=400)
+    page.get_by_role("button", name="Let it act …").focus()
+    page.keyboard.press("Enter")
+    let = page.get_by_role("button", name="Let it throttle rigs here")
+    expect(page.get_by_text("Down to 13 of 37 rigs awake")).to_be_visible()
+    expect(page.get_by_text("2 unreachable, 1 in maintenance")).to_be_visible()
+    expect(let).to_be_enabled()
+    assert served.control("ask")["done"] == []
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    let.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("plans are the standing orders")).to_be_visible()
+    assert served.control("ask")["done"] == [["planner", 0, "act by mira"]]
+
+
+def test_a_preview_of_ten_thousand_left_out_is_searched(look, launch):
+    page = look(launch(rigs=40, left_out=10_000), "/energy/plan", width=400)
+    page.get_by_role("button", name="Preview of now").click()
+    fold = page.get_by_role("button", name="6,666 Unreachable")
+    fold.click()
+    expect(page.locator(".lode-name")).to_have_count(50)
+    page.get_by_role("searchbox", name="Why is this rig left out?").fill("rig-5000")
+    expect(page.get_by_role("link", name="rig-5000", exact=True)).to_be_visible()
+    expect(page.get_by_text("tom: fans")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+
+
+@pytest.mark.parametrize("width", [400, 1440])
+def test_what_yesterday_would_have_cost_and_earned(look, forty, width):
+    page = look(forty, "/energy/what-if", width=width)
+    page.get_by_role("button", name="What would it have cost?").click()
+    expect(page.get_by_text("$148.30 for 940.2")).to_be_visible()
+    page.get_by_role("button", name="What would a plan have earned?").click()
+    expect(page.get_by_text("$20.41 more than always on")).to_be_visible()
+    power = page.get_by_role("img", name="Power in the simulated time")
+    expect(power.locator("canvas")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    if os.environ.get("LODE_SCREENSHOT") and width > 400:
+        page.wait_for_timeout(1000)
+        page.screenshot(path=DOCS / "energy-what-if.png", full_page=True)
 
 
 def test_a_call_by_keyboard_after_its_preview(look, launch):
@@ -90,3 +145,9 @@ def test_a_bare_site_is_set_up_and_its_price_explained(look, real):
            ).to_be_visible()  # fmt: skip
     page.get_by_role("link", name="Accounts", exact=True).click()
     expect(page.get_by_text("There is no account yet.")).to_be_visible()
+    page.get_by_role("link", name="What if", exact=True).click()
+    page.get_by_role("button", name="What would a plan have earned?").click()
+    expect(page.get_by_text("no rig can be planned; see who is left out")).to_be_visible()
+    page.get_by_role("link", name="Plan", exact=True).click()
+    page.get_by_role("button", name="Preview of now").click()
+    expect(page.get_by_text("no price or hashprice to plan by")).to_be_visible()

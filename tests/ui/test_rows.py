@@ -9,19 +9,6 @@ from lode_ui.rows import FIELDS, Fleet
 from tests.ui.world import StandInQueries, World
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
 @pytest.fixture
 def world() -> World:
     return World(rigs=50)

@@ -74,6 +74,7 @@ class World:
         has_commands: bool = False,
         gap_share: float = 0.1,
         has_energy: bool = True,
+        left_out: int = 3,
         alarms: int = 0,
     ) -> None:
         self.gap_share = gap_share
@@ -88,7 +89,7 @@ class World:
         self.open_alerts = {alert.alert_id: alert for alert in made.alerts()} if rigs else {}
         self.sites_shown = ("north",) if rigs else ()
         self.book = Book()
-        self.energy = EnergyBook(is_bare=not has_energy)
+        self.energy = EnergyBook(is_bare=not has_energy, left_out=left_out)
         self.alarms = Alarms()
         self.learned = LearnedBook()
         if alarms:

@@ -97,7 +97,7 @@ class PlanPage:
         if plan is None:
             return
         self._made.show(plan.made_ms)
-        self._about.text = f": {plan.decision}" if plan.decision else ""
+        self._about.text = f": {plan.decision}" if plan.decision and plan.periods else ""
         if not plan.periods:
             self._none.say("Nothing can be planned now.", plan.decision)
             self._none.show(True)
