@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 
 import numpy as np
 import pytest
@@ -222,3 +223,19 @@ def test_a_snapshot_is_small():
     peers = next(one for one in learned(rigs) if one.detector == "peers")
     assert LEARNED_TURNS > 200
     assert len(peers.state) / N < 1_000
+
+
+async def test_what_is_damaged_within_is_told_with_its_site(store, capsys):
+    mine = await Mine.open(store)
+    async with store.pool.connection() as conn:
+        await conn.execute(
+            "update judgement_state set state = %s where detector = 'peers'",
+            (snapshots.packed(b"nonsense"),),
+        )
+    capsys.readouterr()
+    mine.sites = mine._domain()
+    await mine.sites.restore()
+    (told,) = [line for line in capsys.readouterr().out.splitlines() if "dropped" in line]
+    assert "peers" in told
+    assert f"site={await mine.site()}" in re.sub(r"\x1b\[[0-9;]*m", "", told)
+    assert len(mine.sites._judgement.series.numbers) == 4  # these are remembered
