@@ -28,6 +28,9 @@ WINDOW_MS, LONG_WINDOW_MS = 180_000, 900_000
 SLOW = frozenset(
     {"overheating", "hash_decay", "rejected_shares", "flatline", "power_up", "restarting"}
 )
+UNCHARTED = frozenset({"offset", "rejected_shares", "flatline"})
+"""What leaves hashrate, power and heat as they are: when it is over, nobody has to come back."""
+
 OVER_SHARE, OVER_MS = 0.10, 60_000
 RIPE_MS = 12_000
 
@@ -198,8 +201,10 @@ def go_on(m: Memory, rigs: Rigs, found: Suspects, events: list[Event], now_ms: i
 def _release(m: Memory, rigs: Rigs, event: Event, now_ms: int) -> None:
     """Give the group's rigs time to come back, then judge those that did not by themselves."""
     slots = np.flatnonzero(event.holds(rigs))
-    m.grace_ms[slots] = np.maximum(m.grace_ms[slots], now_ms + GRACE_MS)
-    if event.kind != OFFLINE:
+    is_charted = KINDS[event.kind].name not in UNCHARTED
+    if is_charted:
+        m.grace_ms[slots] = np.maximum(m.grace_ms[slots], now_ms + GRACE_MS)
+    if is_charted and event.kind != OFFLINE:
         m.rest_ms[slots] = now_ms
         m.chart[:, :, slots] = 0
     for kind in [event.kind, *np.flatnonzero(EXPLAINS[event.kind]).tolist()]:

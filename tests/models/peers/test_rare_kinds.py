@@ -41,8 +41,14 @@ def test_rejects_that_all_have_are_one_event_and_no_rigs_own(peers):
         ("common_rejected_shares", "site:A", -1)
     ]
     assert T0 + 6_000_000 <= found[0].since_ms <= found[0].at_ms <= T0 + 6_300_000
-    over = play(peers, range(660, 900), change)
+    over, turn = [], 660
+    while not over and turn < 900:
+        over, turn = play(peers, range(turn, turn + 1), change), turn + 1
     assert [(f.kind, f.is_active) for f in over] == [("common_rejected_shares", False)]
+    # Nobody was away, so nobody has to come back before it is judged again.
+    fan = set_to(3, fans_alive=3)
+    found = play(peers, range(turn, turn + 3), lambda turn, rows: fan(turn, change(turn, rows)))
+    assert kinds(found) == [("fan_failure", 3, True)]
 
 
 def test_rejects_that_all_have_always_had_are_no_event(peers):
