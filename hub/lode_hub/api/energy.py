@@ -24,6 +24,7 @@ from lode_hub.queries.energy_nouns import (
     HourRow,
     PriceNow,
     PriceSeries,
+    ProgrammeRow,
     SourceRow,
 )
 from lode_hub.queries.simulations import Simulated
@@ -195,6 +196,10 @@ def _add_calls(router: APIRouter, queries: Queries, actions: Actions) -> None:
         site: Text = None, from_ms: Ms | None = None, until_ms: Ms | None = None
     ) -> list[CallRow]:
         return await queries.energy.calls(site, from_ms=from_ms, until_ms=until_ms)
+
+    @router.get("/{site}/programmes", summary="How calls can come", responses=_ASKED)
+    async def programmes(site: Site) -> list[ProgrammeRow]:
+        return await queries.energy.programmes(site)
 
     @router.post(
         "/{site}/programmes/{name}/calls",

@@ -33,9 +33,10 @@ from lode_hub.queries.energy_nouns import (
     PriceNow,
     PricePart,
     PriceSeries,
+    ProgrammeRow,
     SourceRow,
 )
-from lode_hub.queries.energy_sources import sources_of
+from lode_hub.queries.energy_sources import programmes_of, sources_of
 from lode_hub.queries.planner import PlannerQueries
 from lode_hub.queries.simulations import Simulations
 from lode_hub.store import (
@@ -86,6 +87,11 @@ class EnergyQueries:
         async with asking(self._store) as conn:
             number = await _site(conn, site)
             return await sources_of(conn, number, now_ms)
+
+    async def programmes(self, site: str) -> list[ProgrammeRow]:
+        """Give how the ways fare by which calls come."""
+        async with asking(self._store) as conn:
+            return await programmes_of(conn, site, await _site(conn, site))
 
     async def price_now(self, site: str, at_ms: int | None = None) -> PriceNow:
         """Give what a MWh costs at a moment (now), by parts."""

@@ -47,6 +47,25 @@ class SourceRow:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ProgrammeRow:
+    """How the ways fare by which a programme's calls come; `trouble` is the last one's.
+
+    `ok_ms` is when a VTN last answered, or a message last had a call in it. `is_deaf` while a VTN
+    or a topic does not answer: no call can come that way.
+    """
+
+    site: str
+    name: str
+    ways: tuple[Literal["openadr", "mqtt", "webhook"], ...]
+    ok_ms: int | None
+    is_deaf: bool
+    trouble: str
+    messages: int  # by MQTT or webhook, in all
+    bad: int  # of these, no call could be taken
+    refused: int  # calls of the last message
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PricePart:
     """One part of a price; an expected one comes or not, and is weighed by its probability."""
 

@@ -1,9 +1,10 @@
-"""How sources of prices and other figures fare: when they spoke, how far they reach, what lacks."""
+"""How sources and programmes fare: when they spoke, how far they reach, what lacks."""
 
-from typing import Any
+from typing import Any, Literal
 
+from lode_hub.energy.signals.programme import described as programme_of
 from lode_hub.energy.sources import described
-from lode_hub.queries.energy_nouns import SourceRow
+from lode_hub.queries.energy_nouns import ProgrammeRow, SourceRow
 from lode_hub.store import energy, energy_documents
 from lode_hub.store.connection import Connection
 
@@ -19,6 +20,32 @@ async def sources_of(conn: Connection, site_id: int, now_ms: int) -> list[Source
         hole_ms = await energy.hole(conn, *key, now_ms)
         found.append(_source(row, states.get(key, {}), end, hole_ms, now_ms))
     return found
+
+
+async def programmes_of(conn: Connection, site: str, site_id: int) -> list[ProgrammeRow]:
+    """Give how the ways of a site's programmes fare."""
+    fetches = await energy_documents.fetches(conn, "programme")
+    states = {row["name"]: row for row in fetches if row["site_id"] == site_id}
+    rows = await energy_documents.documents(conn, "programme", site_id)
+    return [_programme(site, row, states.get(row["name"], {})) for row in rows]
+
+
+def _programme(site: str, row: dict[str, Any], state: dict[str, Any]) -> ProgrammeRow:
+    told = programme_of(row["body"], f"programme {row['name']}")
+    ways: dict[Literal["openadr", "mqtt", "webhook"], object] = {
+        "openadr": told.openadr, "mqtt": told.mqtt, "webhook": told.webhook_secret,
+    }  # fmt: skip
+    return ProgrammeRow(
+        site=site,
+        name=row["name"],
+        ways=tuple(way for way, how in ways.items() if how is not None),
+        ok_ms=state.get("ok_ms"),
+        is_deaf=bool(state.get("failures")),
+        trouble=state.get("trouble", ""),
+        messages=state.get("messages", 0),
+        bad=state.get("bad", 0),
+        refused=state.get("refused", 0),
+    )
 
 
 def _source(

@@ -2,6 +2,7 @@
 
 VTN's events ─► calls ─► database (a later modification wins) ─► finding while the call holds
 an event that is gone ─► cancelled
+a VTN or a topic that does not answer ─► finding: no call can come that way
 """
 
 from collections.abc import Callable, Sequence
@@ -12,10 +13,11 @@ import structlog
 
 from lode_hub.committed import Finding
 from lode_hub.energy.signals.calls import Call, calls_ahead_ms
+from lode_hub.energy.signals.deaf import Deafness, asked
 from lode_hub.energy.signals.openadr import Vtn, VtnError, calls_of
 from lode_hub.energy.signals.programme import OpenAdr, Programme
 from lode_hub.energy.signals.taking import keep_call
-from lode_hub.errors import HubError, InvalidError
+from lode_hub.errors import HubError, InvalidError, UnavailableError
 from lode_hub.store import Store, energy, energy_calls
 from lode_hub.store import alerts as alert_rows
 from lode_hub.store.connection import Connection
@@ -43,6 +45,7 @@ class Grid:
         self._due_ms: dict[tuple[int, str], int] = {}
         self._vtns: dict[OpenAdr, Vtn] = {}
         self._told: dict[str, int] = {}  # subject of a call that holds: its newest modification
+        self._deafness = Deafness(store)
 
     async def look(
         self, client: httpx.AsyncClient, programmes: Sequence[tuple[Row, Programme]]
@@ -53,9 +56,16 @@ class Grid:
                 continue
             try:
                 await self._ask(client, document, told, told.openadr)
+            except UnavailableError:
+                raise
             except HubError as error:
                 _log.warning("programme failed", programme=document["name"], reason=str(error))
-        return await self._findings()
+                every_s, now_ms = told.openadr.every_s, self._clock_ms()
+                async with self._store.pool.connection() as conn:
+                    await asked(conn, document, now_ms=now_ms, every_s=every_s, trouble=str(error))
+        rows = [document for document, _ in programmes]
+        deaf = await self._deafness.findings(rows, self._clock_ms())
+        return [*await self._findings(), *deaf]
 
     async def _ask(
         self, client: httpx.AsyncClient, document: Row, told: Programme, where: OpenAdr
@@ -88,6 +98,7 @@ class Grid:
                     conn, document["site_id"], call, "openadr", person="", now_ms=now_ms
                 )
             await self._cancel_gone(conn, document, calls, unread)
+            await asked(conn, document, now_ms=now_ms, every_s=where.every_s, trouble="")
 
     async def _cancel_gone(
         self, conn: Connection, document: Row, calls: dict[str, Call], unread: set[str]

@@ -16,6 +16,7 @@ from lode_hub.energy.signals.taking import keep_call
 from lode_hub.energy.sources.run import EnergySources
 from lode_hub.errors import InvalidError
 from lode_hub.ingest.gmqtt_link import GmqttLink
+from lode_hub.queries.energy import EnergyQueries
 from lode_hub.store import Store, energy_calls, energy_documents
 from lode_sim.grid import Told, VtnServer
 
@@ -147,9 +148,11 @@ async def test_the_client_takes_every_page_renews_its_token_and_reports() -> Non
         assert len(await vtn.events()) == 60
         server.tokens.clear()  # revoked before its time
         assert len(await vtn.events()) == 60
-        await vtn.report(event(), "north", 12.5)
-        (payload,) = server.reports[0]["resources"][0]["intervals"][0]["payloads"]
-        assert (server.reports[0]["eventID"], payload["values"]) == ("ev1", [12.5])
+        mine = {"programID": "p1", "eventID": "ev1", "clientName": "lode", "resources": []}
+        server.reports = [mine | {"id": f"r{n}", "reportName": f"x {n}"} for n in range(60)]
+        for usage in (12.5, 13.0):
+            await vtn.report(mine | {"reportName": "north ev1", "usage": usage})
+            assert [one["usage"] for one in server.reports[60:]] == [usage]
         with pytest.raises(VtnError, match="check client_id") as refused:
             await Vtn(told, "wr0ng", client).events()
         assert "wr0ng" not in str(refused.value)
@@ -204,4 +207,49 @@ async def test_a_vtns_event_is_a_call_an_alert_and_ends_when_it_is_gone(
         assert [c["is_cancelled"] for c in await standing(store)] == [True, False]
         now[0] = T0 + 3 * H
         await sources.look(client)
-        assert await open_alerts() == []
+        assert await open_alerts() == [("energy-calls-deaf", "site:1:programme:ERS")]
+
+
+async def test_a_vtn_that_does_not_answer_is_an_alert_once_it_has_lasted(
+    store: Store, tmp_path: Path, now: list[int]
+) -> None:
+    sources = EnergySources(
+        store, tmp_path, name="test", make_link=GmqttLink, clock_ms=lambda: now[0]
+    )
+    queries = EnergyQueries(store, lambda: now[0])
+
+    async def alerts() -> list[tuple[str, str]]:
+        async with store.pool.connection() as conn:
+            found = await conn.execute(
+                "select subject, likely_cause from alert where rule = 'energy-calls-deaf' "
+                "and resolved_at is null"
+            )
+            return await found.fetchall()
+
+    async with VtnServer() as server, httpx.AsyncClient() as client:
+        body = f'reduce = "all"\nwebhook_secret = "s"\n[openadr]\nurl = "{server.url}"\n'
+        async with store.pool.connection() as conn:
+            await energy_documents.save(
+                conn, 1, "programme", "ERS", body, person="ada", saved_ms=T0
+            )
+        await sources.look(client)
+        (row,) = await queries.programmes("north")
+        assert (row.ways, row.ok_ms, row.is_deaf) == (("openadr", "webhook"), T0, False)
+        server.fault = Told(503)
+        for minutes in (1, 5):
+            now[0] = T0 + minutes * 60_000
+            await sources.look(client)
+        assert await alerts() == []
+        (row,) = await queries.programmes("north")
+        assert (row.is_deaf, row.ok_ms) == (True, T0)
+        now[0] += 61_000
+        await sources.look(client)
+        ((subject, cause),) = await alerts()
+        assert subject == "site:1:programme:ERS"
+        assert "answered 503" in cause
+        server.fault = None
+        now[0] += 31_000
+        await sources.look(client)
+        now[0] += 61_000  # the rule's off-delay
+        await sources.look(client)
+        assert await alerts() == []
