@@ -16,6 +16,9 @@ import msgspec
 from lode_sim.port import Port, stream_port
 
 PATIENCE_S = 30.0
+PAGE = 50
+_NAMED = ("programID", "eventID", "clientName")
+_NEEDED = {*_NAMED, "resources"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +136,10 @@ class PriceServer(_Door):
 
 
 class VtnServer(_Door):
-    """A VTN: programs, events page by page, reports; its token is good for so many requests."""
+    """A VTN: programs, events page by page, reports by their names; its tokens run out.
+
+    `drops` answers are lost after what was asked for is done. The pages are of 50 at the most.
+    """
 
     def __init__(self, *, client_id: str = "ven", client_secret: str = "") -> None:
         super().__init__()
@@ -141,6 +147,7 @@ class VtnServer(_Door):
         self.events: list[dict[str, Any]] = []
         self.reports: list[dict[str, Any]] = []
         self.tokens: set[str] = set()
+        self.drops = 0
         self._client = (client_id, client_secret)
         self._number = itertools.count(1)
 
@@ -151,14 +158,39 @@ class VtnServer(_Door):
         bearer = asked.headers.get("authorization", "").removeprefix("Bearer ")
         if self._client[1] and bearer not in self.tokens:
             return Told(401)
-        if asked.method == "POST" and asked.path == "/reports":
-            self.reports.append(msgspec.json.decode(asked.body))
-            return Told(201, asked.body)
-        listed = {"/programs": self.programs, "/events": self.events}.get(asked.path)
-        if listed is None:
-            return Told(404)
-        skip, limit = int(asked.query.get("skip", 0)), int(asked.query.get("limit", 50))
-        return Told(200, msgspec.json.encode(listed[skip : skip + limit]))
+        if asked.method not in {"POST", "PUT"}:
+            return self._page(asked)
+        told = self._report(asked)
+        if self.drops:
+            self.drops -= 1
+            return Told(503)
+        return told
+
+    def _page(self, asked: Asked) -> Told:
+        lists = {"/programs": self.programs, "/events": self.events, "/reports": self.reports}
+        skip, limit = int(asked.query.get("skip", 0)), int(asked.query.get("limit", PAGE))
+        if asked.path not in lists or not 0 <= limit <= PAGE:
+            return Told(400 if asked.path in lists else 404)
+        which = {name: asked.query[name] for name in _NAMED if name in asked.query}
+        found = [one for one in lists[asked.path] if which.items() <= one.items()]
+        return Told(200, msgspec.json.encode(found[skip : skip + limit]))
+
+    def _report(self, asked: Asked) -> Told:
+        """Take a new report, or one instead of another; a name is taken once."""
+        said = msgspec.json.decode(asked.body)
+        if _NEEDED - set(said):
+            return Told(400)
+        if asked.method == "PUT":
+            found = [one for one in self.reports if asked.path == f"/reports/{one['id']}"]
+            if not found:
+                return Told(404)
+            found[0].update(said)
+            return Told(200, msgspec.json.encode(found[0]))
+        names = ("eventID", "clientName", "reportName")
+        if any(all(one[name] == said[name] for name in names) for one in self.reports):
+            return Told(409)
+        self.reports.append(said | {"id": f"report-{next(self._number)}"})
+        return Told(201, msgspec.json.encode(self.reports[-1]))
 
     def _token(self, asked: Asked) -> Told:
         form = {name: values[-1] for name, values in parse_qs(asked.body.decode()).items()}

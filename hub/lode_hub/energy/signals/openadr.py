@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import msgspec
@@ -32,7 +33,14 @@ _PARTS_S = (365 * 86_400, 30 * 86_400, 7 * 86_400, 86_400, 3600, 60, 1)
 
 
 class VtnError(HubError):
-    """The VTN cannot be reached, or answers what cannot be understood; a later attempt may do."""
+    """The VTN cannot be reached, or answers what cannot be understood; a later attempt may do.
+
+    `status` is what it answered, 0 when it did not.
+    """
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class Vtn:
@@ -66,30 +74,36 @@ class Vtn:
             }.values()
         )
 
-    async def report(self, event: Mapping[str, Any], resource: str, energy_kwh: float) -> None:
-        """Report what was used during an event.
+    async def report(self, report: Mapping[str, Any]) -> None:
+        """Report on an event; the same report again, by its name, replaces the one before.
 
         Raises:
             VtnError: it does not take it.
         """
-        reading = {"type": "USAGE", "values": [energy_kwh]}
-        await self._ask(
-            "POST",
-            "/reports",
-            json={
-                "objectType": "REPORT",
-                "programID": event["programID"],
-                "eventID": event["id"],
-                "clientName": self._told.ven_name,
-                "payloadDescriptors": [
-                    {"objectType": "REPORT_PAYLOAD_DESCRIPTOR", "payloadType": "USAGE",
-                     "units": "KWH"}
-                ],
-                "resources": [
-                    {"resourceName": resource, "intervals": [{"id": 0, "payloads": [reading]}]}
-                ],
-            },
-        )  # fmt: skip
+        ident = await self._known_as(report)
+        if ident is None and await self._is_new(report):
+            return
+        ident = ident or await self._known_as(report)
+        if ident is None:
+            raise VtnError(f"openadr {self._host}: has this report, and does not show it")
+        await self._ask("PUT", f"/reports/{quote(ident, safe='')}", json=report)
+
+    async def _is_new(self, report: Mapping[str, Any]) -> bool:
+        try:
+            await self._ask("POST", "/reports", json=report)
+        except VtnError as error:
+            if error.status == httpx.codes.CONFLICT:
+                return False
+            raise
+        return True
+
+    async def _known_as(self, report: Mapping[str, Any]) -> str | None:
+        """Give the VTN's id of a report that it has; an answer to us may have been lost."""
+        which = {name: report[name] for name in ("programID", "eventID", "clientName")}
+        for one in await self._listed("reports", **which):
+            if one.get("reportName") == report["reportName"] and isinstance(one.get("id"), str):
+                return str(one["id"])
+        return None
 
     @property
     def _host(self) -> str:
@@ -105,10 +119,12 @@ class Vtn:
         }
         return frozenset(ids | set(self._told.programs))
 
-    async def _listed(self, what: str) -> list[dict[str, Any]]:
+    async def _listed(self, what: str, **which: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
         for number in range(0, MAX_LISTED, PAGE):
-            page = await self._ask("GET", f"/{what}", params={"skip": number, "limit": PAGE})
+            page = await self._ask(
+                "GET", f"/{what}", params={"skip": number, "limit": PAGE} | which
+            )
             if not isinstance(page, list):
                 raise VtnError(f"openadr {self._host}: {what} are no list; check its url")
             found += [one for one in page if isinstance(one, dict)]
@@ -122,7 +138,8 @@ class Vtn:
             self._token = ""  # it may have been revoked before its time
             answer = await self._send(method, self._told.url.rstrip("/") + path, **more)
         if not answer.is_success:
-            raise VtnError(f"openadr {self._host}: {path} answered {answer.status_code}; see there")
+            status = answer.status_code
+            raise VtnError(f"openadr {self._host}: {path} answered {status}; see there", status)
         return _json(answer.content, f"openadr {self._host}: {path}")
 
     async def _send(self, method: str, url: str, **more: Any) -> httpx.Response:  # noqa: ANN401

@@ -86,6 +86,22 @@ create table energy_peak (
     primary key (site_id, rule, month)
 );
 
+-- Reports that events of VTNs ask for; each goes out when its event is over.
+create table energy_report (
+    site_id int not null references site,
+    programme text not null,
+    event text not null,                  -- the VTN's id of it
+    asked jsonb not null,                 -- its program, and the kinds of figures
+    first_due_at timestamptz not null,
+    due_at timestamptz not null,          -- when it is tried next
+    failures int not null default 0,
+    trouble text not null default '',
+    sent_at timestamptz,
+    is_over boolean not null default false, -- sent, or given up
+    primary key (site_id, programme, event)
+);
+create index energy_report_due on energy_report (site_id, programme, due_at) where not is_over;
+
 -- Accounts as they were made. `digest` is over the data they rest on; `as_of` is up to when it was read.
 create table energy_account (
     id bigint generated always as identity primary key,
