@@ -15,6 +15,7 @@ from lode_hub.committed import Finding
 from lode_hub.energy.signals.calls import Call, calls_ahead_ms
 from lode_hub.energy.signals.deaf import Deafness, asked
 from lode_hub.energy.signals.openadr import Vtn, VtnError, calls_of
+from lode_hub.energy.signals.openadr_reports import Reports
 from lode_hub.energy.signals.programme import OpenAdr, Programme
 from lode_hub.energy.signals.taking import keep_call
 from lode_hub.errors import HubError, InvalidError, UnavailableError
@@ -44,6 +45,7 @@ class Grid:
         self._clock_ms = clock_ms
         self._due_ms: dict[tuple[int, str], int] = {}
         self._vtns: dict[OpenAdr, Vtn] = {}
+        self._reports = Reports(store, clock_ms)
         self._told: dict[str, int] = {}  # subject of a call that holds: its newest modification
         self._deafness = Deafness(store)
 
@@ -82,13 +84,14 @@ class Grid:
             self._vtns.pop(where, None)  # a secret may have been replaced
             raise
         calls: dict[str, Call] = {}
-        unread = set()
+        unread, read = set(), []
         for event in events:
             try:
-                for call in calls_of(
-                    event, document["name"], told, site=document["site"], now_ms=now_ms
-                ):
-                    calls[call.event] = call
+                mine = list(
+                    calls_of(event, document["name"], told, site=document["site"], now_ms=now_ms)
+                )
+                read.append((event, mine))
+                calls |= {call.event: call for call in mine}
             except InvalidError as error:
                 unread.add(str(event.get("id")))
                 _log.warning("event refused", programme=document["name"], reason=str(error))
@@ -99,6 +102,9 @@ class Grid:
                 )
             await self._cancel_gone(conn, document, calls, unread)
             await asked(conn, document, now_ms=now_ms, every_s=where.every_s, trouble="")
+            for event, mine in read:
+                await self._reports.note(conn, document, event, mine)
+        await self._reports.send(vtn, document, where)
 
     async def _cancel_gone(
         self, conn: Connection, document: Row, calls: dict[str, Call], unread: set[str]
