@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from lode_hub.energy.nouns import Commitment, DemandCharge, Feeder, Mode, RigClass, Site, Standing
+from lode_hub.energy.plan import whole
 from lode_hub.energy.plan.earnings import earnings
 from lode_hub.energy.plan.make import make
 from lode_hub.energy.plan.relax import relax
@@ -122,12 +123,26 @@ def test_starts_a_day_are_counted_by_the_rig():
     assert counts(plan) == [[5, 0, 0, 10]]
 
 
+@pytest.fixture
+def hasty(monkeypatch):
+    """Whole rigs as far as they are found at once; limits are to be kept however far that is."""
+    monkeypatch.setattr(whole, "DEADLINE_S", 0.1)
+
+
+@pytest.fixture
+def patient(monkeypatch):
+    """Time enough for whole rigs on a machine that is busy with other tests."""
+    monkeypatch.setattr(whole, "DEADLINE_S", 60.0)
+
+
+@pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize("seed", range(40))
 def test_no_rig_breaks_a_limit(seed):
     _holds(seed, 60)
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize("most", [6, 60])
 def test_no_rig_breaks_a_limit_in_many_cases(most):
     for seed in range(1000, 1300):
@@ -160,11 +175,14 @@ def test_who_has_no_start_left_is_put_to_sleep_only_when_that_pays_for_the_day()
     assert counts(dear) == [[10, 0, 0, 0]]
 
 
-NO_WHOLE_RIGS = {1}
-"""Cases in which an integer programme over all of the case, not only near its bound, shows that no
-whole rigs earn so much: they earn 1.5 % of their turnover, and of that they miss 0.2 %."""
+BEST = {1: 50.19}
+"""What whole rigs can earn at most in a case that earns next to nothing: 1.5 % of its turnover.
+
+An integer programme over all of it says so, not only near its bound; that is 0.18 % below it.
+"""
 
 
+@pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize("seed", range(6))
 def test_earns_what_the_bound_allows(seed):
     case = random_case(seed, most=2000)
@@ -172,5 +190,5 @@ def test_earns_what_the_bound_allows(seed):
     assert sum(kind.count for kind in case[0].classes) >= 1000
     turnover = float(earnings(case[0], case[1], plan.rigs, plan.starts).revenue_usd.sum())
     assert plan.objective_usd >= plan.bound_usd - 0.001 * turnover
-    if seed not in NO_WHOLE_RIGS:
-        assert plan.objective_usd >= plan.bound_usd - 0.001 * (abs(plan.bound_usd) + 1)
+    best_usd = BEST.get(seed, plan.bound_usd)
+    assert plan.objective_usd >= best_usd - 0.001 * (abs(best_usd) + 1)
