@@ -64,6 +64,16 @@ async def test_drift_where_it_advises_is_said_with_its_figures(visit):
         assert "Before it may advise" not in said
 
 
+async def test_a_model_that_judges_no_more_is_not_said_to_advise(visit):
+    world = World(rigs=40)
+    world.learned.sites["north"] = standing(stage="advisory", is_judging=False, person="ben")
+    async with visit(world) as user:
+        await user.open("/model")
+        assert "Not judging" in seen(user)
+        assert "It has judged no rig here lately" in seen(user)
+        assert "Advises" not in seen(user)
+
+
 @pytest.mark.parametrize("role", ["viewer", "auditor"])
 async def test_who_may_not_decide_sees_no_button(visit, role):
     async with visit(World(rigs=40), Someone("vera", role)) as user:

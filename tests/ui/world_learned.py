@@ -17,7 +17,8 @@ DRIFT = LearnedDrift(
 
 def standing(site: str = "north", **values: object) -> LearnedSite:
     shown: dict[str, object] = {
-        "site": site, "stage": "shadow", "is_heard": False, "judged_days": 21.44,
+        "site": site, "stage": "shadow", "is_judging": True, "is_heard": False,
+        "judged_days": 21.44,
         "judged_ms": T0_MS, "shared": 34, "alone": 12, "missed": 9, "agreement_ratio": 34 / 46,
         "lacks": (), "drifts": [], "person": None, "decided_ms": None,
     }  # fmt: skip

@@ -1,6 +1,8 @@
 """What may be asked about the learned opinion: the model, how it stands at sites, who let it."""
 
 import math
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +13,9 @@ from lode_hub.sites.judgement import trials
 from lode_hub.store import Store, learned
 from lode_hub.store.asking import asking
 from lode_models.rig import FEATURES, Card, Stage, Trial
+
+LATE_MS = 300_000
+"""A model that judged nothing for so long does not judge now: workers write it down each minute."""
 
 WORDS = {feature.name: feature.words for feature in FEATURES}
 
@@ -51,6 +56,7 @@ class LearnedSite:
 
     site: str
     stage: Stage
+    is_judging: bool  # whether it judged any rig in the last minutes
     is_heard: bool  # whether its opinions may accompany findings now
     judged_days: float
     judged_ms: int | None  # when it judged last; None: not yet
@@ -81,8 +87,11 @@ class LearnedDecision:
 class LearnedQueries:
     """Answers about the learned opinion, as workers last wrote it down (each minute)."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(
+        self, store: Store, clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000
+    ) -> None:
         self._store = store
+        self._clock_ms = clock_ms
 
     async def model(self) -> LearnedModel | None:
         """Give the model at work; None if no hub could run one yet."""
@@ -123,7 +132,7 @@ class LearnedQueries:
             model = await learned.model(conn)
             rows = await learned.sites(conn, site)
         sha256 = model["card"]["model_sha256"] if model else ""
-        return [_site(row, sha256) for row in rows]
+        return [_site(row, sha256, self._clock_ms()) for row in rows]
 
 
 def _nowhere(site: str) -> NotFoundError:
@@ -150,15 +159,17 @@ def _model(row: dict[str, Any]) -> LearnedModel:
     )
 
 
-def _site(row: dict[str, Any], model_sha256: str) -> LearnedSite:
+def _site(row: dict[str, Any], model_sha256: str, now_ms: int) -> LearnedSite:
     found = trials.kept(row, model_sha256)
     trial = found.trial if found else Trial(model_sha256=model_sha256)
     drifts = found.drift.drifts if found else ()
     stage: Stage = row["stage"] or "shadow"
+    is_judging = now_ms - trial.last_ms <= LATE_MS
     return LearnedSite(
         site=row["site"],
         stage=stage,
-        is_heard=stage == "advisory" and found is not None and not drifts,
+        is_judging=is_judging,
+        is_heard=stage == "advisory" and is_judging and not drifts,
         judged_days=round(trial.days, 3),
         judged_ms=trial.last_ms or None,
         shared=trial.seconded,

@@ -16,6 +16,11 @@ from lode_ui.widgets.text import Words, box, note, title
 NOT_YET = Look(
     word="Not judged yet", tone="idle", shape="ring", meaning="it looks at rigs that mine for long"
 )
+RESTS = Look(
+    word="Not judging", tone="warn", shape="query",
+    meaning="it has judged no rig here lately: none mines for long enough, or its hub goes on "
+    "without it, and its log says why",
+)  # fmt: skip
 SHADOW = Look(
     word="In shadow", tone="idle", shape="moon",
     meaning="it judges and counts; nobody is told what it thinks",
@@ -178,6 +183,8 @@ def look_of(one: LearnedSite) -> Look:
     """Say how a model that stands so appears."""
     if one.judged_ms is None:
         return NOT_YET
+    if not one.is_judging:
+        return RESTS
     if one.stage == "shadow":
         return SHADOW
     return ADVISES if one.is_heard else SILENT

@@ -12,6 +12,7 @@ from lode_hub.access import Access, Person
 from lode_hub.actions import Actions
 from lode_hub.errors import ConflictError, ForbiddenError, NotFoundError
 from lode_hub.queries import Queries
+from lode_hub.queries.learned import LearnedQueries
 from lode_hub.settings import AccessSettings
 from lode_hub.sites.judgement import words
 from lode_models import rig
@@ -134,7 +135,7 @@ async def test_after_a_kill_the_trial_and_the_leave_are_as_they_were(mine, actio
 
 
 async def test_it_advises_only_after_enough_and_by_somebody_who_may_here(mine, actions):
-    asked = Queries(mine.store).learned
+    asked = LearnedQueries(mine.store, lambda: mine.now_ms)
     await mine.sites.write_down()
     said = await asked.site("north")
     assert said.stage == "shadow"
@@ -158,6 +159,8 @@ async def test_it_advises_only_after_enough_and_by_somebody_who_may_here(mine, a
     said = await asked.site("north")
     assert (said.stage, said.is_heard, said.person) == ("advisory", True, "anna")
     assert (said.lacks, said.agreement_ratio, said.decided_ms) == ((), 1.0, mine.now_ms)
+    later = await LearnedQueries(mine.store, lambda: mine.now_ms + 600_000).site("north")
+    assert (later.stage, later.is_judging, later.is_heard) == ("advisory", False, False)
     await actions.let_model("north", "shadow", ANNA)
     ended, begun = await asked.decisions("north", 10)
     assert (begun.stage, begun.person, begun.shared, begun.judged_days) == (
@@ -191,7 +194,8 @@ async def test_drift_where_it_advises_is_an_alert_of_the_site_and_ends(mine, act
     (row,) = await Queries(mine.store).alerts()
     assert (row.subject, row.site) == (site, "north")
     await mine.restart()
-    assert not (await Queries(mine.store).learned.site("north")).is_heard
+    said = await LearnedQueries(mine.store, lambda: mine.now_ms).site("north")
+    assert (said.is_judging, said.is_heard) == (True, False)
     await mine.play(2)
     assert len(await mine.alerts()) == 1
     standing(mine).monitor.drifts = ()
