@@ -64,7 +64,8 @@ class Rule(_Part):
     off_delay_s: float = Field(default=0, ge=0, le=DAY_S)
     inhibited_by: Annotated[tuple[Text, ...], Field(max_length=50)] = ("agent-stale",)
     stake: Literal["none", "lost", "all"] = "none"
-    hashprice_usd_th_d: float = Field(default=0.05, ge=0, le=100)
+    # None: what the site's series of it says, where it has a fresh one; else 0.05.
+    hashprice_usd_th_d: float | None = Field(default=None, ge=0, le=100)
     escalate_usd_h: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     thresholds: Annotated[dict[str, Threshold], Field(max_length=50)] = {}
     # A threshold of one's own:

@@ -120,10 +120,20 @@ _OPEN_OR_RENEW = """
         left join device d on f.kind = 'device' and d.id = f.number
         left join agent a on a.id = case f.kind when 'agent' then f.number else d.agent_id end
         left join site s on s.id = case f.kind when 'site' then f.number else a.site_id end
+    ), earning as materialized (
+        select here.site_id, coalesce((
+            select v.value from energy_series e join energy_value v on v.series_id = e.id
+            where e.quantity = 'hashprice' and e.unit like 'USD/TH%%'
+                and (e.site_id is null or e.site_id = here.site_id)
+                and v.from_at > to_timestamp(%(now_ms)s / 1e3) - interval '6 h'
+                and v.from_at <= to_timestamp(%(now_ms)s / 1e3)
+            order by e.site_id nulls last, v.from_at desc, v.published_at desc, v.revision desc
+            limit 1), 0.05) as usd_th_d
+        from (select distinct site_id from found) here
     ), ruled as (
         select f.*, r.id as rule_id, r.version, coalesce(r.cause, '') as cause,
             coalesce(r.on_delay_s, 0) as on_delay_s, r.escalate_usd_h, r.severity as base_severity,
-            r.hashprice_usd_th_d / 24 * case coalesce(r.stake, 'none')
+            coalesce(r.hashprice_usd_th_d, x.usd_th_d) / 24 * case coalesce(r.stake, 'none')
                 when 'none' then null
                 when 'lost' then coalesce(number_in(f.evidence, 'lost_ths'), greatest(
                     coalesce(number_in(f.evidence, 'expected_ths'), f.rated_hashrate_ths)
@@ -139,7 +149,8 @@ _OPEN_OR_RENEW = """
                         else a.site_id = f.site_id and f.rack in ('', d.rack)
                             and f.model in ('', d.model) end))
             end as stake_usd_h
-        from found f left join lateral (
+        from found f join earning x on x.site_id is not distinct from f.site_id
+            left join lateral (
             select * from alert_rule r where r.name = f.rule and r.is_current
                 and (r.site_id is null or r.site_id = f.site_id)
             order by r.site_id nulls last limit 1

@@ -8,7 +8,7 @@ import pytest
 
 from lode_hub import alerts, rules
 from lode_hub.rules import effective, shipped
-from lode_hub.store import Store, alerts_open, alerts_review
+from lode_hub.store import Store, alerts_open, alerts_review, energy
 from lode_hub.store import alerts as life
 from tests.hub.alerts.stage import MINUTE, SECOND, T0, events, finding, gone, put_rule, rows, told
 from tests.hub.sites import stage as mine
@@ -145,6 +145,34 @@ async def test_money_at_stake_raises_the_severity(store):
         "site:1:model:S19": ("critical", 1.0),
         "site:1:rack:nowhere": ("warning", None),
     }
+
+
+async def test_money_at_stake_goes_by_the_live_hashprice_unless_the_rule_has_its_own(store):
+    agent = await mine.add_agent(store)
+    rigs = await mine.add_rigs(store, agent, 3, rated_hashrate_ths=240.0)
+    (other,) = await mine.add_rigs(
+        store, await mine.add_agent(store, "south-1", "south"), 1, rated_hashrate_ths=240.0
+    )
+    await put_rule(store, stake="all")
+    await put_rule(store, "own", stake="all", hashprice_usd_th_d=0.3)
+
+    async def kept(site: int | None, unit: str, *values: energy.Value) -> None:
+        async with store.pool.connection() as conn:
+            await energy.add(conn, site, "pool", ("hashprice", "", unit), values, T0)
+
+    async def stakes(at_ms: int) -> list[float]:
+        found = [finding(f"device:{rig}") for rig in (rigs[0], other)]
+        await alerts.take(store, [*found, finding(f"device:{rigs[1]}", "own")], at_ms)
+        by_rig = {row["device_id"]: row["stake_usd_h"] for row in await rows(store)}
+        return [by_rig[rig] for rig in (rigs[0], other, rigs[1])]
+
+    assert await stakes(T0) == pytest.approx([0.5, 0.5, 3.0])
+    await kept(None, "USD/PH/day", (T0 - MINUTE, None, 60.0, T0))  # not asked for its unit
+    await kept(None, "USD/TH/day", (T0 - MINUTE, None, 0.06, T0), (T0 + MINUTE, None, 0.9, T0))
+    assert await stakes(T0) == pytest.approx([0.6, 0.6, 3.0])
+    await kept(1, "USD/TH/day", (T0 - 2 * MINUTE, None, 0.07, T0))
+    assert await stakes(T0) == pytest.approx([0.7, 0.6, 3.0])
+    assert await stakes(T0 + 7 * 3_600_000) == pytest.approx([0.5, 0.5, 3.0])  # stale
 
 
 async def test_a_late_word_from_before_the_end_brings_nothing_back(store):

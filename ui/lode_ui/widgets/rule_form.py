@@ -30,13 +30,13 @@ SIDES: dict[Side, str] = {"above": "above", "below": "below"}
 NEW: Body = {
     "title": "", "enabled": True, "cause": "other", "severity": "warning", "on_delay_s": 0,
     "off_delay_s": 60, "inhibited_by": ["agent-stale"], "stake": "none",
-    "hashprice_usd_th_d": 0.05, "escalate_usd_h": None, "thresholds": {}, "of": "rig",
+    "hashprice_usd_th_d": None, "escalate_usd_h": None, "thresholds": {}, "of": "rig",
     "metric": "inlet_temp_c", "scope": {}, "above": None, "below": None, "for_s": 120,
     "clear_at": None,
 }  # fmt: skip
 
 OFF_HINT = "off: it opens nothing, and what it has opened ends"
-OPTIONAL = frozenset({"clear_at", "escalate_usd_h"})
+OPTIONAL = frozenset({"clear_at", "hashprice_usd_th_d", "escalate_usd_h"})
 """Numbers that may be left out."""
 
 Field = TextField | NumberField | CheckField | SelectField[Any]
@@ -137,8 +137,9 @@ class RuleForm:
         with columns("fields"):
             fields["stake"] = SelectField("Money at stake", STAKES, body["stake"])
             fields["hashprice_usd_th_d"] = NumberField(
-                "Hashprice", value=body["hashprice_usd_th_d"], unit="USD/TH/d", low=0, high=100
-            )
+                "Hashprice", value=body["hashprice_usd_th_d"], unit="USD/TH/d", low=0, high=100,
+                hint="empty: the newest of the site's series, else 0.05",
+            )  # fmt: skip
             fields["escalate_usd_h"] = NumberField(
                 "A step graver above", value=body["escalate_usd_h"], unit="USD/h", low=0,
                 hint="empty: never",

@@ -47,7 +47,7 @@ create table alert_rule (
     off_delay_s real not null,
     inhibited_by text[] not null,         -- rules or causes whose alerts make this one's go untold
     stake text not null check (stake in ('none', 'lost', 'all')),  -- what of the hashrate is lost
-    hashprice_usd_th_d double precision not null,
+    hashprice_usd_th_d double precision,              -- null: the newest of the site's series
     escalate_usd_h double precision,                  -- a stake that raises the severity by a step
     body jsonb not null,                  -- all of it, thresholds too
     by text not null,
