@@ -92,6 +92,21 @@ async def ordered(conn: Connection) -> list[Ordered]:
     return await cursor.fetchall()
 
 
+async def restarted(conn: Connection) -> list[int]:
+    """List the devices that are told, or were told in the last minute, what restarts a rig."""
+    cursor = await conn.execute(
+        """
+        select distinct cd.device_id
+        from command c join command_device cd on cd.command_id = c.id
+        where cd.device_id is not null and c.stage not in ('proposed', 'queued')
+            and c.action in ('restart_mining', 'reboot', 'firmware', 'pools')
+            and (c.ended_at is null or (c.ended_at > now() - interval '1 minute'
+                and c.number > (select max(number) - 1000 from command)))
+        """
+    )
+    return [device_id for (device_id,) in await cursor.fetchall()]
+
+
 async def clocks(conn: Connection) -> list[Clock]:
     """List the agents whose clock is known to be more than 2 s off."""
     cursor = conn.cursor(row_factory=class_row(Clock))

@@ -128,6 +128,7 @@ KINDS: tuple[Kind, ...] = (
         cause="chips with errors, an unstable overclock, or a slow way to the pool",
         common="common_rejected_shares",
         common_cause="the pool or the way to it: work comes late",
+        hold_s=120.0,  # a pool's trouble shows at some rigs a little sooner
         off_s=600.0,
     ),
     Kind(

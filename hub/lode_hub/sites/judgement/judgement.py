@@ -83,6 +83,8 @@ class Judgement:
         modes[slots[known]] = np.array([one.mode for one in under], np.int16)[known]
         changed = np.flatnonzero(modes != self.latest.modes)
         self.latest.modes = modes
+        told = self._fleet.slots(np.array(await judgement.restarted(conn), np.int64))
+        self.rigs.peers.excuse(told[told >= 0], now_ms)
         for slot in changed.tolist():
             site_id = self._devices[self._fleet.rows[slot].device_id].site_id
             self.series.excuse(site_id or 0, now_ms + GRACE_MS)

@@ -2,6 +2,8 @@
 
 import pytest
 
+from lode_models.peers import VERSION
+from tests.hub.alerts.test_untold import order
 from tests.hub.sites.judgement.mine import ASLEEP, BOARD_LOST, Mine, with_
 
 
@@ -24,7 +26,7 @@ async def test_a_lost_board_is_one_alert_with_its_evidence_and_ends(mine):
     assert alert["evidence"]["boards_expected"] == 3
     assert 60 < alert["evidence"]["hashrate_ths"]["value"] < 70
     assert 99 < alert["evidence"]["hashrate_ths"]["own_level"] < 101
-    assert alert["evidence"]["rule_version"] == 1
+    assert alert["evidence"]["rule_version"] == VERSION
     assert 30 < alert["evidence"]["lost_ths"] < 36
     assert alert["likely_cause"]
     low = [one for one in await mine.alerts() if one["rule"] == "rig-low-hashrate"]
@@ -57,6 +59,18 @@ async def test_a_rack_without_its_feeder_is_one_alert(mine):
     await mine.play(5)
     site = await mine.site()
     assert await mine.told() == [("site-common-offline", f"site:{site}:rack:A1")]
+
+
+@pytest.mark.parametrize(("action", "is_told"), [("reboot", False), ("fault_light", True)])
+async def test_restarts_are_told_if_nobody_ordered_them(mine, action, is_told):
+    rig, begin = mine.rigs[4], mine.turn
+    await order(mine.store, mine.agent, rig, action)
+
+    def restarts(turn, columns):
+        columns["uptime_s"][4] = 10 * ((turn - begin) % 12)
+
+    await mine.play(8, restarts)
+    assert await mine.told() == [("rig-restarting", f"device:{rig}")] * is_told
 
 
 async def test_a_restart_in_the_middle_loses_and_doubles_nothing(mine):
