@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lode_hub.committed import Finding
+from lode_hub.energy.signals.programme import Programme
 from lode_hub.store import Store, energy_documents
 from lode_hub.store import alerts as alert_rows
 from lode_hub.store.connection import Connection
@@ -41,12 +42,16 @@ class Deafness:
         self._store = store
         self._since_ms: dict[str, int] = {}  # by subject
 
-    async def findings(self, documents: Sequence[Row], now_ms: int) -> list[Finding]:
+    async def findings(
+        self, programmes: Sequence[tuple[Row, Programme]], now_ms: int
+    ) -> list[Finding]:
         """Say which programmes no call can come to, and which are heard again."""
         async with self._store.pool.connection() as conn:
             rows = await energy_documents.fetches(conn, "programme")
             told = await alert_rows.unresolved(conn, [DEAF])
-        there = {(row["site_id"], row["name"]) for row in documents}
+        there = {
+            (row["site_id"], row["name"]) for row, said in programmes if said.openadr or said.mqtt
+        }
         troubled = {
             f"site:{row['site_id']}:programme:{row['name']}": row
             for row in rows

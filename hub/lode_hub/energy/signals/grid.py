@@ -65,8 +65,7 @@ class Grid:
                 every_s, now_ms = told.openadr.every_s, self._clock_ms()
                 async with self._store.pool.connection() as conn:
                     await asked(conn, document, now_ms=now_ms, every_s=every_s, trouble=str(error))
-        rows = [document for document, _ in programmes]
-        deaf = await self._deafness.findings(rows, self._clock_ms())
+        deaf = await self._deafness.findings(programmes, self._clock_ms())
         return [*await self._findings(), *deaf]
 
     async def _ask(

@@ -16,7 +16,6 @@ from lode_hub.energy.signals.taking import keep_call
 from lode_hub.energy.sources.run import EnergySources
 from lode_hub.errors import InvalidError
 from lode_hub.ingest.gmqtt_link import GmqttLink
-from lode_hub.queries.energy import EnergyQueries
 from lode_hub.store import Store, energy_calls, energy_documents
 from lode_sim.grid import Told, VtnServer
 
@@ -208,48 +207,3 @@ async def test_a_vtns_event_is_a_call_an_alert_and_ends_when_it_is_gone(
         now[0] = T0 + 3 * H
         await sources.look(client)
         assert await open_alerts() == [("energy-calls-deaf", "site:1:programme:ERS")]
-
-
-async def test_a_vtn_that_does_not_answer_is_an_alert_once_it_has_lasted(
-    store: Store, tmp_path: Path, now: list[int]
-) -> None:
-    sources = EnergySources(
-        store, tmp_path, name="test", make_link=GmqttLink, clock_ms=lambda: now[0]
-    )
-    queries = EnergyQueries(store, lambda: now[0])
-
-    async def alerts() -> list[tuple[str, str]]:
-        async with store.pool.connection() as conn:
-            found = await conn.execute(
-                "select subject, likely_cause from alert where rule = 'energy-calls-deaf' "
-                "and resolved_at is null"
-            )
-            return await found.fetchall()
-
-    async with VtnServer() as server, httpx.AsyncClient() as client:
-        body = f'reduce = "all"\nwebhook_secret = "s"\n[openadr]\nurl = "{server.url}"\n'
-        async with store.pool.connection() as conn:
-            await energy_documents.save(
-                conn, 1, "programme", "ERS", body, person="ada", saved_ms=T0
-            )
-        await sources.look(client)
-        (row,) = await queries.programmes("north")
-        assert (row.ways, row.ok_ms, row.is_deaf) == (("openadr", "webhook"), T0, False)
-        server.fault = Told(503)
-        for minutes in (1, 5):
-            now[0] = T0 + minutes * 60_000
-            await sources.look(client)
-        assert await alerts() == []
-        (row,) = await queries.programmes("north")
-        assert (row.is_deaf, row.ok_ms) == (True, T0)
-        now[0] += 61_000
-        await sources.look(client)
-        ((subject, cause),) = await alerts()
-        assert subject == "site:1:programme:ERS"
-        assert "answered 503" in cause
-        server.fault = None
-        now[0] += 31_000
-        await sources.look(client)
-        now[0] += 61_000  # the rule's off-delay
-        await sources.look(client)
-        assert await alerts() == []
