@@ -11,7 +11,7 @@ import numpy as np
 
 from lode_hub.energy import nouns
 from lode_hub.energy.live.limits import Limits
-from lode_hub.energy.live.wishes import FULL, SLEEP, modes_of
+from lode_hub.energy.live.wishes import FULL, MOST_SHARE, SLEEP, limit_w, modes_of
 from lode_hub.energy.nouns import ASLEEP, Feeder, RigClass, Site, Standing
 from lode_wire import orders
 
@@ -215,10 +215,9 @@ def _class(members: tuple[Rig, ...], limits: Limits) -> RigClass:
     first, model = members[0], limits.model(members[0].model)
     full_w = float(np.mean([rig.full_power_w or 0.0 for rig in members]))
     full_ths = float(np.mean([rig.full_hashrate_ths or 0.0 for rig in members]))
-    lower = [
-        nouns.Mode(name=name, power_w=w * full_w, hashrate_ths=ths * full_ths)
-        for name, w, ths in modes_of(first)
-    ]
+    least_w = min(rig.full_power_w or 0.0 for rig in members)
+    lower = [_lower(*share, full_w, full_ths) for share in modes_of(first)
+             if (limit_w(share[0]) or 0.0) <= MOST_SHARE * least_w]  # fmt: skip
     left = [rig.starts_left for rig in members if rig.starts_left is not None]
     per_day = model.starts_per_day if model.starts_per_day is not None else max(left, default=None)
     return RigClass(
@@ -233,6 +232,14 @@ def _class(members: tuple[Rig, ...], limits: Limits) -> RigClass:
         min_down_s=model.min_down_s,
         starts_per_day=per_day,
     )
+
+
+def _lower(name: str, power: float, hashrate: float, full_w: float, full_ths: float) -> nouns.Mode:
+    """Make a mode of its shares of full; a limit in watts draws those, as efficiently."""
+    by_share = power * full_w
+    power_w = limit_w(name) or by_share
+    hashrate_ths = hashrate * full_ths * power_w / by_share
+    return nouns.Mode(name=name, power_w=power_w, hashrate_ths=hashrate_ths)
 
 
 def _standing(

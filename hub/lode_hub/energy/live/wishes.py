@@ -1,21 +1,26 @@
 """The modes of a rig by name, and the wish that brings each about.
 
 `full` is as its owner has set it: no wish. Of others only those are used whose power and hashrate
-the rig's description knows, as shares of full, and which its agent offers.
+the rig's description knows, as shares of full, and which its agent offers. A rig that offers none
+of them by name but can be limited in watts is limited at points of that curve.
 """
 
+import math
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Literal, Protocol, cast
 
 from lode_profiles.library import find_rig
-from lode_profiles.schema import ProfileError, RigProfile
+from lode_profiles.schema import Mode, ProfileError, RigProfile
 from lode_wire import orders
 from lode_wire.orders import Wish
 
 FULL, SLEEP = "full", "sleep"
 MOST_SHARE = 0.97
 """A mode that draws nearly as much as full is not worth an order."""
+
+LIMIT_SHARES = (0.6, 0.7, 0.8, 0.9)
+"""Of full: near them are the points of a curve at which a rig tuned by watts alone is limited."""
 
 Share = tuple[str, float, float]
 """A mode's name, and its power and hashrate as shares of full."""
@@ -36,11 +41,30 @@ class Offering(Protocol):
     def presets(self) -> Sequence[str]:
         """Names of presets."""
 
+    @property
+    def power_min_w(self) -> float | None:
+        """The lowest limit that may be asked."""
+
+    @property
+    def power_max_w(self) -> float | None:
+        """The highest."""
+
 
 def modes_of(rig: Offering) -> tuple[Share, ...]:
     """Give the modes below full that a rig can be told to run in, by rising power."""
-    offered = tuple(rig.offers or ())
-    return _shares(rig.model, offered, tuple(rig.presets))
+    actions, power_modes = orders.offered(rig.offers or ())
+    named = _shares(rig.model, actions, power_modes, tuple(rig.presets))
+    if named or orders.PowerLimit.action not in actions:
+        return named
+    least_w, most_w = rig.power_min_w or 0.0, rig.power_max_w or math.inf
+    limits = _limits(rig.model)
+    return tuple(one for one in limits if least_w <= (limit_w(one[0]) or 0.0) <= most_w)
+
+
+def limit_w(mode: str) -> float | None:
+    """Give the watts of a mode that is a limit; None for others."""
+    kind, _, watts = mode.partition(":")
+    return float(watts) if kind == orders.PowerLimit.action else None
 
 
 def wish_of(mode: str) -> Wish | None:
@@ -52,7 +76,8 @@ def wish_of(mode: str) -> Wish | None:
         return orders.Preset(name=name)
     if kind == orders.PowerMode.action:
         return orders.PowerMode(mode=cast(Literal["low", "normal", "high"], name))
-    return None
+    watts = limit_w(mode)
+    return None if watts is None else orders.PowerLimit(power_w=watts)
 
 
 def mode_of(wish: Wish) -> str:
@@ -61,29 +86,46 @@ def mode_of(wish: Wish) -> str:
         return f"{orders.Preset.action}:{wish.name}"
     if isinstance(wish, orders.PowerMode):
         return f"{orders.PowerMode.action}:{wish.mode}"
+    if isinstance(wish, orders.PowerLimit):
+        return f"{orders.PowerLimit.action}:{wish.power_w:g}"
     return SLEEP
 
 
 @lru_cache(maxsize=4096)
-def _shares(model: str, offers: tuple[str, ...], presets: tuple[str, ...]) -> tuple[Share, ...]:
+def _shares(
+    model: str, actions: tuple[str, ...], power_modes: tuple[str, ...], presets: tuple[str, ...]
+) -> tuple[Share, ...]:
+    found = []
+    for mode, power, hashrate in _curve(model):
+        if orders.Preset.action in actions and mode.name in presets:
+            found.append((f"{orders.Preset.action}:{mode.name}", power, hashrate))
+        elif orders.PowerMode.action in actions and mode.name in power_modes:
+            found.append((f"{orders.PowerMode.action}:{mode.name}", power, hashrate))
+    return tuple(found)
+
+
+@lru_cache(maxsize=256)
+def _limits(model: str) -> tuple[Share, ...]:
+    """Give limits in watts at points of a model's curve."""
+    points = _curve(model)
+    near = {min(points, key=lambda one: abs(one[1] - share)) for share in LIMIT_SHARES if points}
+    return tuple(
+        (f"{orders.PowerLimit.action}:{mode.power_w:g}", power, hashrate)
+        for mode, power, hashrate in sorted(near, key=lambda one: one[1])
+    )
+
+
+def _curve(model: str) -> tuple[tuple[Mode, float, float], ...]:
+    """Give the modes below full that a model's description knows, and their shares of full."""
     profile = _profile(model)
     if profile is None:
         return ()
-    actions, power_modes = orders.offered(offers)
     full_w, full_ths = profile.power_w, profile.hashrate_ths
     for mode in profile.modes:
         if mode.name in {"default", "normal"}:
             full_w, full_ths = mode.power_w, mode.hashrate_ths
-    found = []
-    for mode in profile.modes:
-        share = (mode.power_w / full_w, mode.hashrate_ths / full_ths)
-        if share[0] > MOST_SHARE:
-            continue
-        if orders.Preset.action in actions and mode.name in presets:
-            found.append((f"{orders.Preset.action}:{mode.name}", *share))
-        elif orders.PowerMode.action in actions and mode.name in power_modes:
-            found.append((f"{orders.PowerMode.action}:{mode.name}", *share))
-    return tuple(found)
+    shares = ((m, m.power_w / full_w, m.hashrate_ths / full_ths) for m in profile.modes)
+    return tuple(one for one in shares if one[1] <= MOST_SHARE)
 
 
 def _profile(model: str) -> RigProfile | None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lode_hub.energy.live import limits
 from lode_hub.energy.live.fleet import MAX_CLASSES, Fleet, Rig, fleet, obstacle
 from lode_hub.energy.live.limits import Limits
-from lode_hub.energy.live.wishes import FULL, SLEEP, modes_of, wish_of
+from lode_hub.energy.live.wishes import FULL, SLEEP, mode_of, modes_of, wish_of
 from lode_hub.energy.nouns import ASLEEP
 from lode_hub.errors import InvalidError
 from lode_wire import orders
@@ -217,6 +217,34 @@ def test_lower_modes_are_shares_of_what_the_rig_draws_in_full():
     assert (full.name, full.power_w, full.hashrate_ths) == (FULL, 3000.0, 120.0)
     assert low.power_w == pytest.approx(3000 * 1414 / 2794)
     assert low.hashrate_ths == pytest.approx(120 * 70.2 / 121.8)
+
+
+WATTS = {"offers": ["sleep", "power_limit"], "power_min_w": 1500.0, "power_max_w": 3000.0}
+
+
+def test_a_rig_that_is_tuned_by_watts_is_limited_at_points_of_its_curve():
+    rig = rig_of(1, **WATTS)
+    assert [name for name, _, _ in modes_of(rig)] == [
+        f"power_limit:{watts}" for watts in (1657, 1916, 2192, 2485)
+    ]  # of 2794 W: the points nearest to 60, 70, 80 and 90 %
+    (kind,) = made([rig]).site.classes
+    low, *_, full = kind.modes
+    assert (full.power_w, len(kind.modes)) == (3000.0, 5)
+    assert low.power_w == 1657.0  # as told, whatever it draws in full
+    assert low.hashrate_ths == pytest.approx(120 * 80.5 / 121.8 * (1657 / 3000) / (1657 / 2794))
+    assert wish_of(low.name) == orders.PowerLimit(power_w=1657.0)
+    assert mode_of(wish_of(low.name)) == low.name
+
+
+def test_a_limit_outside_of_what_may_be_asked_or_above_what_a_rig_draws_is_none():
+    narrow = WATTS | {"power_min_w": 1700.0, "power_max_w": 2200.0}
+    assert [name for name, _, _ in modes_of(rig_of(1, **narrow))] == [
+        "power_limit:1916", "power_limit:2192",
+    ]  # fmt: skip
+    (kind,) = made([rig_of(1, full_w=2200.0, full_ths=100.0, **WATTS)]).site.classes
+    assert [mode.name for mode in kind.modes] == ["power_limit:1657", "power_limit:1916", FULL]
+    named = rig_of(1, **WATTS | {"offers": ["sleep", "power_limit", "preset"]}, presets=["340MHz"])
+    assert [name for name, _, _ in modes_of(named)] == ["preset:340MHz"]
 
 
 @pytest.mark.parametrize("offers", [None, [], ["sleep"], ["sleep", "preset"]])
