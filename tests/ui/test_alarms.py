@@ -108,7 +108,7 @@ async def test_an_alert_is_taken_shelved_and_resolved(visit):
         assert "on my way" in seen(user)
         press(user, "Shelve 8 h")
         await until(lambda: "mira has shelved it until" in seen(user))
-        press(user, "Take from the shelf")
+        press(user, "Bring back now")
         await until(lambda: "mira has shelved it until" not in seen(user))
         press(user, "Shelve until then")
         await until(lambda: "Say until when" in seen(user))

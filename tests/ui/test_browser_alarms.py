@@ -51,3 +51,30 @@ def test_two_are_chosen_by_the_keyboard_and_taken_on(look, storm):
     done = storm.control("ask")["done"]
     assert sorted(done) == [["acknowledge", 2, "noor"], ["acknowledge", 3, "noor"]]
     expect(page.locator(".lode-group", has_text="Pool at north")).to_have_count(0)
+
+
+@pytest.mark.parametrize("width", [400, 1440])
+def test_what_was_shelved_is_brought_back_by_keyboard(look, launch, width):
+    served = launch(rigs=40, alarms=12)
+    page = look(served, "/alerts/3", width=width)
+    page.get_by_role("button", name="Shelve 1 h").click()
+    expect(page.get_by_text("has shelved it until")).to_be_visible()
+    page.goto(served.url + "/silences")
+    shelf = page.get_by_role("table", name="Shelved alarms")
+    expect(shelf).to_contain_text("by mira")
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    back = shelf.get_by_role("button", name="Bring back now")
+    back.focus()
+    page.keyboard.press("Enter")
+    expect(shelf.get_by_role("button", name="Bring back now")).to_have_count(0)
+    assert ["unshelve", 3, "mira"] in served.control("ask")["done"]
+
+
+def test_a_day_that_is_over_is_chosen(look, launch):
+    page = look(launch(rigs=40, alarms=12), "/alarm-figures", width=400)
+    page.get_by_role("button", name="One day").click()
+    days = page.get_by_role("combobox", name="Day")
+    expect(days.get_by_role("option")).to_have_count(31)
+    days.select_option(index=2)
+    expect(page.get_by_text("put aside by people now")).to_be_hidden()
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0

@@ -119,7 +119,7 @@ async def test_a_day_that_is_over_has_figures_of_its_own(visit):
 
 async def test_what_is_shelved_is_listed_and_brought_back(visit):
     world = World(rigs=40, alarms=12)
-    world.alarms.shelf.append(shelf("rig-fan", note="", by="tom"))
+    world.alarms.shelf[:] = [shelf("rig-fan", note="", by="tom")]
     async with visit(world, Someone("mira", "operator")) as user:
         await user.open("/silences")
         for part in ("Shelved alarms", "rule rig-fan, rig-017 at north", "no reason given",

@@ -30,6 +30,7 @@ from tests.ui.world_alarms import (
     StandInTelling,
     gravest_first,
     kept,
+    shelf,
 )
 from tests.ui.world_commands import (
     Book,
@@ -95,6 +96,7 @@ class World:
         if alarms:
             self.open_alerts = {a.alert_id: a for a in made_alarms.alerts(alarms)}
             made_alarms.tell(self.alarms)
+            self.alarms.shelf.append(shelf("rig-fan"))
         self.ramps = {17} if alarms else set()
         self.agent_values: dict[str, object] = {}
         if is_hostile:

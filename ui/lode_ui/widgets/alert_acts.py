@@ -58,7 +58,7 @@ class AlertActs:
             with columns("buttons"):
                 for words, for_ms in (("1 h", HOUR_MS), ("8 h", 8 * HOUR_MS), ("1 day", DAY_MS)):
                     Button(f"Shelve {words}", partial(self._shelve_for, for_ms))
-                self._take_back = Button("Take from the shelf", does.unshelve)
+                self._take_back = Button("Bring back now", does.unshelve)
             with box("lode-act-until"):
                 self._moment = MomentField("Until", hint="your time, at most 7 days away")
                 Button("Shelve until then", self._shelve_until)
