@@ -127,9 +127,8 @@ class Learned:
         seen = ~np.isnan(self.scores)
         found = np.zeros(len(seen), bool)
         found[np.fromiter(others, np.intp)] = True
-        for site, standing in self.standings.items():
-            mine = self._at[site]
-            mine = mine[seen[mine]]
+        for site, slots in self._at.items():
+            standing, mine = self.standings[site], slots[seen[slots]]
             if len(mine):
                 standing.trial.judged(now_ms)
                 # What others find faulty is strange, but no sign that the fleet is another.
@@ -163,17 +162,17 @@ class Learned:
             standing.trial = kept.trial
 
     def _stand(self) -> None:
-        """Begin at each site that is new, and leave those that are gone."""
+        """Begin at each site that is new; one whose rigs are gone may get them back."""
         at: dict[str, list[int]] = {}
         for slot, rig in enumerate(self.rigs.rows):
             if rig.is_watched:
                 at.setdefault(rig.site, []).append(slot)
         self._at = {site: np.array(slots, np.intp) for site, slots in at.items()}
         card = self.model.card
-        self.standings = {
-            site: self.standings.get(site)
-            or Standing(trial=Trial(model_sha256=card.model_sha256), monitor=Monitor(card))
+        self.standings |= {
+            site: Standing(trial=Trial(model_sha256=card.model_sha256), monitor=Monitor(card))
             for site in at
+            if site not in self.standings
         }
 
     def _clear(self, n: int) -> None:

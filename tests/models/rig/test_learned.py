@@ -211,3 +211,14 @@ def test_rigs_that_come_begin_and_the_others_go_on():
     assert learned.second(3) is None
     learned.judge(T0_MS + DAY_MS, ())
     assert np.isnan(learned.scores).all()  # nobody was heard of late
+
+
+def test_a_site_whose_rigs_are_away_for_a_while_keeps_its_trial():
+    learned = advising(Learned(load(), rigs_of(N)))
+    run(learned, steps=60)
+    before, kept = only(learned), learned.snapshot("a")
+    learned.fit(rigs_of(0))
+    assert learned.judge(T0_MS + DAY_MS, ()) == []
+    assert learned.snapshot("a") == kept
+    learned.fit(rigs_of(N))
+    assert only(learned) is before
