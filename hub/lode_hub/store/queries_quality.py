@@ -35,7 +35,8 @@ async def sources(conn: Connection, site: int, span: datetime.timedelta) -> list
 
 
 # A source's first five minutes are looked for in a whole day, so that one that fell silent within
-# the span is expected to have gone on. The present five minutes are not over: nothing is expected.
+# the span is expected to have gone on; in these themselves, which it did not begin with, no more is
+# expected than came. The present five minutes are not over: nothing is expected.
 _SOURCES_OF = """
     with heard as (
         select d.agent_id, d.kind, d.driver, d.interval_s, a.clock_offset_ms,
@@ -62,18 +63,25 @@ _SOURCES_OF = """
         from heard group by 1, 2, 3
     ),
     present as (select date_bin('5 minutes', now(), timestamptz '2000-01-01 00:00:00+00') as at),
+    begun as (
+        select agent_id, kind, driver, min(bucket) as at
+        from quality_5m join agent a on a.id = agent_id and a.site_id = %(site)s
+        where bucket > now() - interval '25 hours' group by 1, 2, 3
+    ),
     counted as (
         select q.agent_id, q.kind, q.driver,
             greatest(min(bucket), date_bin('5 minutes', now() - %(span)s,
                 timestamptz '2000-01-01 00:00:00+00')) as since,
             (count(*) filter (where is_in and bucket < t.at))::int as buckets,
-            sum(q.expected) filter (where is_in and bucket < t.at) as expected,
+            sum(case when bucket > f.at then q.expected
+                else least(q.expected, received - duplicate) end
+                ) filter (where is_in and bucket < t.at) as expected,
             coalesce(sum(received - duplicate) filter (where is_in and bucket < t.at), 0)::bigint
                 as whole,
             {sums},
             coalesce(max(lag_ms) filter (where is_in), 0)::bigint as lag_ms
         from quality_5m q
-            join agent a on a.id = q.agent_id and a.site_id = %(site)s
+            join begun f using (agent_id, kind, driver)
             cross join present t
             cross join lateral (select bucket >= date_bin('5 minutes', now() - %(span)s,
                 timestamptz '2000-01-01 00:00:00+00') as is_in) i

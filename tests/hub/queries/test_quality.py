@@ -79,11 +79,21 @@ async def test_what_is_missing_wrong_or_twice_is_told_with_what_to_do(mine):
         assert part in said
 
 
+async def test_what_began_within_five_minutes_lacks_nothing_before(mine):
+    agent = await mine.agent()
+    await mine.reads(await mine.device(agent, "rig-1"), age_s=1)
+    await counted(mine, agent, 2, received=70)
+    await counted(mine, agent, 1, received=300)
+    (source,) = (await Queries(mine.store).quality.of_site("north")).sources
+    assert (source.expected, source.completeness_ratio) == (370.0, 1.0)
+
+
 async def test_the_worst_source_and_agent_come_first_and_other_sites_stay_out(mine):
     good, bad = await mine.agent("north-1"), await mine.agent("north-2", clock_offset_ms=-40_000)
     await mine.agent("south-1", site="south", clock_offset_ms=9e6)
     for agent, received in ((good, 300), (bad, 120)):
         await mine.reads(await mine.device(agent, f"rig-{agent}"), age_s=1)
+        await counted(mine, agent, 2, received=300)
         await counted(mine, agent, 1, received=received)
     answer = await Queries(mine.store).quality.of_site("north", "day")
     assert [source.agent for source in answer.sources] == ["north-2", "north-1"]
