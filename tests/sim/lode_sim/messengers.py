@@ -12,10 +12,9 @@ from dataclasses import dataclass, field
 from typing import Self
 from urllib.parse import parse_qs
 
-from lode_sim.port import Port, stream_port
+from lode_sim.requests import RequestPort
 
 BODY_LIMIT_BYTES = 1_000_000
-TIMEOUT_S = 30.0
 MAX_KEPT = 10_000
 
 
@@ -64,8 +63,7 @@ class Messenger:
         self.host = host
         self.port = port
         self._answer = answer
-        self._port: Port | None = None
-        self._writers: set[asyncio.StreamWriter] = set()
+        self._port: RequestPort | None = None
 
     @property
     def url(self) -> str:
@@ -73,30 +71,13 @@ class Messenger:
         return f"http://{self.host}:{self.port}"
 
     async def __aenter__(self) -> Self:
-        self._port = stream_port(self.host, self.port, self._serve)
-        self._port.open()
+        self._port = RequestPort(self.host, self.port, self._one)
         self.port = self._port.port
         return self
 
     async def __aexit__(self, *_error: object) -> None:
         if self._port:
             self._port.close()
-        for writer in tuple(self._writers):
-            writer.close()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._writers.add(writer)
-        try:
-            async with asyncio.timeout(TIMEOUT_S):
-                while await self._one(reader, writer):
-                    pass
-        except (OSError, TimeoutError, ValueError, asyncio.IncompleteReadError):
-            pass  # a client that breaks off has said nothing
-        except asyncio.LimitOverrunError:
-            pass
-        finally:
-            self._writers.discard(writer)
-            writer.close()
 
     async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Self
 
 from lode_sim.drop import Drop
-from lode_sim.port import Port, stream_port
+from lode_sim.requests import RequestPort
 
 SUFFIX = ".http"
 BODY_LIMIT_BYTES = 10_000_000
-TIMEOUT_S = 30.0
 
 
 class Webhook:
@@ -23,8 +22,7 @@ class Webhook:
         self.host = host
         self.port = port
         self.status = 204  # what posts are answered with; only those answered 2xx are kept
-        self._port: Port | None = None
-        self._writers: set[asyncio.StreamWriter] = set()
+        self._port: RequestPort | None = None
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -35,8 +33,7 @@ class Webhook:
 
     async def start(self) -> None:
         """Listen; `port` is then the true one."""
-        self._port = stream_port(self.host, self.port, self._serve)
-        self._port.open()
+        self._port = RequestPort(self.host, self.port, self._one)
         self.port = self._port.port
 
     async def stop(self) -> None:
@@ -44,22 +41,6 @@ class Webhook:
         if self._port:
             self._port.close()
             self._port = None
-        for writer in tuple(self._writers):
-            writer.close()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._writers.add(writer)
-        try:
-            async with asyncio.timeout(TIMEOUT_S):
-                while await self._one(reader, writer):
-                    pass
-        except (OSError, TimeoutError, ValueError, asyncio.IncompleteReadError):
-            pass  # a client that breaks off has delivered nothing
-        except asyncio.LimitOverrunError:
-            pass
-        finally:
-            self._writers.discard(writer)
-            writer.close()
 
     async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         head = await reader.readuntil(b"\r\n\r\n")
