@@ -31,6 +31,20 @@ def plain(text: object) -> str:
 
 
 @pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ("site:1:model:Antminer S21", "model Antminer S21"),
+        ("site:1:model:a:b", "model a:b"),
+        ("site:1:rack:A3", "rack A3"),
+        ("site:1", "site:1"),
+        ("device:17", "device:17"),
+    ],
+)
+def test_a_part_of_a_site_is_named_and_not_numbered(key, said):
+    assert alarm_words.subject(key) == said
+
+
+@pytest.mark.parametrize(
     ("name", "said"),
     [("heat", "Heat"), ("quality", "Data quality"), ("", "Other"), ("dust", "Dust")],
 )

@@ -62,6 +62,13 @@ def page_of(alert: AlertRow) -> str:
     return "/model" if alert.rule == "model-drift" else ""
 
 
+def subject(key: str) -> str:
+    """Name the part of a site that a subject's key is of, such as `model Antminer S21`."""
+    kind, _, rest = key.partition(":")
+    _, _, part = rest.partition(":")
+    return part.replace(":", " ", 1) if kind == "site" and part else key
+
+
 def event(what: str) -> str:
     """Name what happened to an alert."""
     return EVENTS.get(what) or what.replace("_", " ").capitalize()

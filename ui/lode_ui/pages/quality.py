@@ -60,7 +60,7 @@ class QualityPage:
     def _build_findings(self, desk: Desk) -> None:
         with card("Found", aside="what is wrong with the data, and what to do"):
             self._quiet = Empty(
-                "Nothing is wrong with this data.",
+                "No finding is open.",
                 "Clocks, units, flat lines, counters, repeats and gaps are looked at all the time.",
             )
             handlers = alert_handlers(desk)
@@ -126,7 +126,7 @@ class QualityPage:
         tiles["Fresh"].show(
             figures.percent(share), f"{quality.fresh:,} of {quality.devices:,} devices"
         )
-        waits = "known after the first five minutes"
+        waits = "known within the first ten minutes"
         is_known = quality.completeness_ratio is not None
         tiles["Complete"].show(
             figures.percent(quality.completeness_ratio),

@@ -37,7 +37,7 @@ class AlertHead:
         self._severity.show(SEVERITY[alert.severity])
         self._state.show(ALERT[alert.state])
         self._title.text = alert.title or alert.rule
-        self._subject.text = alert.subject
+        self._subject.text = alarm_words.subject(alert.subject)
         page = alarm_words.page_of(alert)
         if page and "href" not in self._subject.props:
             self._subject.props["href"] = page

@@ -102,7 +102,7 @@ class _History:
 def _subject(alert: AlertRow) -> Words:
     page = alarm_words.page_of(alert)
     if not page:
-        return Words(alert.subject)
+        return Words(alarm_words.subject(alert.subject))
     link = Words(alert.subject, "lode-link", "a")
     link.props["href"] = page
     return link

@@ -32,7 +32,7 @@ class SourceLine:
 
     def __init__(self) -> None:
         with box("", "tr") as self.root:
-            with cell():
+            with cell(), box("lode-cell-stack"):
                 self._name = Words("", "lode-wrap", "b")
                 self._about = Words("", "lode-note")
             with cell(head="Data"):
