@@ -17,8 +17,6 @@ PROVED = 40 * 40
 SHOW_S = 330.0
 """For a picture: a whole span of five minutes has to pass."""
 
-PHONE = {"width": 400, "height": 860}
-
 
 @pytest.mark.slow
 @pytest.mark.needs("chromium")
@@ -62,6 +60,4 @@ def _look(stack) -> None:
         expect(page.get_by_text("set PH/s as its unit").first).to_be_visible()
         if is_picture:
             page.screenshot(path=DOCS / "quality.png", full_page=True)
-            page.set_viewport_size(PHONE)
-            page.screenshot(path=stack.home / "quality-phone.png", full_page=True)
         browser.close()
