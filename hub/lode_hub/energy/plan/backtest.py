@@ -87,9 +87,9 @@ def _beside(series: Series, name: str, usual: float, least: float = -np.inf) -> 
         return np.full(len(series.at_ms), usual)
     wrong = np.flatnonzero(np.isnan(values) | (values < least))
     if len(wrong) and name != "cap_kw":
-        raise PlanFileError(
-            f"prices line {wrong[0] + 2}: {name} is empty or below {least:g}; fill the column"
-        )
+        is_empty = np.isnan(values[wrong[0]])
+        what = f"no {name}; fill it in" if is_empty else f"{name} is below {least:g}; mend it"
+        raise PlanFileError(f"prices line {wrong[0] + 2}: {what}, or leave the column out")
     return np.where(np.isnan(values), usual, values)
 
 

@@ -146,6 +146,25 @@ def test_what_stands_beside_a_price_counts_before_the_site(tmp_path):
     assert found.adder_usd_mwh.tolist() == [6.0] * 3
 
 
+@pytest.mark.parametrize(
+    ("name", "cell", "says"),
+    [
+        ("adder_usd_mwh", "", "prices line 3: no adder_usd_mwh; fill it in, or leave the column"),
+        ("temp_c", "", "prices line 3: no temp_c; fill it in, or leave the column out"),
+        ("hashprice_usd_phd", "-1", "prices line 3: hashprice_usd_phd is below 0; mend it, or"),
+    ],
+)
+def test_a_hole_in_what_stands_beside_a_price_is_told(tmp_path, name, cell, says):
+    lines = [f"{line},{given}" for line, given in zip(HOURS, ["20", cell, "20"], strict=True)]
+    file = read(GOLDEN / "site.toml")
+    series = read_prices(
+        prices(tmp_path, *lines, header=f"timestamp,price_usd_mwh,{name}"), UTC_ZONE
+    )
+    with pytest.raises(PlanFileError) as told:
+        story(file, series)
+    assert says in str(told.value)
+
+
 def test_charges_and_days_go_by_local_clocks(tmp_path):
     start = datetime(2026, 6, 29, tzinfo=UTC).timestamp()  # Sunday 19:00 in Chicago
     lines = [
