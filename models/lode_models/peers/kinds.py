@@ -25,123 +25,83 @@ class Kind:
     cause: str
     common: str  # the kind's name when a group has it
     common_cause: str
-    explains: tuple[str, ...] = ()  # troubles of the same rig that follow from it
-    hold_s: float = 0.0
-    off_s: float = 120.0
+    explains: tuple[str, ...]  # troubles of the same rig that follow from it
+    hold_s: float
+    off_s: float
 
 
 _SLOW = ("hash_decay", "hash_loss", "power_up")
 _HEAT = ("overheating", "offset")
 
+_CAUSES = {
+    "offline": "no power, a dead control board, or its cable: look at the rig's lights",
+    "board_loss": "a hash board does not hash: reseat its cables, then replace it",
+    "fan_failure": "a fan stands or turns too slowly: replace it before the rig stops itself",
+    "chip_loss": "chips fail: watch whether it becomes more, then replace their hash board",
+    "overheating": "dust, a blocked inlet, dried paste or a weak fan: hotter than its peers are",
+    "restarting": "a weak power supply, heat, or a firmware that crashes: see the rig's log",
+    "hash_loss": "a board, the rig's own way to the pool, or a restart that does not end",
+    "power_up": "a worn power supply, too high a voltage or a firmware's tuning gone wrong",
+    "hash_decay": "chips that fail one by one, throttling by heat, or a weak power supply",
+    "offset": "so when first seen: placement, dust, paste, or a part that was weak from new",
+    "rejected_shares": "chips with errors, an unstable overclock, or a slow way to the pool",
+    "flatline": "a sensor or interface that repeats itself: restart the control board",
+}
+
+_DIP = "a voltage dip on the feeder or a firmware update"
+_COMMON_CAUSES = {
+    "offline": "a feeder, a switch or the site's link: see what else there still answers",
+    "board_loss": _DIP,
+    "fan_failure": "fans turned down by a setting or a firmware update",
+    "chip_loss": _DIP,
+    "overheating": "cooling: fans of the room, the water or oil circuit, or warm air let in",
+    "restarting": "dips of the feeder's voltage, or a firmware update that crashes",
+    "hash_loss": "the pool or the way to it: the rigs answer and have no work",
+    "power_up": "a power target or firmware that was changed on all of them",
+    "hash_decay": "heat, low voltage or a pool that gives too little work",
+    "offset": "a place that was hot, or a setting that was wrong, from the start",
+    "rejected_shares": "the pool or the way to it: work comes late",
+    "flatline": "an agent or a proxy that repeats old answers",
+}
+
+_NAMED = {"overheating": "cooling_failure", "hash_loss": "pool_outage"}
+
+
+def _kind(
+    name: str, severity: Severity, hold_s: float, off_s: float, explains: tuple[str, ...]
+) -> Kind:
+    return Kind(
+        name=name,
+        severity=severity,
+        cause=_CAUSES[name],
+        common=_NAMED.get(name, f"common_{name}"),
+        common_cause=_COMMON_CAUSES[name],
+        explains=explains,
+        hold_s=hold_s,
+        off_s=off_s,
+    )
+
+
 KINDS: tuple[Kind, ...] = (
-    Kind(
-        name="offline",
-        severity="critical",
-        cause="no power, a dead control board, or its cable: look at the rig's lights",
-        common="common_offline",
-        common_cause="a feeder, a switch or the site's link: see what else there still answers",
-        off_s=0.0,
-    ),
-    Kind(
-        name="board_loss",
-        severity="critical",
-        cause="a hash board does not hash: reseat its cables, then replace it",
-        common="common_board_loss",
-        common_cause="a voltage dip on the feeder or a firmware update",
-        explains=("chip_loss", "offset", "rejected_shares", *_SLOW),
-        off_s=60.0,
-    ),
-    Kind(
-        name="fan_failure",
-        severity="critical",
-        cause="a fan does not turn or turns too slowly: replace it before the rig stops itself",
-        common="common_fan_failure",
-        common_cause="fans turned down by a setting or a firmware update",
-        explains=_HEAT,
-        off_s=60.0,
-    ),
-    Kind(
-        name="chip_loss",
-        severity="warning",
-        cause="chips on a hash board fail: watch whether it becomes more, then replace the board",
-        common="common_chip_loss",
-        common_cause="a voltage dip on the feeder or a firmware update",
-        explains=("offset", *_SLOW),
-        off_s=60.0,
-    ),
-    Kind(
-        name="overheating",
-        severity="critical",
-        cause="dust, a blocked inlet, dried paste or a weak fan: hotter than its peers have become",
-        common="cooling_failure",
-        common_cause="cooling: fans of the room, the water or the oil circuit, or warm air let in",
-        explains=("offset", *_SLOW),
-        hold_s=30.0,
-    ),
-    Kind(
-        name="restarting",
-        severity="warning",
-        cause="a power supply at its limit, heat, or a firmware that crashes: see the rig's log",
-        common="common_restarting",
-        common_cause="dips of the feeder's voltage, or a firmware update that crashes",
-        explains=("hash_loss", "hash_decay"),
-        off_s=0.0,
-    ),
-    Kind(
-        name="hash_loss",
-        severity="critical",
-        cause="a board, the rig's own pool connection, or a restart that does not come to an end",
-        common="pool_outage",
-        common_cause="the pool or the way to it: the rigs answer and have no work",
-        explains=("hash_decay", "offset", "power_up", "rejected_shares", "chip_loss", "flatline"),
-        hold_s=18.0,
-    ),
-    Kind(
-        name="power_up",
-        severity="warning",
-        cause="a worn power supply, a voltage set too high or a firmware's tuning gone wrong",
-        common="common_power_up",
-        common_cause="a power target or firmware that was changed on all of them",
-        explains=("hash_decay", "offset", "overheating"),
-    ),
-    Kind(
-        name="hash_decay",
-        severity="warning",
-        cause="chips that fail one by one, throttling by heat, or a weak power supply",
-        common="common_hash_decay",
-        common_cause="heat, low voltage or a pool that gives too little work",
-        explains=("offset", "power_up", "hash_loss"),
-        hold_s=60.0,
-        off_s=600.0,
-    ),
-    Kind(
-        name="offset",
-        severity="warning",
-        cause="it was so when first seen: placement, dust, paste, or a part that was weak from new",
-        common="common_offset",
-        common_cause="a place that was hot, or a setting that was wrong, from the start",
-        off_s=1800.0,
-    ),
-    Kind(
-        name="rejected_shares",
-        severity="warning",
-        cause="chips with errors, an unstable overclock, or a slow way to the pool",
-        common="common_rejected_shares",
-        common_cause="the pool or the way to it: work comes late",
-        hold_s=120.0,  # a pool's trouble shows at some rigs a little sooner
-        off_s=600.0,
-    ),
-    Kind(
-        name="flatline",
-        severity="info",
-        cause="a sensor or an interface that repeats its last value: restart its control board",
-        common="common_flatline",
-        common_cause="an agent or a proxy that repeats old answers",
-        explains=(*_HEAT, *_SLOW),
-        off_s=0.0,
-    ),
-)
-"""All kinds; the first that fits a rig best explains the others."""
+    _kind("offline", "critical", 0, 0, ()),
+    _kind("board_loss", "critical", 0, 60, ("chip_loss", "offset", "rejected_shares", *_SLOW)),
+    _kind("fan_failure", "critical", 0, 60, _HEAT),
+    _kind("chip_loss", "warning", 0, 60, ("offset", *_SLOW)),
+    _kind("overheating", "critical", 30, 120, ("offset", *_SLOW)),
+    _kind("restarting", "warning", 0, 0, ("hash_loss", "hash_decay")),
+    _kind("hash_loss", "critical", 18, 120,
+          ("hash_decay", "offset", "power_up", "rejected_shares", "chip_loss", "flatline")),
+    _kind("power_up", "warning", 0, 120, ("hash_decay", *_HEAT)),
+    _kind("hash_decay", "warning", 60, 600, ("offset", "power_up", "hash_loss")),
+    _kind("offset", "warning", 0, 1800, ()),
+    # A pool's trouble shows at some rigs a little sooner: it is held until it is known as that.
+    _kind("rejected_shares", "warning", 120, 600, ()),
+    _kind("flatline", "info", 0, 0, (*_HEAT, *_SLOW)),
+)  # fmt: skip
+"""All kinds, with the seconds each must last and be gone, and what it explains.
+
+The first that fits a rig best explains the others.
+"""
 
 NUMBER = {kind.name: number for number, kind in enumerate(KINDS)}
 

@@ -5,6 +5,7 @@ import numpy as np
 from lode_models.peers import Found, Peers, Rig, Rigs
 from lode_models.peers.rigs import LEAST_PEERS
 from lode_models.peers.sample import Table
+from tests.models.peers import quiet_fleet
 from tests.models.peers.quiet_fleet import T0, fleet, play, set_to
 
 
@@ -81,6 +82,23 @@ def test_a_stuck_temperature_is_a_flatline_and_over_when_it_moves(peers):
 def test_values_that_all_stand_still_are_no_flatline(peers):
     still = set_to(slice(None), chip_temp_c=70.0, board_temp_c=56.0)
     assert play(peers, range(540, 600), still) == []
+
+
+def test_values_often_read_are_stuck_by_time_and_not_by_their_number(monkeypatch):
+    monkeypatch.setattr(quiet_fleet, "EVERY_S", 2)
+    peers = Peers(fleet())
+    play(peers, range(1800))
+    stuck = set_to(4, chip_temp_c=70.5)
+    assert play(peers, range(1800, 1940), stuck) == []
+    assert kinds(play(peers, range(1940, 1970), stuck)) == [("flatline", 4, True)]
+
+
+def test_where_no_peer_shows_noise_nothing_is_stuck():
+    peers = Peers(Rigs([Rig(name="alone", model="Odd", site="A", rated_hashrate_ths=100.0)]))
+    play(
+        peers, range(540), lambda turn, rows: set_to(0, chip_temp_c=70 + turn // 2 % 3)(turn, rows)
+    )
+    assert play(peers, range(540, 700), set_to(0, chip_temp_c=70.5)) == []
 
 
 def test_a_rig_that_was_hot_from_the_start_is_offset_and_a_warm_rack_is_not():
