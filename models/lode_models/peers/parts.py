@@ -15,6 +15,7 @@ MOST = 0.75  # of a class have as many
 
 RUN = 30
 RUN_OF_PEERS, RUN_OF_OWN = 8, 3
+RUN_MS = 300_000
 MOST_RUN = 60_000
 YOUNG_S = 3600.0
 
@@ -130,19 +131,23 @@ def follow_runs(m: Memory, at: Slots | slice, rows: Columns, judged: Mask) -> Ma
     run *= ~ends
     for array, part in ((m.longest, longest), (m.run_ms, run_ms), (m.run, run), (m.raw, before)):
         put(array, at, part)
-    stuck: Mask = (same & (run >= of(m.run_limit, at))).any(axis=0)
+    is_long = same & (run >= of(m.run_limit, at))
+    if is_long.any():
+        is_long &= rows["at_ms"] - run_ms >= RUN_MS
+    stuck: Mask = is_long.any(axis=0)
     return stuck
 
 
 def set_run_limit(m: Memory, rigs: Rigs, row: int) -> None:
-    """Set how long a run of one figure may be, by the class's runs and the rig's own before it."""
+    """Set how long a run of one figure may be, by the class's runs and the rig's own before it.
+
+    Without a class nobody shows that the figure is a noisy one, and a run may be of any length.
+    """
     classed, longest = rigs.classed, m.longest[row].astype(np.float64)
     ranked = classed.ranked(np.where(np.isnan(m.raw[row]), MOST_RUN, m.run[row]))
     share = np.where(classed.sizes >= 4 * LEAST_PEERS, 0.9, 0.6)
     usual = ranked[classed.starts + (share * (classed.sizes - 1)).astype(np.intp)]
-    limit = classed.to_slots(RUN_OF_PEERS * (usual + 1.0), np.nan)
-    alone = np.where(longest > 0, RUN, MOST_RUN + 1)
-    limit = np.where(classed.place < 0, alone, limit)
+    limit = classed.to_slots(RUN_OF_PEERS * (usual + 1.0), MOST_RUN + 1)
     limit = np.maximum(limit, np.maximum(RUN, RUN_OF_OWN * longest))
     is_young = m.learned_s.max(axis=0) < YOUNG_S  # its own longest run says little yet
     limit[is_young] *= 2
