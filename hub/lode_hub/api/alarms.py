@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from lode_hub.actions import Actions
 from lode_hub.alerts import Matchers, Span
 from lode_hub.api.alerts import Millis
-from lode_hub.api.parts import Asker, Limit, Text
+from lode_hub.api.parts import Asker, Limit, Made, Text
 from lode_hub.api.problems import answers
 from lode_hub.queries import Queries
 from lode_hub.queries.alert_nouns import MaintenanceRow, RuleRow, ShelfRow, SilenceRow
@@ -47,12 +47,6 @@ class MaintenanceIn(_Body):
     starts_ms: Millis
     ends_ms: Millis
     note: str = Field(min_length=1, max_length=500)
-
-
-class Made(_Body):
-    """The number of what was made."""
-
-    number: int
 
 
 def routes(queries: Queries, actions: Actions) -> APIRouter:

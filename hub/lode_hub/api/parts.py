@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import Depends, Query, Request
+from pydantic import BaseModel
 
 from lode_hub.access import Person
 from lode_hub.errors import UnauthorizedError
@@ -10,6 +11,12 @@ from lode_hub.errors import UnauthorizedError
 MAX_LIMIT = 1000
 TOTAL = "X-Total-Count"
 """The header that says how long the whole list is."""
+
+
+class Made(BaseModel):
+    """What was made, by its number."""
+
+    number: int
 
 
 def asker(request: Request) -> Person:

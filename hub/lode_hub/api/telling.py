@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field
 
 from lode_hub.actions import Actions
-from lode_hub.api.parts import Asker, Id, Limit, Text
+from lode_hub.api.parts import Asker, Id, Limit, Made, Text
 from lode_hub.api.problems import answers
 from lode_hub.notify.desk import Tested
 from lode_hub.queries import Queries
@@ -68,12 +68,6 @@ class TestBody(BaseModel, extra="forbid"):
     """Where a test goes; empty: to the channel's own."""
 
     to: str = Field(default="", max_length=300)
-
-
-class Made(BaseModel):
-    """What was made, by its number."""
-
-    number: int
 
 
 def routes(queries: Queries, actions: Actions) -> APIRouter:
