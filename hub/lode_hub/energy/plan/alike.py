@@ -6,8 +6,10 @@ import numpy as np
 
 from lode_hub.energy.nouns import Floats, Ints, Site, Standing
 
-FEW_STARTS = 4
-"""From so many a day on, rigs hardly ever run out of them, and all such are alike."""
+ENOUGH = (4, 2, 1)
+"""Rigs with so many starts left or more are alike: the finest division that gives few parts."""
+
+MOST_PARTS = 100
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,11 +31,20 @@ class Alike:
 
 def alike(site: Site, standings: tuple[Standing, ...]) -> Alike:
     """Divide the classes of a site by the starts that their rigs have left today."""
+    found = _divided(site, standings, ENOUGH[0])
+    for enough in ENOUGH[1:]:
+        if len(found.of) <= MOST_PARTS:
+            break
+        found = _divided(site, standings, enough)
+    return found
+
+
+def _divided(site: Site, standings: tuple[Standing, ...], enough: int) -> Alike:
     parts, theirs, of = [], [], []
     for at, (kind, rigs) in enumerate(zip(site.classes, standings, strict=True)):
         left = np.zeros(kind.count, dtype=np.int64)
         if kind.starts_per_day is not None:
-            left = np.clip(kind.starts_per_day - rigs.starts, 0, FEW_STARTS)
+            left = np.clip(kind.starts_per_day - rigs.starts, 0, enough)
         for some in (left == few for few in np.unique(left)):
             parts.append(replace(kind, count=int(some.sum())))
             theirs.append(

@@ -1,10 +1,13 @@
 """The plan: what it earns, and every limit kept by every single rig."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from lode_hub.energy.nouns import Commitment, DemandCharge, Feeder, Mode, RigClass, Site, Standing
 from lode_hub.energy.plan import whole
+from lode_hub.energy.plan.alike import alike
 from lode_hub.energy.plan.earnings import earnings
 from lode_hub.energy.plan.make import make
 from lode_hub.energy.plan.relax import relax
@@ -173,6 +176,20 @@ def test_who_has_no_start_left_is_put_to_sleep_only_when_that_pays_for_the_day()
     assert plan.objective_usd == pytest.approx(plan.bound_usd)
     dear = make(twice, market([20, 200, 150, 150], day=np.zeros(4, int)), used)
     assert counts(dear) == [[10, 0, 0, 0]]
+
+
+@pytest.mark.parametrize(
+    ("classes", "left"), [(20, [0, 1, 2, 3, 4]), (33, [0, 1, 2]), (50, [0, 1])]
+)
+def test_the_more_classes_the_fewer_parts(classes, left):
+    one = site(count=10, starts_per_day=9)
+    many = replace(one, classes=one.classes * classes)
+    used = Standing(mode=np.zeros(10, int), since_s=np.full(10, np.inf), starts=np.arange(10))
+    parts = alike(many, (used,) * classes)
+    assert np.bincount(parts.of).tolist() == [len(left)] * classes
+    most = [9 - int(rigs.starts.min()) for rigs in parts.standings[: len(left)]]
+    assert most == [*left[:-1], 9]
+    assert sum(kind.count for kind in parts.site.classes) == 10 * classes
 
 
 BEST = {1: 50.19}
