@@ -6,6 +6,7 @@ documents, prices, hashprice, calls of the span; the rigs as they are now ─►
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from lode_hub.energy.account.make import Told
 from lode_hub.energy.live.fleet import Fleet, fleet
@@ -59,22 +60,18 @@ async def past(
     found = await rates(conn, told.site_id, wanted, (begin_ms, span_ms[1]))
     calls = await energy_calls.calls(conn, told.site, span_ms)
     price = _energy(told, found, begins, ends)
-    earned = earned_usd_th_day(told.economics.hashprice, found, begins, ends)
-    assumed = told.economics.hashprice.assume_usd_th_day
+    earned, is_assumed = _earned(told, found, begins, ends)
     inside, is_priced = begins >= span_ms[0], ~np.isnan(price)
-    is_assumed = np.isnan(earned) if assumed is not None else np.zeros(n, bool)
-    earned = np.where(is_assumed, assumed or 0.0, earned)
     kept = inside & is_priced & ~np.isnan(earned)
     if not kept.any():
         what = "price" if not (inside & is_priced).any() else "hashprice"
         raise InvalidError(f"simulation of {told.site}: no {what} is known of this time; upload it")
-    outside = np.array([told.economics.ambient_assume_c])
-    full_w = rigs.full_w * float(told.economics.pue_at(outside)[0])
+    pue = told.economics.pue_at(np.array([told.economics.ambient_assume_c]))
+    full_w = rigs.full_w * float(pue[0])
     prices = priced(told.tariffs, found, begins[kept], ends[kept])
     market = laid(told, found, calls, prices, usd_th_day=earned[kept], baseline_w=full_w)
     is_before = ~inside & is_priced
-    is_seen = is_before | kept
-    hours = step_s / 3600
+    is_seen, hours = is_before | kept, step_s / 3600
     return Past(
         fleet=rigs,
         market=_beside(market, rigs),
@@ -86,6 +83,19 @@ async def past(
             assumed_h=hours * float((kept & is_assumed).sum()),
         ),
     )
+
+
+def _earned(
+    told: Told, found: Rates, begins: Times, ends: Times
+) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """Give the hashprice, NaN where it is not known, and where it is only assumed."""
+    hashprice = told.economics.hashprice
+    earned = earned_usd_th_day(hashprice, found, begins, ends)
+    assumed = hashprice.assume_usd_th_day if hashprice.fallback == "assume" else None
+    if assumed is None:
+        return earned, np.zeros(len(earned), bool)
+    is_assumed = np.isnan(earned)
+    return np.where(is_assumed, assumed, earned), is_assumed
 
 
 async def rigs_now(conn: Connection, told: Told, now_ms: int) -> Fleet:

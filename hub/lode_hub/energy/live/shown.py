@@ -43,15 +43,7 @@ def shown(
         decision=decision,
         periods=_periods(solved, ends),
         classes=_classes(fleet),
-        left_out=tuple(
-            LeftOutRig(
-                device_id=one.rig.device_id,
-                name=one.rig.name,
-                reason=one.reason,
-                detail=one.detail,
-            )
-            for one in fleet.left_out[:most_left_out]
-        ),
+        left_out=_left_out(fleet, most_left_out),
         left_out_by_reason=dict(Counter(one.reason for one in fleet.left_out).most_common()),
         reasons=_reasons(solved, ends),
         notes=tuple(notes),
@@ -134,6 +126,15 @@ def _classes(fleet: Fleet) -> tuple[PlanClass, ...]:
             modes=tuple(mode.name for mode in kind.modes),
         )
         for kind, members in zip(fleet.site.classes, fleet.members, strict=True)
+    )
+
+
+def _left_out(fleet: Fleet, most: int | None) -> tuple[LeftOutRig, ...]:
+    return tuple(
+        LeftOutRig(
+            device_id=one.rig.device_id, name=one.rig.name, reason=one.reason, detail=one.detail
+        )
+        for one in fleet.left_out[:most]
     )
 
 
