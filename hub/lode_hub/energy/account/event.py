@@ -101,6 +101,7 @@ def event_account(
     avoided_usd = _money(delivered, price_usd_mwh)
     lost = [rig.lost_usd for rig in rigs if rig.lost_usd is not None]
     lost_usd = float(sum(lost)) if lost else None
+    rows = _rows(event, baseline, delivered, asked, price_usd_mwh, hashprice_usd_th_day)
     return EventAccount(
         method=baseline.method,
         baseline=baseline.says,
@@ -120,9 +121,7 @@ def event_account(
         earned_usd=_earned(avoided_usd, lost_usd, money),
         missing_h=event.missing_h,
         unplaced_kwh=event.unplaced_kwh,
-        periods=tuple(
-            _rows(event, baseline, delivered, asked, price_usd_mwh, hashprice_usd_th_day)
-        ),
+        periods=tuple(rows),
         rigs=tuple(rigs),
         notes=tuple(_notes(event, delivered, price_usd_mwh, rigs)),
     )
