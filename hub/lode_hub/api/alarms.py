@@ -55,6 +55,7 @@ def routes(queries: Queries, actions: Actions) -> APIRouter:
     _add_silences(router, queries, actions)
     _add_maintenance(router, queries, actions)
     _add_rules(router, queries, actions)
+    _add_tryouts(router, queries)
     return router
 
 
@@ -141,6 +142,17 @@ def _add_rules(router: APIRouter, queries: Queries, actions: Actions) -> None:
         await actions.alarms.edit_rule(person, name, site, body)
         return await queries.alarms.rules(name, 10)
 
+    @router.delete(
+        "/rules/{name}",
+        summary="Take back what a person has said of a rule, everywhere or at a site",
+        status_code=HTTPStatus.NO_CONTENT,
+        responses=_ACTED,
+    )
+    async def reset(name: RuleName, person: Asker, site: Text = None) -> None:
+        await actions.alarms.reset_rule(person, name, site)
+
+
+def _add_tryouts(router: APIRouter, queries: Queries) -> None:
     @router.post(
         "/rules/{name}/tryout",
         summary="How often a rule would have fired of late: as it is, or as the body lets it be",
@@ -153,12 +165,3 @@ def _add_rules(router: APIRouter, queries: Queries, actions: Actions) -> None:
         days: Annotated[float, Query(gt=0, le=MAX_DAYS)] = 1,
     ) -> Tried:
         return await queries.tryouts.run(name, site, body, days=days)
-
-    @router.delete(
-        "/rules/{name}",
-        summary="Take back what a person has said of a rule, everywhere or at a site",
-        status_code=HTTPStatus.NO_CONTENT,
-        responses=_ACTED,
-    )
-    async def reset(name: RuleName, person: Asker, site: Text = None) -> None:
-        await actions.alarms.reset_rule(person, name, site)
