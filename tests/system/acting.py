@@ -127,6 +127,10 @@ class Acting(HubApi):
         """Give what all rigs truly draw together."""
         return float(sum(row["power_w"] for row in self.settings().values()))
 
+    def site_meter_w(self) -> float:
+        """Give what the site's meter itself shows, whatever anybody has read of it."""
+        return float(self.settings("meter-site")["meter-site"]["power_w"])
+
     def _simulator(self, order: Order) -> list[str]:
         return send(self.stack.home / "sim" / SITE_SOCKET, order)
 
@@ -193,17 +197,17 @@ class Acting(HubApi):
 
 
 class Watched(threading.Thread):
-    """Samples what a site truly draws, as `with Watched(site) as watched: ...`."""
+    """Samples what a site truly draws, or another power: `with Watched(site) as watched: ...`."""
 
-    def __init__(self, site: Acting) -> None:
+    def __init__(self, site: Acting, drawn_w: Callable[[], float] | None = None) -> None:
         super().__init__(daemon=True)
-        self._site, self._over = site, threading.Event()
+        self._drawn_w, self._over = drawn_w or site.true_w, threading.Event()
         self.samples: list[tuple[float, float]] = []  # monotonic s, W
 
     def run(self) -> None:
         """Look four times a second."""
         while not self._over.is_set():
-            drawn_w = self._site.true_w()
+            drawn_w = self._drawn_w()
             self.samples.append((time.monotonic(), drawn_w))
             self._over.wait(SAMPLE_S)
 

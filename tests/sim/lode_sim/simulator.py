@@ -134,7 +134,7 @@ class Simulator:
         if order.do == "status":
             return [_describe(device) for device in self._select(order, "all")]
         if order.do == "settings":
-            return [_settings(rig) for rig in _rigs(order, self._select(order, "rigs"))]
+            return [_settings(device) for device in self._select(order, "rigs")]
         chosen = self._select(order, "")
         names = [device.name for device in chosen]
         if order.do == "fault":
@@ -247,8 +247,10 @@ def _disobey(rigs: Sequence[Rig], fault: str) -> None:
         rig.writes.faults = {WriteFault(fault)} if fault else set()
 
 
-def _settings(rig: Rig) -> str:
-    """Say in JSON how a rig is set; sessions and tokens are no settings."""
+def _settings(rig: Rig | Meter) -> str:
+    """Say in JSON how a rig is set, or what a meter shows; sessions and tokens are no settings."""
+    if isinstance(rig, Meter):
+        return msgspec.json.encode({"name": rig.name, "power_w": rig.power_w()}).decode()
     kept = {name: value for name, value in rig.kept.items() if name not in SESSIONS}
     told: dict[str, object] = {"name": rig.name, "model": rig.model.key, "mode": rig.mode}
     told |= {"power_w": rig.power_w(), "orders": rig.writes.done, "kept": kept}
