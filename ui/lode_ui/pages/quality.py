@@ -75,7 +75,7 @@ class QualityPage:
             note(
                 "Complete: readings that came, of those the intervals promise. Errors: polls "
                 "without an answer, or with one that made no sense. Not used: kept in the "
-                "database, left out of charts and detectors."
+                "database, not by detectors; where a clock is wrong, not in charts either."
             )
             self._no_source = Empty("No device is configured here.")
             with table(SOURCE_HEADS, label="Sources") as body:
