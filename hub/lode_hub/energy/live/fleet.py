@@ -166,8 +166,7 @@ def fleet(  # noqa: PLR0913 -- a site
         pool_fee_ratio: of what is earned.
     """
     obstacles = {rig.device_id: obstacle(rig, disobeying) for rig in rigs}
-    able = [rig for rig in rigs if obstacles[rig.device_id] is None]
-    groups = _grouped(able)
+    groups = _grouped([rig for rig in rigs if obstacles[rig.device_id] is None])
     classes = tuple(_class(members, limits) for members in groups)
     left = tuple(
         LeftOut(rig=rig, reason=why[0], detail=why[1])

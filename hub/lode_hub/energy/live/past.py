@@ -6,7 +6,6 @@ documents, prices, hashprice, calls of the span; the rigs as they are now ─►
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from lode_hub.energy.account.make import Told
 from lode_hub.energy.live.fleet import Fleet, fleet
@@ -18,7 +17,7 @@ from lode_hub.energy.signals.economics import earned_usd_th_day
 from lode_hub.energy.signals.market import laid
 from lode_hub.energy.sources.keep import HASHING, needed, rates
 from lode_hub.energy.tariff import Rates, priced
-from lode_hub.energy.tariff.calendar import local
+from lode_hub.energy.tariff.calendar import Bools, local
 from lode_hub.errors import InvalidError
 from lode_hub.store import energy_calls
 from lode_hub.store.connection import Connection
@@ -54,10 +53,7 @@ async def past(
     begin_ms = span_ms[0] - _BACK_MS
     n = round((span_ms[1] - begin_ms) / (step_s * 1000))
     begins, ends = periods(begin_ms, n, step_s)
-    node = told.tariffs[-1].energy.node
-    wanted = needed(told.tariffs) | {(name, "") for name in HASHING}
-    wanted |= {("day-ahead", node)} if node else set()
-    found = await rates(conn, told.site_id, wanted, (begin_ms, span_ms[1]))
+    found = await _series(conn, told, (begin_ms, span_ms[1]))
     calls = await energy_calls.calls(conn, told.site, span_ms)
     price = _energy(told, found, begins, ends)
     earned, is_assumed = _earned(told, found, begins, ends)
@@ -71,23 +67,27 @@ async def past(
     prices = priced(told.tariffs, found, begins[kept], ends[kept])
     market = laid(told, found, calls, prices, usd_th_day=earned[kept], baseline_w=full_w)
     is_before = ~inside & is_priced
-    is_seen, hours = is_before | kept, step_s / 3600
+    is_seen = is_before | kept
     return Past(
         fleet=rigs,
         market=_beside(market, rigs),
         known=_known(told, found, (begins[is_seen], ends[is_seen]), int(is_before.sum())),
         from_ms=begins[kept],
         notes=_notes(
-            no_price_h=hours * float((inside & ~is_priced).sum()),
-            no_hashprice_h=hours * float((inside & is_priced & ~kept).sum()),
-            assumed_h=hours * float((kept & is_assumed).sum()),
+            step_s / 3600, inside & ~is_priced, inside & is_priced & ~kept, kept & is_assumed
         ),
     )
 
 
-def _earned(
-    told: Told, found: Rates, begins: Times, ends: Times
-) -> tuple[Floats, npt.NDArray[np.bool_]]:
+async def _series(conn: Connection, told: Told, span_ms: tuple[int, int]) -> Rates:
+    """Give what the tariffs stand on, what a TH/s earned, and the day-ahead price beside them."""
+    node = told.tariffs[-1].energy.node
+    wanted = needed(told.tariffs) | {(name, "") for name in HASHING}
+    wanted |= {("day-ahead", node)} if node else set()
+    return await rates(conn, told.site_id, wanted, span_ms)
+
+
+def _earned(told: Told, found: Rates, begins: Times, ends: Times) -> tuple[Floats, Bools]:
     """Give the hashprice, NaN where it is not known, and where it is only assumed."""
     hashprice = told.economics.hashprice
     earned = earned_usd_th_day(hashprice, found, begins, ends)
@@ -154,10 +154,11 @@ def _beside(market: Market, rigs: Fleet) -> Market:
     return replace(market, cap_w=np.minimum(market.cap_w, cap_w))
 
 
-def _notes(*, no_price_h: float, no_hashprice_h: float, assumed_h: float) -> tuple[str, ...]:
-    found = (
-        (no_price_h, f"{no_price_h:g} h without a price are left out"),
-        (no_hashprice_h, f"{no_hashprice_h:g} h without a hashprice are left out"),
-        (assumed_h, f"the hashprice of {assumed_h:g} h is assumed"),
+def _notes(step_h: float, no_price: Bools, no_hashprice: Bools, assumed: Bools) -> tuple[str, ...]:
+    counted = [step_h * float(of.sum()) for of in (no_price, no_hashprice, assumed)]
+    says = (
+        "{:g} h without a price are left out",
+        "{:g} h without a hashprice are left out",
+        "the hashprice of {:g} h is assumed",
     )
-    return tuple(says for hours, says in found if hours)
+    return tuple(one.format(hours) for one, hours in zip(says, counted, strict=True) if hours)
