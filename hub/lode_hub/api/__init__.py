@@ -73,10 +73,9 @@ def build(  # noqa: PLR0913 -- the parts that the doors lead to
     api = APIRouter(prefix=PREFIX)
     for router in _for_people(queries, actions, trust):
         api.include_router(router, dependencies=[Depends(asker)])
-    api.include_router(enrol.knocking(trust))
-    api.include_router(calls.routes(actions.webhook))
-    api.include_router(session.routes(access, is_secure=is_secure))
-    api.include_router(feed.routes(states))
+    knocking = (enrol.knocking(trust), calls.routes(actions.webhook), feed.routes(states))
+    for router in (*knocking, session.routes(access, is_secure=is_secure)):
+        api.include_router(router)
     doors = (watch.routes(queries, parts), login.routes(access, is_secure=is_secure))
     for router in (api, *doors, ack.routes(actions.links)):
         app.include_router(router)
