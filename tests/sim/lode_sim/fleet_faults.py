@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from lode_sim.fleet_events import DARK_S, Acts
+from lode_sim.fleet_events import DARK_S, Acts, Mode
 from lode_sim.fleet_rigs import Hall, build
 
 T0_MS = 1_700_000_000_000
@@ -153,8 +153,7 @@ class Fleet:
 
     def _figures(self, now_s: float) -> dict[str, npt.NDArray[np.generic]]:
         hall, fw, chance, n = self.hall, self.hall.firmware, self.chance, self.rigs
-        mode = self.acts.at(hall, now_s)
-        self.acts.restarted(mode, self._restarted(now_s))
+        mode = self._mode(now_s)
         boards = hall.boards - (self.since("board_loss", now_s) >= 0)
         alive = self._chips_share(now_s) * boards / hall.boards
         decay = 1 - np.clip(self.since("hash_decay", now_s), 0, 5400) / 36_000
@@ -192,6 +191,11 @@ class Fleet:
         columns["state"] = mode.state.astype(np.uint8)
         columns["mode"] = mode.number.astype(np.int16)
         return columns
+
+    def _mode(self, now_s: float) -> Mode:
+        mode = self.acts.at(self.hall, now_s)
+        self.acts.restarted(mode, self._restarted(now_s))
+        return mode
 
     def _chips_share(self, now_s: float) -> Floats:
         lost = self.since("chip_loss", now_s) >= 0
