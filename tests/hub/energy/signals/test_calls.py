@@ -166,13 +166,14 @@ def now() -> list[int]:
     return [T0]
 
 
-async def test_a_vtns_event_is_a_call_an_alert_and_ends_when_it_is_gone(
-    store: Store, tmp_path: Path, now: list[int]
-) -> None:
-    sources = EnergySources(
-        store, tmp_path, name="test", make_link=GmqttLink, clock_ms=lambda: now[0]
-    )
+@pytest.fixture
+def sources(store: Store, tmp_path: Path, now: list[int]) -> EnergySources:
+    return EnergySources(store, tmp_path, name="test", make_link=GmqttLink, clock_ms=lambda: now[0])
 
+
+async def test_a_vtns_event_is_a_call_an_alert_and_ends_when_it_is_gone(
+    store: Store, sources: EnergySources, now: list[int]
+) -> None:
     async def open_alerts() -> list[tuple[str, str]]:
         async with store.pool.connection() as conn:
             found = await conn.execute("select rule, subject from alert where state <> 'resolved'")
