@@ -175,9 +175,7 @@ class Planner:
         made_of = replace(made_of, rigs=owned(steered, made_of.rigs, now_ms))
         steered.limits, steered.meters = made_of.limits, made_of.told.economics.meters
         steered.baseline_w = made_of.baseline_w
-        why = _unplannable(made_of)
-        if not why and (why := _unheard(steered, made_of)):
-            steered.due_ms = min(steered.due_ms, now_ms + NOBODY_MS)
+        why = _unplannable(made_of) or _unheard(steered, made_of)
         if why:
             await self._keep(steered, held(made_of, mode, cause, why), [])
             return
@@ -257,6 +255,7 @@ def _unheard(steered: Steered, made_of: Ground) -> str:
     """Say that rigs are waited for: what stands names them, and a plan without them frees them."""
     unheard = {rig.device_id for rig in made_of.rigs if rig.state in UNHEARD}
     if len(unheard) == len(made_of.rigs):
+        steered.due_ms = min(steered.due_ms, made_of.now_ms + NOBODY_MS)
         return "no rig is heard; what stands goes on"
     if steered.stands is None or made_of.now_ms > steered.settles_ms:
         return ""
