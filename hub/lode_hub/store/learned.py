@@ -12,14 +12,20 @@ Row = dict[str, Any]
 
 
 async def know(conn: Connection, card: Card, now_ms: int) -> None:
-    """Note the model that a hub starts with."""
+    """Note the model that a hub starts with; one that comes back begins anew."""
     await conn.execute(
         """
-        insert into learned_model (sha256, card, started_at)
-        values (%s, %s::jsonb, to_timestamp(%s / 1e3))
-        on conflict (sha256) do update set card = excluded.card, started_at = excluded.started_at
+        insert into learned_model (sha256, card, started_at, since)
+        values (%(sha)s, %(card)s::jsonb, to_timestamp(%(ms)s / 1e3), to_timestamp(%(ms)s / 1e3))
+        on conflict (sha256) do update set card = excluded.card, started_at = excluded.started_at,
+            since = case (select sha256 from learned_model order by started_at desc limit 1)
+                when excluded.sha256 then learned_model.since else excluded.since end
         """,
-        (card.model_sha256, msgspec.json.encode(card).decode(), now_ms),
+        {
+            "sha": card.model_sha256,
+            "card": msgspec.json.encode(card).decode(),
+            "ms": now_ms,
+        },
     )
 
 
@@ -28,8 +34,9 @@ async def advising(conn: Connection, sha256: str) -> set[int]:
     cursor = await conn.execute(
         """
         select site_id from (
-            select distinct on (site_id) site_id, stage from learned_decision
-            where model_sha256 = %s order by site_id, id desc
+            select distinct on (d.site_id) d.site_id, d.stage
+            from learned_decision d join learned_model m on m.sha256 = d.model_sha256
+            where m.sha256 = %s and d.at >= m.since order by d.site_id, d.id desc
         ) said where stage = 'advisory'
         """,
         (sha256,),
@@ -63,8 +70,8 @@ async def sites(conn: Connection, site: str | None = None) -> list[Row]:
             left join judgement_state k on k.site_id = s.id and k.detector = 'learned'
             left join lateral (
                 select stage, person, at from learned_decision
-                where site_id = s.id and model_sha256 = (
-                    select sha256 from learned_model order by started_at desc limit 1)
+                where site_id = s.id and (model_sha256, true) = (
+                    select sha256, at >= since from learned_model order by started_at desc limit 1)
                 order by id desc limit 1
             ) d on true
         where %(site)s::text is null or s.name = %(site)s

@@ -5,10 +5,12 @@
 create table learned_model (
     sha256 text primary key,
     card jsonb not null,                  -- what it is, of which data, how good, its limits
-    started_at timestamptz not null
+    started_at timestamptz not null,
+    since timestamptz not null            -- when it took another's place, or was the first
 );
 
--- What people let a model do at a site. Appended; the last of its model counts; none is shadow.
+-- What people let a model do at a site. Appended; the last since it took its place counts; none is
+-- shadow.
 create table learned_decision (
     id bigint generated always as identity primary key,
     site_id int not null references site,
