@@ -176,7 +176,13 @@ async def test_a_trim_that_could_not_be_ordered_is_ordered_at_the_next_look(site
     await site.planner.look("signal")
     for name in await site.asleep():
         await site.reads(name, 60.0)
+    await site.draws(19_780.0)
+    for _ in range(5):  # until the meter shows all that was told
+        site.now[0] += 5_000
+        await site.planner.look()
     await site.draws(22_000.0)
+    site.now[0] += 5_000
+    await site.planner.look()
 
     async def refuse(*_):
         raise ConflictError("rig-04 is another's")
