@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lode_hub.energy.live.fleet import Rig
-from lode_hub.energy.live.wishes import FULL, SLEEP
+from lode_hub.energy.live.wishes import FULL, SLEEP, modes_of
 
 AIM = 0.996
 """Of the setpoint, where taking off ends."""
@@ -40,7 +40,7 @@ DISOBEYS_S = 1800.0
 """After which one that did not obey is tried again."""
 
 ASLEEP_SHARE = 0.5
-"""Whoever draws less of its full power sleeps, whatever it says."""
+"""Whoever draws less of its lowest mode's power sleeps, whatever it says."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,8 +68,9 @@ class Seen:
 
     @property
     def saves_w(self) -> float:
-        """What its sleep takes off the meter."""
-        return max(0.0, (self.rig.full_power_w or 0.0) - self.sleep_w)
+        """What its sleep takes off the meter: of what it draws, which by a preset is not all."""
+        drawn_w = self.rig.power_w if self.is_asleep is False else None
+        return max(0.0, (drawn_w or self.rig.full_power_w or 0.0) - self.sleep_w)
 
 
 @dataclass(kw_only=True, slots=True)
@@ -234,7 +235,8 @@ def seen_of(rig: Rig, sleep_w: float, *, may_sleep: bool, may_wake: bool) -> See
     if rig.state in {"mining", "sleeping", "curtailed", "faulted", "tuning"}:
         is_asleep = rig.is_asleep
         if rig.power_w is not None and rig.full_power_w:
-            is_asleep = rig.power_w < ASLEEP_SHARE * rig.full_power_w
+            lowest_ratio = min((power for _, power, _ in modes_of(rig)), default=1.0)
+            is_asleep = rig.power_w < ASLEEP_SHARE * lowest_ratio * rig.full_power_w
     return Seen(
         rig=rig, is_asleep=is_asleep, sleep_w=sleep_w, may_sleep=may_sleep, may_wake=may_wake
     )

@@ -10,6 +10,7 @@ from lode_hub.energy.live.wishes import SLEEP
 from tests.hub.energy.live.plant import rig_of
 
 T0 = 1_800_000_000_000
+TUNED = {"offers": ["sleep", "wake", "preset"], "presets": ["190MHz", "415MHz"]}
 AIM = Aim(setpoint_w=1_000_000.0, is_bound=True)
 LIMIT = Aim(setpoint_w=1_000_000.0, is_bound=False)
 
@@ -193,6 +194,8 @@ def test_rigs_that_are_gone_are_forgotten_without_harm():
         ({"state": "sleeping", "power_w": 2900.0}, False),  # whatever it says
         ({"state": "mining", "power_w": 80.0}, True),
         ({"state": "mining", "power_w": 1500.0}, False),  # just half
+        ({"state": "mining", "power_w": 850.0, **TUNED}, False),  # by its lowest preset
+        ({"state": "mining", "power_w": 80.0, **TUNED}, True),
         ({"state": "curtailed", "power_w": None}, True),
         ({"state": "mining", "power_w": None}, False),
         ({"state": "sleeping", "full_w": None, "rated_power_w": None}, True),
