@@ -122,7 +122,8 @@ def follow_own(m: Memory, turn: Turn, rejects: parts.Rejects) -> None:
     is_hot = heats[here] & (ready[CHIP] | ready[BOARD])
     has = np.stack([falls[here] & ready[HASH], is_hot, rejects.own[here]]) & judged
     knows_heat = ~(np.isnan(own[CHIP]) & np.isnan(own[BOARD]))
-    said = np.stack([~np.isnan(own[HASH]), knows_heat, rejects.said[here]])
+    knows_shares = rejects.said[here] & turn.heard[here]
+    said = np.stack([~np.isnan(own[HASH]), knows_heat, knows_shares])
     begun = m.own_ms[:, slots]
     now = np.where(has & (begun == 0), at_ms[here], begun)
     m.own_ms[:, slots] = np.where(said & ~has, 0, now)

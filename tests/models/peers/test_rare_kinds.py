@@ -52,6 +52,17 @@ def test_rejects_that_all_have_are_one_event_and_no_rigs_own(peers):
     assert kinds(found) == [("fan_failure", 3, True)]
 
 
+def test_rejects_that_all_have_are_one_event_however_they_are_read(peers):
+    def change(turn: int, rows: Table) -> Table:
+        rows = shares(turn, rows, bad=0)
+        rows["rejected_shares"] += 6 * np.clip(turn - 600, 0, 60) * 0.3
+        rows["at_ms"][(np.arange(len(rows)) + turn) % 3 == 0] = 0  # a third is not read this time
+        return rows
+
+    found = play(peers, range(540, 660), change)
+    assert [(f.kind, str(f.group)) for f in found] == [("common_rejected_shares", "site:A")]
+
+
 def test_rejects_that_all_have_always_had_are_no_event(peers):
     def change(turn: int, rows: Table) -> Table:
         rows = shares(turn, rows, bad=0)
