@@ -85,11 +85,19 @@ async def learn(conn: Connection, learned: Sequence[Row]) -> None:
 
 
 async def metered(conn: Connection, site: str, names: Sequence[str]) -> list[Row]:
-    """List the meters of a site's power as they are: those named, else those rigs hang on."""
+    """List the meters of a site's power as they are: those named, else those rigs hang on.
+
+    Each: name, power_w, age_s, is_silent, and is_doubted while its unit seems to be a wrong one.
+    """
     return await _rows(
         conn,
         """
-        select m.name, m.power_w, m.age_s, m.is_silent from meter_now m
+        select m.name, m.power_w, m.age_s, m.is_silent, exists (
+            select 1 from alert a where a.rule = 'quality-units' and a.site_id = m.site_id
+                and a.state in ('open', 'acknowledged')
+                and 'device:' || m.device_id = any(a.members)
+        ) as is_doubted
+        from meter_now m
         where m.site = %(site)s and m.is_configured
             and case when %(names)s::text[] = '{}' then exists (
                 select 1 from device_controls k join device r on r.id = k.device_id

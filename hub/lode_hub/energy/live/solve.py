@@ -67,13 +67,12 @@ async def read_rigs(conn: Connection, site: str) -> tuple[Rig, ...]:
 async def measure(
     conn: Connection, site: str, meters: Sequence[str], rigs: Sequence[Rig]
 ) -> Measured:
-    """Say what a site draws: by its meters while all are fresh, else by the sum of its rigs."""
+    """Say what a site draws: by its meters while all can be trusted, else by its rigs' sum."""
     found = await energy_live.metered(conn, site, meters)
-    fresh = [row["power_w"] for row in found if not row["is_silent"]]
-    if found and len(fresh) == len(found) and None not in fresh:
-        return Measured(power_w=float(sum(fresh)), source="meters")
-    stale = [row["name"] for row in found if row["is_silent"] or row["power_w"] is None]
-    why = f"meter {stale[0]} is silent" if stale else "no meter"
+    troubles = [trouble for row in found if (trouble := _trouble(row))]
+    if found and not troubles:
+        return Measured(power_w=float(sum(row["power_w"] for row in found)), source="meters")
+    why = troubles[0] if troubles else "no meter"
     heard = [r for r in rigs if r.state not in UNHEARD]
     drawn = [watts for r in heard if (watts := r.draw_w) is not None]
     if not drawn:
@@ -81,6 +80,13 @@ async def measure(
     is_whole = len(drawn) == len(rigs)
     lacking = "" if is_whole else f", {len(rigs) - len(drawn)} of {len(rigs)} unheard"
     return Measured(power_w=sum(drawn), source=f"rigs and PDUs ({why}{lacking})")
+
+
+def _trouble(row: Mapping[str, object]) -> str:
+    """Say why a meter's power is not to be built on; empty when it is."""
+    if row["is_silent"] or row["power_w"] is None:
+        return f"meter {row['name']} is silent"
+    return f"meter {row['name']} seems to be in a wrong unit" if row["is_doubted"] else ""
 
 
 async def read_limits(conn: Connection, site_id: int) -> tuple[Limits, tuple[str, str, int] | None]:

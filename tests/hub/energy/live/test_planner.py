@@ -2,9 +2,11 @@
 
 import pytest
 
+from lode_hub import alerts
 from lode_hub.commands.desk import Desk
+from lode_hub.committed import Finding
 from lode_hub.errors import ConflictError, ForbiddenError, InvalidError
-from tests.hub.energy.live.conftest import ADA, LIMITS, MINUTE, TRADER, VIEWER
+from tests.hub.energy.live.conftest import ADA, LIMITS, MINUTE, MODEL, TRADER, VIEWER
 
 
 async def test_off_by_default_it_plans_nothing(site):
@@ -206,6 +208,23 @@ async def test_without_a_fresh_meter_the_rigs_are_summed_and_it_says_so(site):
     assert loop.source == "rigs and PDUs (meter main is silent)"
     assert loop.measured_w == 28_000.0
     assert await site.asleep() == ["rig-01"]
+
+
+async def test_a_meter_in_a_wrong_unit_is_not_steered_by(site):
+    await site.desk.set_planner(ADA, "north", "act")
+    await site.desk.save(ADA, "limits", "site", LIMITS.format(limit_kw=27), site="north")
+    await site.draws(28.0)  # kW, read as W
+    wrong = Finding(
+        rule="quality-units", subject=f"site:1:model:{MODEL}", is_active=True, severity="warning",
+        at_ms=site.now[0], title="1 of 1 report power in kW", members=(f"device:{site.meter}",),
+    )  # fmt: skip
+    await alerts.take(site.store, [wrong], site.now[0])
+    site.now[0] += 60_000
+    await alerts.take(site.store, [], site.now[0])
+    await site.planner.look("signal")
+    loop = await site.queries.planner.loop("north")
+    assert loop.source == "rigs and PDUs (meter main seems to be in a wrong unit)"
+    assert loop.measured_w == 28_000.0
 
 
 async def test_another_hub_takes_over_what_was_ordered(site):
