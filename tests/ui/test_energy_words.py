@@ -98,6 +98,9 @@ def test_a_call_that_holds_says_until_when_and_what_it_asks():
     assert "until 2023-11-16 01:00 UTC" in words.told(over)
 
 
+HEARD = {"is_polled": False, "is_heard": True}
+
+
 @pytest.mark.parametrize(
     ("values", "word", "why"),
     [
@@ -110,6 +113,13 @@ def test_a_call_that_holds_says_until_when_and_what_it_asks():
         ({"is_stale": True, "failures": 3, "trouble": "503"}, "Stale", "503"),
         ({"is_stale": True}, "Stale", "poll brings nothing new"),
         ({"is_stale": True, "is_polled": False}, "Stale", "upload a newer file"),
+        ({"reaches_ms": None, **HEARD}, "No value yet", "waits for its first message"),
+        ({"is_stale": True, **HEARD}, "Stale", "its topic says nothing new"),
+        (
+            {"hole_ms": (NOON_MS, NOON_MS + HOUR_MS), "refused": 2},
+            "Fresh",
+            "2 rows of the last answer could not be read; nothing of 2023-11-15 12:00 to 13:00 UTC",
+        ),
     ],
 )
 def test_a_source_says_how_it_fares_and_what_to_do(values, word, why):

@@ -131,15 +131,20 @@ def pays(credit_usd_mwh: float | None, penalty_usd_mwh: float | None) -> str:
 
 def source(row: SourceRow) -> tuple[Look, str]:
     """Tell how a source fares, and why."""
+    first, nothing_new = "upload a file", "upload a newer file"
+    if row.is_polled:
+        first, nothing_new = "waits for its first poll", "poll brings nothing new"
+    elif row.is_heard:
+        first, nothing_new = "waits for its first message", "its topic says nothing new"
     if row.is_stale:
-        why = row.trouble or ("poll brings nothing new" if row.is_polled else "upload a newer file")
-        return STALE, why
+        return STALE, row.trouble or nothing_new
     if row.failures:
         return FAILING, f"{figures.plural(row.failures, 'failure')} in a row: {row.trouble}"
     if row.reaches_ms is None:
-        return FED, "waits for its first poll" if row.is_polled else "upload a file"
-    refused = f"{row.refused:,} rows of the last answer could not be read" if row.refused else ""
-    return FRESH, refused
+        return FED, first
+    said = [f"{row.refused:,} rows of the last answer could not be read"] if row.refused else []
+    said += [f"nothing of {span(*row.hole_ms)}"] if row.hole_ms else []
+    return FRESH, "; ".join(said)
 
 
 def reaches(row: SourceRow, now_ms: int) -> str:
