@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lode_hub.energy.live.fleet import Rig
-from lode_hub.energy.live.wishes import FULL, SLEEP, modes_of
+from lode_hub.energy.live.wishes import FULL, SLEEP, modes_of, power_share
 
 AIM = 0.996
 """Of the setpoint, where taking off ends."""
@@ -38,6 +38,9 @@ RESTORE_EVERY_S = 20.0
 RESTORE_SHARE = 0.05
 DISOBEYS_S = 1800.0
 """After which one that did not obey is tried again."""
+
+SETTLED_SHARE = 0.05
+"""Of full power: who is nearer to its mode than this is in it."""
 
 ASLEEP_SHARE = 0.5
 """Whoever draws less of its lowest mode's power sleeps, whatever it says."""
@@ -81,6 +84,22 @@ class _Told:
     is_late: bool = False
 
 
+@dataclass(kw_only=True, slots=True)
+class _Turn:
+    """A rig's way to another mode, without sleep: what it changes, and since when it is there."""
+
+    mode: str
+    at_ms: int = 0
+    change_w: float = 0.0
+    there_ms: int | None = None
+
+    def is_counted(self, now_ms: int, counted_s: float) -> bool:
+        """Tell whether the meter cannot show it yet, and it may still come."""
+        if self.there_ms is not None:
+            return now_ms <= self.there_ms + 1000 * METER_LAG_S
+        return now_ms - self.at_ms <= 1000 * (counted_s if self.change_w < 0 else WAKE_S)
+
+
 @dataclass(slots=True)
 class Trim:
     """A site's loop: `override` is what it wants other than the plan, by rig; True: asleep."""
@@ -89,6 +108,7 @@ class Trim:
     disobeying: dict[int, int] = field(default_factory=dict)  # since when (Unix ms)
     _told: dict[int, _Told] = field(default_factory=dict)
     _wanted: dict[int, bool] = field(default_factory=dict)
+    _modes: dict[int, _Turn] = field(default_factory=dict)
     _measured_w: deque[float] = field(default_factory=lambda: deque(maxlen=MEDIAN_OF))
     _restored_ms: int = 0
 
@@ -101,7 +121,14 @@ class Trim:
         by_id = {seen.rig.device_id: seen for seen in rigs}
         self._follow(now_ms, planned, by_id, aim.response_s)
         level_w = statistics.median(self._measured_w)
-        less_w, more_w = self._under_way(now_ms, by_id, COUNTED_S + aim.response_s)
+        less_w, more_w = (
+            asleep_w + mode_w
+            for asleep_w, mode_w in zip(
+                self._under_way(now_ms, by_id, COUNTED_S + aim.response_s),
+                self._changing(now_ms, planned, by_id, COUNTED_S + aim.response_s),
+                strict=True,
+            )
+        )
         error_w = level_w - less_w + more_w - aim.setpoint_w
         before = dict(self.override)
         if error_w > 0:
@@ -183,6 +210,28 @@ class Trim:
                 less += seen.saves_w
             elif not told.is_asleep and shown_ms is None and waited_s <= WAKE_S:
                 more += seen.saves_w
+        return less, more
+
+    def _changing(
+        self, now_ms: int, planned: Mapping[int, str], rigs: Mapping[int, Seen], counted_s: float
+    ) -> tuple[float, float]:
+        """Give the watts that other modes take off, and put on, and the meter cannot show yet."""
+        less = more = 0.0
+        for number, seen in rigs.items():
+            mode, full_w = planned.get(number, FULL), seen.rig.full_power_w
+            drawn_w = seen.rig.power_w if seen.is_asleep is False else None
+            turn = self._modes.setdefault(number, _Turn(mode=mode))
+            if drawn_w is None or not full_w or self._asleep(number, planned):
+                turn.mode, turn.change_w = mode, 0.0
+                continue
+            left_w = full_w * power_share(seen.rig, mode) - drawn_w
+            if mode != turn.mode:
+                turn = self._modes[number] = _Turn(mode=mode, at_ms=now_ms, change_w=left_w)
+            if turn.there_ms is None and abs(left_w) < SETTLED_SHARE * full_w:
+                turn.there_ms = now_ms
+            if turn.is_counted(now_ms, counted_s):
+                less -= min(0.0, turn.change_w)
+                more += max(0.0, turn.change_w)
         return less, more
 
     def _shed(self, over_w: float, planned: Mapping[int, str], rigs: Mapping[int, Seen]) -> None:

@@ -61,6 +61,11 @@ def modes_of(rig: Offering) -> tuple[Share, ...]:
     return tuple(one for one in limits if least_w <= (limit_w(one[0]) or 0.0) <= most_w)
 
 
+def power_share(rig: Offering, mode: str) -> float:
+    """Give the share of full power that a mode draws; 1 of full, and of one that is not known."""
+    return next((power for name, power, _ in modes_of(rig) if name == mode), 1.0)
+
+
 def limit_w(mode: str) -> float | None:
     """Give the watts of a mode that is a limit; None for others."""
     kind, _, watts = mode.partition(":")

@@ -1,11 +1,11 @@
 """A simulated site for the closed loop: rigs that answer late, or not, and a noisy meter."""
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from lode_hub.energy.live.fleet import Rig
-from lode_hub.energy.live.trim import Aim, Seen, Trim
-from lode_hub.energy.live.wishes import FULL, SLEEP
+from lode_hub.energy.live.trim import Aim, Seen, Trim, seen_of
+from lode_hub.energy.live.wishes import FULL, SLEEP, power_share
 
 STEP_S = 5.0
 SLEEP_W = 100.0
@@ -55,6 +55,7 @@ class Machine:
     obeys: bool = True
     power_w: float = 0.0
     told: str = FULL
+    mode: str = FULL
     due_s: float | None = None
     is_asleep: bool = False
     turned_s: float = -1e9
@@ -70,7 +71,8 @@ class Machine:
             if self.is_asleep != (self.told == SLEEP):
                 self.is_asleep, self.turned_s = self.told == SLEEP, now_s
                 self.starts += not self.is_asleep
-        full_w = self.rig.full_w
+            self.mode = self.told
+        full_w = self.rig.full_w * power_share(self.rig, self.mode)
         if self.is_asleep:
             self.power_w = SLEEP_W
         else:
@@ -99,10 +101,9 @@ class Plant:
 
     def seen(self, min_s: float = 0.0) -> list[Seen]:
         return [
-            Seen(
-                rig=one.rig,
-                is_asleep=one.power_w < 0.5 * one.rig.full_w,
-                sleep_w=SLEEP_W,
+            seen_of(
+                replace(one.rig, power_w=one.power_w),
+                SLEEP_W,
                 may_sleep=self.now_s - one.turned_s >= min_s,
                 may_wake=self.now_s - one.turned_s >= min_s,
             )
@@ -120,13 +121,15 @@ class Plant:
             trim.step(round(self.now_s * 1000), shown_w, aim, planned, self.seen(min_s))
 
 
-def plant(n: int, *, seed: int, disobeying: float = 0.0, others_w: float = 0.0) -> Plant:
+def plant(
+    n: int, *, seed: int, disobeying: float = 0.0, others_w: float = 0.0, **changes: object
+) -> Plant:
     """Make rigs from 2.5 to 3.5 kW and 20 to 35 J/TH, some of which do not obey."""
     rng = random.Random(seed)
     machines = []
     for number in range(1, n + 1):
         full_w, jth = rng.uniform(2500, 3500), rng.uniform(20, 35)
-        rig = rig_of(number, full_w=full_w, full_ths=full_w / jth)
+        rig = rig_of(number, full_w=full_w, full_ths=full_w / jth, **changes)
         obeys = rng.random() >= disobeying
         machines.append(Machine(rig=rig, delay_s=rng.uniform(2, 30), obeys=obeys))
     return Plant(machines=machines, rng=rng, others_w=others_w)

@@ -6,7 +6,7 @@ import statistics
 import pytest
 
 from lode_hub.energy.live.trim import Aim, Trim
-from lode_hub.energy.live.wishes import SLEEP
+from lode_hub.energy.live.wishes import SLEEP, power_share
 from tests.hub.energy.live.plant import least_efficient, plant
 
 HOUR_S = 3600.0
@@ -25,6 +25,22 @@ def test_a_setpoint_is_held_for_an_hour_while_some_disobey(seed, minutes):
     wrong = {m.rig.device_id for m in site.machines if not m.obeys and m.told == SLEEP}
     assert set(trim.disobeying) >= wrong - {m.rig.device_id for m in site.machines if m.obeys}
     assert max(one.starts for one in site.machines) <= 2
+
+
+@pytest.mark.parametrize("n", [6, 300])
+def test_rigs_that_are_throttled_are_waited_for_before_others_sleep(n):
+    tuned = {"offers": ["sleep", "wake", "preset"], "presets": ["415MHz"]}
+    site = plant(n, seed=9, **tuned)
+    full_w = sum(one.rig.full_w for one in site.machines)
+    setpoint_w = 1.004 * power_share(site.machines[0].rig, "preset:415MHz") * full_w
+    trim, aim = Trim(), Aim(setpoint_w=setpoint_w, is_bound=True)
+    site.follow(trim, Aim(setpoint_w=1.05 * full_w, is_bound=False), {}, 300)
+    begin_s = site.now_s
+    planned = dict.fromkeys((m.rig.device_id for m in site.machines), "preset:415MHz")
+    site.follow(trim, aim, planned, HOUR_S)
+    errors = [w / setpoint_w - 1 for at_s, w in site.meter if at_s > begin_s + LEAD_S]
+    assert max(map(abs, errors)) < 0.02
+    assert sum(one.starts for one in site.machines) <= 0.02 * n, "hardly anybody had to sleep"
 
 
 def test_a_rig_that_wakes_by_itself_is_replaced():
