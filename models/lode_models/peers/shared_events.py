@@ -38,8 +38,12 @@ OFFLINE, HASH_LOSS, OVERHEATING, HASH_DECAY, REJECTED = (
     NUMBER[name]
     for name in ("offline", "hash_loss", "overheating", "hash_decay", "rejected_shares")
 )
-OWN = ((HASH_LOSS, OWN_HASH), (OVERHEATING, OWN_HEAT), (REJECTED, OWN_REJECTS))
-"""Kinds that are told by a rig's own measure as well, whatever its peers do."""
+OWN = (
+    (HASH_LOSS, OWN_HASH, RIPE_MS),
+    (OVERHEATING, OWN_HEAT, RIPE_MS),
+    (REJECTED, OWN_REJECTS, 120_000),  # by chance a rack shows it minutes before its site does
+)
+"""Kinds that are told by a rig's own measure as well, whatever its peers do; and after how long."""
 
 
 @dataclass(kw_only=True, slots=True, eq=False)
@@ -77,7 +81,7 @@ class Suspects:
         """Give how many may have each kind of trouble."""
         count: Slots = np.count_nonzero(self.m.phase, axis=1)
         count[OFFLINE] = np.count_nonzero(self.late)
-        for kind, own in OWN:
+        for kind, own, _ in OWN:
             count[kind] += np.count_nonzero(self.m.own_ms[own])
         return count
 
@@ -90,9 +94,9 @@ class Suspects:
             return self.late, sure, self.due_ms
         if kind == HASH_DECAY:  # who lost its hashrate at once does not lose it by and by
             may &= m.own_ms[OWN_HASH] == 0
-        for own in (own for of_kind, own in OWN if of_kind == kind):
+        for own, ripe_ms in ((own, ripe_ms) for of_kind, own, ripe_ms in OWN if of_kind == kind):
             has = (m.own_ms[own] > 0) & ~self.late
-            lasts = has & (m.own_n[own] >= 2) & (m.heard_ms - m.own_ms[own] >= RIPE_MS)  # noqa: PLR2004
+            lasts = has & (m.own_n[own] >= 2) & (m.heard_ms - m.own_ms[own] >= ripe_ms)  # noqa: PLR2004
             begun_ms, sure = np.where(has, m.own_ms[own], begun_ms), sure | lasts
             # What an event covers would keep the event: its slow charts forget slowly.
             may = has | (may & (m.phase[kind] != book.COVERED))

@@ -63,6 +63,18 @@ def test_rejects_that_all_have_are_one_event_however_they_are_read(peers):
     assert [(f.kind, str(f.group)) for f in found] == [("common_rejected_shares", "site:A")]
 
 
+def test_a_rack_that_shows_rejects_first_is_no_event_of_its_own(peers):
+    def change(turn: int, rows: Table) -> Table:
+        rows = shares(turn, rows, bad=0)
+        begins = np.full(len(rows), 609)
+        begins[10:20] = 600  # one rack, a minute and a half before the others
+        rows["rejected_shares"] += 6 * np.clip(turn - begins, 0, 60) * 0.3
+        return rows
+
+    found = play(peers, range(540, 660), change)
+    assert [(f.kind, str(f.group)) for f in found] == [("common_rejected_shares", "site:A")]
+
+
 def test_rejects_that_all_have_always_had_are_no_event(peers):
     def change(turn: int, rows: Table) -> Table:
         rows = shares(turn, rows, bad=0)
