@@ -17,6 +17,7 @@ SHEETS = (
     "alerts.css",
     "energy.css",
 )
+SCRIPTS = ("lode.js", "chart.js")
 MONTH_S = 30 * 86_400
 
 FAVICON = (
@@ -36,7 +37,8 @@ def install() -> None:
         f'<link rel="stylesheet" href="/_lode/static/{name}?{version}">' for name in SHEETS
     )
     # Our own constant words only: what is added to the head is not escaped.
-    head = f'<script src="/_lode/static/lode.js?{version}"></script>{sheets}'
+    scripts = "".join(f'<script src="/_lode/static/{name}?{version}"></script>' for name in SCRIPTS)
+    head = scripts + sheets
     ui.add_head_html(head, shared=True)
 
 

@@ -1,9 +1,9 @@
 // A chart of what holds from one moment to another: prices, powers, money, before now and after.
 // A value is drawn as long as it holds; where none is known there is a gap. Spans are marked, and now.
-const pad = (number) => String(number).padStart(2, "0");
 const DASHES = { solid: "solid", dashed: [6, 4], dotted: [2, 3] };
 
 export default {
+  mixins: [window.lode.chart],
   template: `<div>
     <div class="lode-trend" role="img" :aria-label="label">
       <span class="lode-trend-unit">{{ unit }}</span>
@@ -30,21 +30,6 @@ export default {
       return [...new Map(this.marks.map((mark) => [mark.kind, { name: mark.kind, color: mark.color }])).values()];
     },
   },
-  async mounted() {
-    // Fetched only now: the page's numbers are painted before the megabyte that draws its charts.
-    const { echarts } = await import("nicegui-echart");
-    if (!this.$refs.canvas) return; // the page is gone already
-    this.chart = echarts.init(this.$refs.canvas, null, { renderer: "canvas" });
-    this.sized = new ResizeObserver(() => this.chart.resize());
-    this.sized.observe(this.$refs.canvas);
-    window.addEventListener("lode-theme", this.draw);
-    this.draw();
-  },
-  beforeUnmount() {
-    window.removeEventListener("lode-theme", this.draw);
-    this.sized?.disconnect();
-    this.chart?.dispose();
-  },
   watch: { lines: "draw", marks: "draw", now: "draw" },
   methods: {
     draw() {
@@ -56,11 +41,11 @@ export default {
           textStyle: { fontFamily: ink("--font") },
           grid: { left: 8, right: 14, top: 26, bottom: 4, containLabel: true },
           tooltip: this.tooltip(ink),
-          xAxis: this.timeAxis(ink),
+          xAxis: this.timeAxis(ink, 8, (when) => (when.getHours() || when.getMinutes() ? this.clock(when) : this.day(when))),
           yAxis: {
             type: "value",
             splitNumber: 4,
-            axisLabel: { color: ink("--muted"), fontSize: 11, hideOverlap: true, formatter: (value) => value.toLocaleString("en-US", { maximumFractionDigits: 2 }).replace("-", "\u2212") },
+            axisLabel: this.valueLabel(ink),
             splitLine: { lineStyle: { color: ink("--line") } },
             axisPointer: { show: false },
           },
@@ -68,28 +53,6 @@ export default {
         },
         { replaceMerge: ["series"] },
       );
-    },
-    timeAxis(ink) {
-      return {
-        type: "time",
-        min: this.from,
-        max: this.to,
-        splitNumber: this.$el.clientWidth < 420 ? 3 : 8,
-        axisLine: { onZero: false, lineStyle: { color: ink("--line-strong") } },
-        axisTick: { show: false },
-        axisLabel: {
-          color: ink("--muted"),
-          fontSize: 11,
-          hideOverlap: true,
-          formatter: (ms) => {
-            const when = new Date(ms);
-            const day = `${pad(when.getMonth() + 1)}-${pad(when.getDate())}`;
-            return when.getHours() || when.getMinutes() ? `${pad(when.getHours())}:${pad(when.getMinutes())}` : day;
-          },
-        },
-        splitLine: { show: false },
-        axisPointer: { label: { show: false }, lineStyle: { color: ink("--line-strong") } },
-      };
     },
     // Spans and the line of now hang on a series of their own, which draws nothing.
     marked(ink) {
@@ -155,38 +118,17 @@ export default {
         z: 3,
       };
     },
-    tooltip(ink) {
-      return {
-        trigger: "axis",
-        confine: true,
-        transitionDuration: 0,
-        backgroundColor: ink("--raised"),
-        borderColor: ink("--line-strong"),
-        padding: [8, 10],
-        textStyle: { color: ink("--text"), fontSize: 12 },
-        formatter: (hits) => this.legend(hits[0].axisValue),
-      };
-    },
-    legend(ms) {
-      const root = document.createElement("div");
-      const add = (text, style) => {
-        const row = document.createElement("div");
-        row.className = style;
-        row.textContent = text;
-        root.append(row);
-      };
-      add(new Date(ms).toLocaleString(), "lode-trend-time");
+    legend(ms, add) {
       for (const line of this.lines) {
         const n = line.at.findIndex((at) => at <= ms && ms < at + line.step);
         if (n < 0) continue;
         const value = line.value[n];
-        const shown = value === null ? "not known" : `${value.toLocaleString("en-US", { minimumFractionDigits: line.digits, maximumFractionDigits: line.digits }).replace("-", "\u2212")} ${this.unit}`;
-        add(`${line.name}  ${shown}`, "lode-trend-row");
+        const shown = value === null ? "not known" : `${this.number(value, line.digits, line.digits)} ${this.unit}`;
+        add(`${line.name}  ${shown}`);
       }
       for (const mark of this.marks) {
-        if (mark.from <= ms && ms < mark.until) add(mark.name, "lode-trend-row");
+        if (mark.from <= ms && ms < mark.until) add(mark.name);
       }
-      return root;
     },
   },
 };

@@ -3,9 +3,9 @@
 // line, and the chart says so. The axis always ends now.
 const BRIDGED = 3;
 const HOUR = 3600e3;
-const pad = (number) => String(number).padStart(2, "0");
 
 export default {
+  mixins: [window.lode.chart],
   template: `<div class="lode-trend" role="img" :aria-label="label"><span class="lode-trend-unit">{{ lines[0]?.unit }}<span v-if="bridges" class="lode-trend-bridges" :data-bridges="bridges"> · dashed: nothing measured</span></span><div ref="canvas"></div><span v-if="isEmpty" class="lode-trend-empty">{{ empty }}</span></div>`,
   props: { lines: Array, limits: Array, events: Array, from: Number, to: Number, zero: Boolean, group: String, label: String, empty: String },
   computed: {
@@ -15,25 +15,6 @@ export default {
     bridges() {
       return this.lines.reduce((sum, line) => sum + bridged(line).length, 0);
     },
-  },
-  async mounted() {
-    // Fetched only now: the page's numbers are painted before the megabyte that draws its charts.
-    const { echarts } = await import("nicegui-echart");
-    if (!this.$refs.canvas) return; // the page is gone already
-    this.chart = echarts.init(this.$refs.canvas, null, { renderer: "canvas" });
-    if (this.group) {
-      this.chart.group = this.group;
-      echarts.connect(this.group);
-    }
-    this.sized = new ResizeObserver(() => this.chart.resize());
-    this.sized.observe(this.$refs.canvas);
-    window.addEventListener("lode-theme", this.draw);
-    this.draw();
-  },
-  beforeUnmount() {
-    window.removeEventListener("lode-theme", this.draw);
-    this.sized?.disconnect();
-    this.chart?.dispose();
   },
   watch: {
     lines: "draw",
@@ -49,7 +30,7 @@ export default {
           textStyle: { fontFamily: ink("--font") },
           grid: { left: 8, right: this.axes().length > 1 ? 8 : 14, top: this.events.length ? 44 : 26, bottom: 4, containLabel: true },
           tooltip: this.tooltip(ink),
-          xAxis: this.timeAxis(ink),
+          xAxis: this.timeAxis(ink, 6, (when) => (this.to - this.from > 30 * HOUR ? this.day(when) : this.clock(when))),
           yAxis: this.axes().map((line, index) => this.valueAxis(line, index, ink)),
           series: this.lines.flatMap((line, index) => this.series(line, index, ink)),
         },
@@ -61,29 +42,6 @@ export default {
       this.lines.forEach((line) => (axes[line.axis] ??= line));
       return axes;
     },
-    timeAxis(ink) {
-      const long = this.to - this.from > 30 * HOUR;
-      return {
-        type: "time",
-        min: this.from,
-        max: this.to,
-        splitNumber: this.$el.clientWidth < 420 ? 3 : 6,
-        axisLine: { lineStyle: { color: ink("--line-strong") } },
-        axisTick: { show: false },
-        axisLabel: {
-          color: ink("--muted"),
-          fontSize: 11,
-          hideOverlap: true,
-          formatter: (ms) => {
-            const when = new Date(ms);
-            const day = `${pad(when.getMonth() + 1)}-${pad(when.getDate())}`;
-            return long ? day : `${pad(when.getHours())}:${pad(when.getMinutes())}`;
-          },
-        },
-        splitLine: { show: false },
-        axisPointer: { label: { show: false }, lineStyle: { color: ink("--line-strong") } },
-      };
-    },
     valueAxis(line, index, ink) {
       return {
         type: "value",
@@ -93,7 +51,7 @@ export default {
         scale: !this.zero,
         boundaryGap: this.zero ? [0, "8%"] : ["12%", "8%"],
         splitNumber: 4,
-        axisLabel: { color: ink("--muted"), fontSize: 11, hideOverlap: true, formatter: (value) => value.toLocaleString("en-US", { maximumFractionDigits: 2 }) },
+        axisLabel: this.valueLabel(ink),
         splitLine: { show: index === 0, lineStyle: { color: ink("--line") } },
         axisPointer: { show: false },
       };
@@ -161,35 +119,14 @@ export default {
       const part = (at - this.from) / (this.to - this.from);
       return part < 0.12 ? "left" : part > 0.88 ? "right" : "center";
     },
-    tooltip(ink) {
-      return {
-        trigger: "axis",
-        confine: true,
-        transitionDuration: 0,
-        backgroundColor: ink("--raised"),
-        borderColor: ink("--line-strong"),
-        padding: [8, 10],
-        textStyle: { color: ink("--text"), fontSize: 12 },
-        formatter: (hits) => this.legend(hits),
-      };
-    },
-    legend(hits) {
-      const root = document.createElement("div");
-      const add = (text, style) => {
-        const row = document.createElement("div");
-        row.className = style;
-        row.textContent = text;
-        root.append(row);
-      };
-      add(new Date(hits[0].axisValue).toLocaleString(), "lode-trend-time");
+    legend(ms, add) {
       for (const line of this.lines) {
-        const point = gapped(line).find((each) => each.at === hits[0].axisValue);
+        const point = gapped(line).find((each) => each.at === ms);
         if (!point || point.mean === null) continue;
-        const shown = (value) => value.toLocaleString("en-US", { minimumFractionDigits: line.digits, maximumFractionDigits: line.digits });
+        const shown = (value) => this.number(value, line.digits, line.digits);
         const range = line.low && point.low !== null ? `  (${shown(point.low)} to ${shown(point.high)})` : "";
-        add(`${line.name}  ${shown(point.mean)} ${line.unit}${range}`, "lode-trend-row");
+        add(`${line.name}  ${shown(point.mean)} ${line.unit}${range}`);
       }
-      return root;
     },
   },
 };
