@@ -12,7 +12,7 @@ def site(name: str, span: QualitySpan, rigs: int, *, agent: str = "north-1") -> 
     ]  # fmt: skip
     return SiteQuality(
         site=name, span=span, verdict="bad", devices=rigs + 2, fresh=max(rigs - 1, 0),
-        completeness_ratio=0.9, error_ratio=0.02, received=60_000, held=120, duplicate=14,
+        completeness_ratio=0.9, error_ratio=0.02, received=60_000, held=120, unit=8, duplicate=14,
         worst_offset_ms=-45_200.0, sources=sources if rigs else [],
         agents=[_agent(agent)] if rigs else [],
     )  # fmt: skip

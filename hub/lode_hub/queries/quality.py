@@ -90,6 +90,7 @@ class SiteQuality:
     error_ratio: float | None
     received: int
     held: int
+    unit: int
     duplicate: int
     worst_offset_ms: float | None
     sources: list[QualitySource]
@@ -382,6 +383,7 @@ def _site(
         error_ratio=errors / received if received else None,
         received=received,
         held=sum(source.held for source in sources),
+        unit=sum(source.unit for source in sources),
         duplicate=sum(source.duplicate for source in sources),
         worst_offset_ms=max(offsets, key=abs, default=None),
         sources=sorted(sources, key=_badness),

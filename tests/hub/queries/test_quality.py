@@ -72,6 +72,7 @@ async def test_what_is_missing_wrong_or_twice_is_told_with_what_to_do(mine):
     assert source.completeness_ratio == pytest.approx(600 / 3300, rel=0.02)
     assert source.error_ratio == pytest.approx(60 / 610)
     assert (source.fresh, source.verdict, answer.verdict) == (1, "bad", "bad")
+    assert (answer.held, answer.unit) == (4, 7)
     said = " | ".join(source.advice)
     for part in ("1 of 2 devices are silent", "82% of the readings are missing",
                  "10% of the polls end in no answer", "4 readings are kept and not used",

@@ -135,7 +135,9 @@ class QualityPage:
         tiles["Errors"].show(figures.percent(quality.error_ratio, 2), f"of the polls {span}")
         offset_ms = quality.worst_offset_ms
         tiles["Clock"].show(figures.milliseconds(offset_ms, signed=True), _about_clock(offset_ms))
-        tiles["Not used"].show(figures.count(quality.held, ""), "readings kept, by a wrong clock")
+        tiles["Not used"].show(
+            figures.count(quality.held + quality.unit, ""), "kept, by a wrong clock or unit"
+        )
         tiles["Twice"].show(figures.count(quality.duplicate, ""), f"readings {span}")
 
     async def _choose(self, span: QualitySpan) -> None:
