@@ -14,6 +14,7 @@ from lode_hub.sites.fleet import Fleet
 from lode_hub.sites.judgement.groups import Groups
 from lode_hub.sites.judgement.latest import Latest
 from lode_hub.sites.judgement.rigs import RigWatch
+from lode_hub.sites.judgement.second import SecondOpinion
 from lode_hub.sites.judgement.series import Key, SeriesWatch
 from lode_hub.sites.judgement.snapshots import Raw
 from lode_hub.sites.tables import readings
@@ -44,7 +45,7 @@ def run() -> Iterator[Figure]:
 def learned(fleet: Fleet) -> Iterator[Figure]:
     """Measure taking a group in, the tick that judges it, the step of series, and a snapshot."""
     latest, series = Latest(), SeriesWatch()
-    watch = RigWatch(latest, lambda slot: False)
+    watch = RigWatch(latest, lambda slot: False, SecondOpinion(None))
     latest.fit(RIGS)
     devices, ours = [device(row) for row in fleet.rows], np.ones(RIGS, bool)
     watch.fit(devices, ours)

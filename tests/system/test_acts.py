@@ -24,7 +24,7 @@ def assert_only_power_changed(before: dict, after: dict) -> None:
     """Check that what rigs keep is what they kept before a sleep and a wake."""
     for name, kept in before.items():
         changed = {key for key, value in kept.items() if after[name].get(key) != value}
-        assert not changed, f"{name}: {changed} changed: {kept} to {after[name]}"
+        assert not changed, f"{name}: {[(key, kept[key], after[name].get(key)) for key in changed]}"
 
 
 def test_an_order_is_done_when_the_meter_shows_it(launch):

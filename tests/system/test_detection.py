@@ -15,6 +15,7 @@ from lode_hub.committed import Committed
 from lode_hub.sites import Sites
 from lode_hub.sites.judgement.latest import Latest
 from lode_hub.sites.judgement.rigs import RigWatch
+from lode_hub.sites.judgement.second import SecondOpinion
 from lode_hub.sites.judgement.series import SeriesWatch
 from lode_hub.sites.judgement.snapshots import Raw
 from lode_hub.store import Store, judgement
@@ -111,7 +112,7 @@ async def learn(run: Run, frames: list[Frame]) -> None:
     async with run.store.pool.connection() as conn:
         devices = await judgement.devices(conn)
     latest, nothing = Latest(), np.zeros(RIGS, np.int64)
-    watch = RigWatch(latest, lambda slot: False)
+    watch = RigWatch(latest, lambda slot: False, SecondOpinion(None))
     latest.fit(RIGS)
     watch.fit(devices, np.ones(RIGS, bool))
     for frame in frames:

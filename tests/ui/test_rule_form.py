@@ -70,7 +70,6 @@ async def test_a_threshold_is_read_as_the_hub_takes_it():
         ("Off-delay", "86401"),
         ("For at least", "soon"),
         ("For at least", ""),
-        ("Hashprice", ""),
         ("Hashprice", "nan"),
         ("A step graver above", "inf"),
         ("Ends at", "warm"),

@@ -221,6 +221,7 @@ async def test_maintenance_needs_a_site_and_words():
         press(stage, "Plan maintenance")
         await until(lambda: NO_SITE in seen(stage))
         stage.made.offer(["north"])
+        send(field(stage, "Site"), "north")
         press(stage, "Plan maintenance")
         await until(lambda: NO_WORDS in seen(stage))
         send(field(stage, "What is done"), "new fans")
