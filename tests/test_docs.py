@@ -45,6 +45,8 @@ def test_every_command_in_the_docs_exists():
         for found in re.findall(r"\b(lode-(?:edge|hub|sim)) ([a-z]+)\b", page.read_text())
     }
     assert len(told) > 8
-    for program, command in told:
-        arguments = [Path(sys.executable).parent / program, command, "--help"]
-        assert subprocess.run(arguments, check=False, capture_output=True).returncode == 0, command
+    for program in {program for program, _ in told}:
+        arguments = [Path(sys.executable).parent / program, "--help"]
+        said = subprocess.run(arguments, check=True, capture_output=True, text=True).stdout
+        there = set(re.findall(r"^\W*([a-z]+)\s", said.partition("Commands")[2], re.MULTILINE))
+        assert {command for its, command in told if its == program} <= there

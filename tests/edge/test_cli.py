@@ -72,7 +72,9 @@ def test_runs_with_the_broker_down_and_keeps_everything(tmp_path: Path) -> None:
     records = [
         r for payload in payloads(tmp_path / "data") for r in codec.decode(payload).records()
     ]
-    assert [type(r) for r in records[:2]] == [Birth, Device]
+    # How the agent fares is of another topic, and may be written down before or after.
+    about_devices = [type(r) for r in records if not isinstance(r, Health)]
+    assert about_devices[:2] == [Birth, Device]
     assert isinstance(records[-1], Death)
     readings = [r for r in records if isinstance(r, RigReading)]
     assert len(readings) >= 2
