@@ -92,13 +92,21 @@ class TryOuts:
             most_values=MAX_VALUES,
         )
         program = (sys.executable, "-m", trial.__name__)
-        process = await asyncio.create_subprocess_exec(*program, stdin=PIPE, stdout=PIPE)
+        starting = asyncio.ensure_future(
+            asyncio.create_subprocess_exec(*program, stdin=PIPE, stdout=PIPE)
+        )
         try:
+            # Who is stopped while it starts must not leave it behind.
+            process = await asyncio.shield(starting)
             return await _answer(process, msgspec.json.encode(job), progress)
         finally:
-            if process.returncode is None:
-                process.kill()
-            await process.communicate()
+            await asyncio.shield(_ended(await starting))
+
+
+async def _ended(process: Process) -> None:
+    if process.returncode is None:
+        process.kill()
+    await process.communicate()
 
 
 async def _answer(process: Process, job: bytes, progress: Progress) -> Tried:
