@@ -230,16 +230,22 @@ async def test_two_workers_one_stopped_one_killed(store, broker):
     make one silence of two, which is longer than either.
     """
     database = store.pool.conninfo
+
+    async def owned(**expected):
+        async def is_so():
+            return await owners(store) == expected
+
+        await eventually(is_so, f"owners {expected}")
+
     with contextlib.ExitStack() as stack:
         first = stack.enter_context(worker("first", database, broker))
-        edges = [Edge(broker, site) for site in ("north", "south", "east", "west")]
-        begin(edges)
-        drill = Drill(store, edges)
-        await drill.until_served(first=64)
+        await owned(first=64)
         stack.enter_context(worker("second", database, broker))
+        await owned(first=32, second=32)
+        edges = [Edge(broker, site) for site in ("north", "south", "east", "west")]
+        begin(edges)  # once somebody listens: devices come before their readings (decision 2)
+        drill = Drill(store, edges)
         await drill.until_served(first=32, second=32)
-        for edge in edges:
-            edge.longest_silence_s = 0.0
         first.send_signal(signal.SIGSTOP)
         await drill.until_served(second=64)
         first.send_signal(signal.SIGCONT)
