@@ -21,8 +21,12 @@ ONE_DATABASE = ("tests/ui/", "tests/hub/api/", "tests/sim_tests/", "tests/system
 """Doors and pages: what they ask, the tests of the store and its neighbours ask of every kind."""
 
 
+LONG = ("tests/system/", "tests/hub/ingest/", "tests/ui/test_browser", "tests/hub/energy/plan/")
+"""Files with few and long tests go first, or one process would end long after the others."""
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the second database where it is not the subject."""
+    """Leave out the second database where it is not the subject, and begin with what takes long."""
     is_second = [
         item.nodeid.startswith(ONE_DATABASE) and "debian" in item.name.partition("[")[2]
         for item in items
@@ -30,6 +34,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     again = [item for item, second in zip(items, is_second, strict=True) if second]
     config.hook.pytest_deselected(items=again)
     items[:] = [item for item, second in zip(items, is_second, strict=True) if not second]
+    items.sort(key=lambda item: next(
+        (place for place, start in enumerate(LONG) if item.nodeid.startswith(start)), len(LONG)
+    ))  # fmt: skip
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
