@@ -47,6 +47,7 @@ def _waiting(home: Path) -> int:
     return int(count)
 
 
+@pytest.mark.slow
 def test_kill_9_at_random_moments_keeps_all_that_was_committed(tmp_path: Path) -> None:
     chance = random.Random(7)
     sure, start = -1, 0

@@ -202,3 +202,6 @@ def test_gaps_merge_only_with_exact_neighbours(tmp_path: Path) -> None:
     db.close()
     spans = [(g.from_seq, g.to_seq, g.records) for g in codec.decode(payload).records()]  # type: ignore[attr-defined]
     assert spans == [(0, 3, 4), (5, 5, 1), (6, 6, 1)]
+
+
+TestSpoolModel.pytestmark = [pytest.mark.slow]

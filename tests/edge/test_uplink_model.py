@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 import hypothesis.strategies as st
+import pytest
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from tests.edge.conftest import meter, rig
@@ -268,3 +269,4 @@ def _is_gap(spool: Stepped, batch: int) -> bool:
 
 TestUplinkModel = UplinkModel.TestCase
 TestUplinkModel.settings = settings(max_examples=15, stateful_step_count=30, deadline=None)
+TestUplinkModel.pytestmark = [pytest.mark.slow]

@@ -27,6 +27,7 @@ def assert_only_power_changed(before: dict, after: dict) -> None:
         assert not changed, f"{name}: {[(key, kept[key], after[name].get(key)) for key in changed]}"
 
 
+@pytest.mark.slow
 def test_an_order_is_done_when_the_meter_shows_it(launch):
     stack = launch(rigs=3, interval_s=0.5, limits=NO_RAMP, site_options=models("luxos-s19kpro"))
     site = Acting(stack)

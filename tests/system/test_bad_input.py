@@ -15,6 +15,7 @@ from tests.wire import samples
 GARBAGE = [b"", b"\0", b"LODE", b"LODE\x01" + b"\xff" * 40, b"{}" * 500, b"x" * 100_000]
 
 
+@pytest.mark.slow
 def test_garbage_from_a_valid_agent_is_quarantined_and_counted(launch):
     stack = launch(rigs=10, interval_s=1.0)
     api = HubApi(stack)

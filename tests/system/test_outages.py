@@ -47,6 +47,7 @@ def test_a_broker_frozen_for_a_minute_loses_nothing(launch, broker):
     assert_balanced(balance(stack), served=OUTAGE_S * 100)
 
 
+@pytest.mark.slow
 def test_a_stopped_site_keeps_its_addresses(launch):
     """Its agent still asks there: rigs of another test at work there would be read by both."""
     stack = launch(rigs=1, starts_edge=False)
@@ -55,6 +56,7 @@ def test_a_stopped_site_keeps_its_addresses(launch):
         assert base != stack.base
 
 
+@pytest.mark.slow
 def test_an_agent_booted_without_a_broker_keeps_everything(launch):
     stack = launch(rigs=30, interval_s=0.5, starts_edge=False)
     stack.control("link", "cut")

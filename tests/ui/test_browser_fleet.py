@@ -108,6 +108,7 @@ def test_ten_thousand_rows_do_not_freeze_the_page(look, launch):
     assert max(blocked, default=0) < FROZEN_MS
 
 
+@pytest.mark.slow
 def test_only_changed_rows_travel(look, launch):
     served = launch(rigs=10_000)
     page = look(served, "/fleet")

@@ -56,6 +56,7 @@ async def refuses(url: str, **headers: str) -> bool:
         return True
 
 
+@pytest.mark.slow
 async def test_every_route_needs_a_session(served: Served) -> None:
     paths = {path for _, path in served.routes}
     assert {"/api/v1/rigs", "/api/v1/live", "/metrics", "/fleet", "/_lode/fleet"} <= paths

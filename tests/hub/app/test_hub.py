@@ -128,6 +128,7 @@ def test_starts_shows_the_password_once_and_stops_clean(hub: Hub) -> None:
     assert 'level": "error' not in hub.log
 
 
+@pytest.mark.slow
 def test_survives_the_kill_of_each_part_and_of_itself(hub: Hub) -> None:
     hub.start()
     killed = hub.postmaster()
@@ -151,6 +152,7 @@ def test_survives_the_kill_of_each_part_and_of_itself(hub: Hub) -> None:
     assert hub.left_behind() == []
 
 
+@pytest.mark.slow
 def test_a_password_is_reset_beside_the_running_hub_and_without(hub: Hub) -> None:
     hub.start()
     first = password_in(hub.said)
@@ -166,6 +168,7 @@ def test_a_password_is_reset_beside_the_running_hub_and_without(hub: Hub) -> Non
     assert hub.login(third) == 201
 
 
+@pytest.mark.slow
 def test_workers_of_their_own_take_the_readings_in(hub: Hub) -> None:
     hub.env["LODE_HUB_INGEST__WORKERS"] = "2"
     hub.start()

@@ -53,6 +53,7 @@ async def test_delivers_what_is_published(broker, make_link):
     assert all(abs(delivery.received_ms - 1.7e12) < 1e12 for delivery in got)
 
 
+@pytest.mark.slow
 async def test_what_was_not_acknowledged_comes_again(broker, make_link):
     first, second, third = [], [], []
     async with running(Ingress(SESSION, [broker.hub], first.append, make=make_link)) as ingress:
@@ -78,6 +79,7 @@ async def test_what_was_not_acknowledged_comes_again(broker, make_link):
     assert {d.payload for d in third} == {b"g"}
 
 
+@pytest.mark.slow
 async def test_an_acknowledgement_of_an_old_connection_is_dropped(broker, make_link):
     """It would tell the broker that another message, with the same packet number, was safe."""
     got, others, once_more = [], [], []

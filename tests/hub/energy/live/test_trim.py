@@ -13,7 +13,13 @@ HOUR_S = 3600.0
 LEAD_S = 120.0
 
 
-@pytest.mark.parametrize(("seed", "minutes"), [(1, 0), (2, 10), (3, 10), (4, 0), (5, 10)])
+@pytest.mark.parametrize(
+    ("seed", "minutes"),
+    [
+        (3, 10),
+        *(pytest.param(*one, marks=pytest.mark.slow) for one in [(1, 0), (2, 10), (4, 0), (5, 10)]),
+    ],
+)
 def test_a_setpoint_is_held_for_an_hour_while_some_disobey(seed, minutes):
     site = plant(300, seed=seed, disobeying=0.05)
     setpoint_w = 0.6 * sum(one.rig.full_w for one in site.machines)
