@@ -25,6 +25,10 @@ LONG = ("tests/system/", "tests/hub/ingest/", "tests/ui/test_browser", "tests/hu
 """Files with few and long tests go first, or one process would end long after the others."""
 
 
+WHOLE = ("tests/system/test_alert.py", "tests/system/test_browser.py")
+"""Of the tests of the whole system these run without --strict, too."""
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out the second database where it is not the subject, and begin with what takes long."""
     is_second = [
@@ -34,6 +38,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     again = [item for item, second in zip(items, is_second, strict=True) if second]
     config.hook.pytest_deselected(items=again)
     items[:] = [item for item, second in zip(items, is_second, strict=True) if not second]
+    for item in items:
+        if item.nodeid.startswith("tests/system/") and not item.nodeid.startswith(WHOLE):
+            item.add_marker(pytest.mark.slow)
     items.sort(key=lambda item: next(
         (place for place, start in enumerate(LONG) if item.nodeid.startswith(start)), len(LONG)
     ))  # fmt: skip
