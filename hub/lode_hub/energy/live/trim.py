@@ -121,14 +121,10 @@ class Trim:
         by_id = {seen.rig.device_id: seen for seen in rigs}
         self._follow(now_ms, planned, by_id, aim.response_s)
         level_w = statistics.median(self._measured_w)
-        less_w, more_w = (
-            asleep_w + mode_w
-            for asleep_w, mode_w in zip(
-                self._under_way(now_ms, by_id, COUNTED_S + aim.response_s),
-                self._changing(now_ms, planned, by_id, COUNTED_S + aim.response_s),
-                strict=True,
-            )
-        )
+        counted_s = COUNTED_S + aim.response_s
+        less_w, more_w = self._under_way(now_ms, by_id, counted_s)
+        lower_w, higher_w = self._changing(now_ms, planned, by_id, counted_s)
+        less_w, more_w = less_w + lower_w, more_w + higher_w
         error_w = level_w - less_w + more_w - aim.setpoint_w
         before = dict(self.override)
         if error_w > 0:

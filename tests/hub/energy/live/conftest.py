@@ -93,6 +93,16 @@ class Site:
         values = {"hashrate_ths": power_w / 23.0, "state": 1 if power_w > 1000 else 2}
         await self.mine.reads(number, power_w=power_w, **(values | more))
 
+    async def obeys_but(self, rig: str, looks: int) -> None:
+        """Let all but one do what they are told, and the meter show it, look after look."""
+        for _ in range(looks):
+            asleep = set(await self.asleep()) - {rig}
+            for name in asleep:
+                await self.reads(name, 60.0)
+            await self.draws(2800.0 * (10 - len(asleep)) + 60.0 * len(asleep))
+            self.now[0] += 5_000
+            await self.planner.look()
+
     async def orders(self) -> list[StandingPlan]:
         """Give what the planner has ordered, oldest first."""
         rows = await self.mine.run(

@@ -33,13 +33,7 @@ async def trimmed(site) -> None:
     await site.desk.set_planner(ADA, "north", "act")
     await site.call(-1, 60)
     await site.planner.look("signal")
-    for _ in range(12):
-        asleep = set(await site.asleep()) - {"rig-03"}
-        for name in asleep:
-            await site.reads(name, 60.0)
-        await site.draws(2800.0 * (10 - len(asleep)) + 60.0 * len(asleep))
-        site.now[0] += 5_000
-        await site.planner.look()
+    await site.obeys_but("rig-03", 12)
     assert await site.asleep() == ["rig-01", "rig-02", "rig-03", "rig-04"]
     await site.reads("rig-04", 60.0)
     await site.draws(2800.0 * 7 + 180.0)

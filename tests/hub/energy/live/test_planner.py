@@ -157,13 +157,7 @@ async def test_the_meter_above_the_setpoint_takes_more_and_names_who_disobeys(si
     await site.call(-1, 60)
     await site.planner.look("signal")
     assert await site.asleep() == ["rig-01", "rig-02", "rig-03"]
-    for _ in range(30):
-        asleep = set(await site.asleep()) - {"rig-03"}
-        for name in asleep:
-            await site.reads(name, 60.0)
-        await site.draws(2800.0 * (10 - len(asleep)) + 60.0 * len(asleep))
-        site.now[0] += 5_000
-        await site.planner.look()
+    await site.obeys_but("rig-03", 30)
     assert await site.asleep() == ["rig-01", "rig-02", "rig-03", "rig-04"]
     loop = await site.queries.planner.loop("north")
     assert loop.disobeying == ("rig-03",)
