@@ -16,7 +16,6 @@ from lode_hub.sites import Sites
 from lode_hub.sites.judgement.latest import Latest
 from lode_hub.sites.judgement.rigs import RigWatch
 from lode_hub.sites.judgement.second import SecondOpinion
-from lode_hub.sites.judgement.series import SeriesWatch
 from lode_hub.sites.judgement.snapshots import Raw
 from lode_hub.store import Store, judgement
 from lode_sim.fleet_events import Acts
@@ -119,7 +118,7 @@ async def learn(run: Run, frames: list[Frame]) -> None:
         latest.take(committed(frame, run.agents), frame.slots)
         watch.step(frame.now_ms, nothing)
     site_ids = sorted({device.site_id for device in devices})
-    raw = Raw(watch.peers, SeriesWatch(), site_ids, frames[-1].now_ms)
+    raw = Raw(watch.peers, {}, site_ids, frames[-1].now_ms)
     async with run.store.pool.connection() as conn:
         await judgement.save(conn, raw.packed())
 

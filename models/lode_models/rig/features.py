@@ -150,7 +150,8 @@ class Window:
         seen = self._is_seen(now_ms)
         self.rigs.classed.medians(np.where(seen, levels, np.float32(np.nan)), LEAST_CLASS, usual)
         usual = self._stand_in(usual)
-        share = self._alive / np.fmax(self._most, self._usual_alive(seen))
+        with np.errstate(invalid="ignore"):  # a class without fans: none of none is unknown
+            share = self._alive / np.fmax(self._most, self._usual_alive(seen))
         uptime = np.minimum(self._uptime_s / UPTIME_S, 1).astype(np.float32)
         out = np.concatenate([(levels - usual)[:-1], share, (levels - usual)[-1:], uptime[None]])
         return np.ascontiguousarray(np.where(seen, out, np.float32(np.nan)).T)

@@ -31,7 +31,7 @@ class Edge:
         self.echoes: list[messages.Ack] = []
         self.mark = 0
         self.sent = 0
-        self.last_ack = time.monotonic()
+        self.last_ack = self.last_try = time.monotonic()
         self.longest_silence_s = 0.0
 
     def add(self, records):
@@ -40,7 +40,10 @@ class Edge:
         self.spool[seq] = (topic, self.agent.payload(records, seq))
 
     def turn(self):
-        """Hear acknowledgements, send what is new, and after a while what is not acknowledged."""
+        """Hear acknowledgements, send what is new, and after a while what is not acknowledged.
+
+        Once each while, as an agent does: in every turn it would bury what is new under repeats.
+        """
         heard, self.speaker.heard[:] = list(self.speaker.heard), []
         for _, payload in heard:
             ack = messages.decode_ack(payload)
@@ -51,8 +54,8 @@ class Edge:
                     self.longest_silence_s, time.monotonic() - self.last_ack
                 )
                 self.mark, self.last_ack = ack.mark, time.monotonic()
-        if self.mark < self.sent and time.monotonic() - self.last_ack > 3.0:
-            self.sent = self.mark
+        if self.mark < self.sent and time.monotonic() - max(self.last_ack, self.last_try) > 3.0:
+            self.sent, self.last_try = self.mark, time.monotonic()
         for seq in range(self.sent + 1, min(len(self.spool), self.mark + 64) + 1):
             self.speaker._client.publish(*self.spool[seq], qos=1)
             self.sent = seq

@@ -118,6 +118,14 @@ def test_what_a_rig_does_not_tell_is_unknown_and_not_zero():
     assert not np.isnan(x[1]).any()
 
 
+def test_a_class_without_fans_has_unknown_fans():
+    def immersed(_, columns):
+        columns["fans_alive"][:] = 0
+
+    x = last(immersed)
+    assert {name for name, v in zip(NAMES, x[0], strict=True) if np.isnan(v)} == {"fans"}
+
+
 def test_a_rig_without_peers_is_held_against_its_rating():
     x = last(lambda _, c: c["hashrate_ths"].__imul__(0.9), n=2)
     assert value(x, "hashrate") == pytest.approx(np.log(0.9), abs=0.03)
