@@ -76,7 +76,21 @@ def database_server(request: pytest.FixtureRequest) -> Iterator[tuple[str, str]]
 
 
 @pytest.fixture
-def postgres(database_server: tuple[str, str]) -> Iterator[str]:
+def empty_postgres(database_server: tuple[str, str]) -> Iterator[str]:
     """Give the URL of an empty database of this test's own."""
     with databases.fresh(*database_server) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def schema(database_server: tuple[str, str]) -> Iterator[str]:
+    """Give the name of a database with the whole schema, to make others like it."""
+    with databases.migrated(*database_server) as name:
+        yield name
+
+
+@pytest.fixture
+def postgres(database_server: tuple[str, str], schema: str) -> Iterator[str]:
+    """Give the URL of a database with the whole schema, this test's own."""
+    with databases.fresh(*database_server, like=schema) as url:
         yield url

@@ -19,25 +19,25 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from lode_hub.database import EmbeddedPostgres
+from lode_hub.store import Store
 
 GIVEN = os.environ.get("LODE_TEST_DATABASE_URL")
 # With --strict everything runs on Debian's (an older major) too, when the machine has it.
 DEBIAN = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))[-1:]
 IS_STRICT = os.environ.get("LODE_TEST_STRICT") == "1"
 KINDS = ["embedded", *(["given"] if GIVEN else []), *(["debian"] if IS_STRICT and DEBIAN else [])]
+MEMORY, MEMORY_BYTES = Path("/dev/shm"), 8 << 30
 _NAMES = (f"lode_test_{os.getpid()}_{number}" for number in itertools.count())
 
 
 @contextmanager
-def server(kind: str) -> Iterator[tuple[str, str]]:
+def server(kind: str, *, on_disk: bool = False) -> Iterator[tuple[str, str]]:
     """Give a server as (URL that may create databases, user who shall own them)."""
     if kind == "given":
         assert GIVEN is not None
         yield GIVEN, str(conninfo_to_dict(GIVEN).get("user", ""))
         return
-    # Not below pytest's folder: the server may run as another user, who may not look in there.
-    home = Path(tempfile.mkdtemp(prefix="lode-pg-"))
-    home.chmod(0o755)
+    home = _home(on_disk=on_disk)
     if kind == "debian":
         with _debian(home) as url:
             yield url, "lode"
@@ -55,6 +55,18 @@ def server(kind: str) -> Iterator[tuple[str, str]]:
         thread.join(10)
         loop.close()
         shutil.rmtree(home, ignore_errors=True)
+
+
+def _home(*, on_disk: bool) -> Path:
+    """Make a server's folder, in memory where there is room and speed is not the question.
+
+    A database is some 300 files, and ext4 makes a file the slower the more were deleted lately.
+    Not below pytest's folder: the server may run as another user, who may not look in there.
+    """
+    in_memory = not on_disk and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > MEMORY_BYTES
+    home = Path(tempfile.mkdtemp(prefix="lode-pg-", dir=MEMORY if in_memory else None))
+    home.chmod(0o755)
+    return home
 
 
 @contextmanager
@@ -96,12 +108,34 @@ def _wait_for(url: str) -> None:
 
 
 @contextmanager
-def fresh(admin_url: str, owner: str) -> Iterator[str]:
-    """Make an empty database, give its URL, and drop it."""
+def migrated(admin_url: str, owner: str) -> Iterator[str]:
+    """Make a database with the whole schema, give its name, and drop it; see `fresh`."""
+    if admin_url == GIVEN:  # TimescaleDB's workers keep one with it from being copied
+        yield "template1"
+        return
+    with fresh(admin_url, owner) as url:
+        asyncio.run(_migrate(url))
+        yield str(conninfo_to_dict(url)["dbname"])
+
+
+async def _migrate(url: str) -> None:
+    store = await Store.open(url)
+    await store.migrate()
+    await store.close()
+
+
+@contextmanager
+def fresh(admin_url: str, owner: str, *, like: str = "template1") -> Iterator[str]:
+    """Make a database like another, or an empty one, give its URL, and drop it."""
     name = next(_NAMES)
     with psycopg.connect(admin_url, autocommit=True) as db:
-        make = sql.SQL("create database {} owner {}" if owner else "create database {}")
-        db.execute(make.format(*map(sql.Identifier, filter(None, (name, owner)))))
+        # As files: through the log, as is usual, it takes five times as long.
+        make = sql.SQL("create database {} template {} strategy file_copy").format(
+            sql.Identifier(name), sql.Identifier(like)
+        )
+        if owner:
+            make += sql.SQL(" owner {}").format(sql.Identifier(owner))
+        db.execute(make)
     who = {"user": owner} if owner else {}
     yield make_conninfo(admin_url, dbname=name, **who)
     with psycopg.connect(admin_url, autocommit=True) as db:

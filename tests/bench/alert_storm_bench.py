@@ -27,7 +27,7 @@ RIGS, RULES, AT_ONCE, KILLS = 2500, 4, 1000, 200
 def run() -> Iterator[Figure]:
     """Measure one storm, and count what kills lose."""
     warn_only()
-    with databases.server("embedded") as server, databases.fresh(*server) as url:
+    with databases.server("embedded", on_disk=True) as server, databases.fresh(*server) as url:
         n, first_s, p99_s, other_s = asyncio.run(storm(url))
     yield Figure(name="storm: messages for 10,000 alerts", value=n, unit="", ratio=n / 20,
         against="the limit of 20")  # fmt: skip
@@ -38,7 +38,7 @@ def run() -> Iterator[Figure]:
     ):
         yield Figure(name=f"storm: {name}", value=value, unit="s", ratio=value / limit_s,
             against=f"the limit of {limit_s:.0f} s")  # fmt: skip
-    with databases.server("embedded") as server, databases.fresh(*server) as url:
+    with databases.server("embedded", on_disk=True) as server, databases.fresh(*server) as url:
         toll = asyncio.run(killed(url))
     yield Figure(name=f"kill -9 x {toll.kills}: events lost", value=toll.lost, unit="")
     yield Figure(name=f"kill -9 x {toll.kills}: repeats, same key", value=toll.repeats, unit="")

@@ -47,7 +47,7 @@ class Load:
 def run() -> Iterator[Figure]:
     """Measure the pipeline and a raw COPY in one run."""
     load = make_load()
-    with databases.server("embedded") as server, databases.fresh(*server) as url:
+    with databases.server("embedded", on_disk=True) as server, databases.fresh(*server) as url:
         piped_s, raw_s = uvloop.run(measure(url, load))
     yield Figure(
         name="ingest: pipeline",

@@ -24,8 +24,8 @@ def hooks() -> Iterator[HookSink]:
 
 
 @pytest.fixture(scope="module")
-def hub(database_server, hooks) -> Iterator[Served]:
-    with databases.fresh(*database_server) as url:
+def hub(database_server, schema, hooks) -> Iterator[Served]:
+    with databases.fresh(*database_server, like=schema) as url:
         command = [sys.executable, "-m", "tests.ui.real"]
         settings = {"database": url, "hook": hooks.url, "has_stock": True}
         process = subprocess.Popen(

@@ -48,9 +48,9 @@ class Shared:
 
 
 @pytest.fixture(scope="module")
-def shared_store(database_server: tuple[str, str]) -> Iterator[Shared]:
+def shared_store(database_server: tuple[str, str], schema: str) -> Iterator[Shared]:
     """Give a store that a module's tests share."""
-    with databases.fresh(*database_server) as url:
+    with databases.fresh(*database_server, like=schema) as url:
         shared = Shared(url)
         yield shared
         shared.close()

@@ -33,8 +33,8 @@ async def test_migrating_again_changes_nothing(store):
     assert found[0][0] >= 1
 
 
-async def test_two_hubs_migrate_at_once(postgres):
-    stores = [await Store.open(postgres) for _ in range(3)]
+async def test_two_hubs_migrate_at_once(empty_postgres):
+    stores = [await Store.open(empty_postgres) for _ in range(3)]
     await asyncio.gather(*(store.migrate() for store in stores))
     found = await fetch(stores[0], "select version, count(*) from schema_version group by 1")
     assert all(count == 1 for _, count in found)
