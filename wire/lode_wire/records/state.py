@@ -3,7 +3,7 @@
 import enum
 from typing import ClassVar
 
-from lode_wire.columns import F32, I64, U32
+from lode_wire.columns import F32, F64, I64, U32
 from lode_wire.records.base import Record
 
 
@@ -90,6 +90,10 @@ class Controls(Record, frozen=True, kw_only=True):
     `offers` are action names, and each power mode that there is by `orders.mode_offer`; a device
     that offers nothing cannot be steered, and `blocked` says why. Limits are the tighter of the
     device's own and the site envelope's.
+
+    The fields after `blocked` are what the envelope says, signed by the site's owner, of a rig's
+    part of the site (`site_*`: all rigs of the agent together), of its feeder, and of its model.
+    None: not told, or not limited.
     """
 
     tag: ClassVar[str] = "controls"
@@ -104,6 +108,15 @@ class Controls(Record, frozen=True, kw_only=True):
     feeder: str = ""  # the meter that its power goes through
     outlet: str = ""  # pdu:number
     blocked: str = ""
+    site_limit_kw: F64 | None = None
+    site_ramp_up_kw_per_min: F64 | None = None
+    site_ramp_down_kw_per_min: F64 | None = None
+    feeder_limit_kw: F64 | None = None
+    feeder_ramp_up_kw_per_min: F64 | None = None
+    feeder_ramp_down_kw_per_min: F64 | None = None
+    starts_per_day: U32 | None = None
+    min_up_s: F64 | None = None
+    min_down_s: F64 | None = None
 
 
 class Health(Record, frozen=True, kw_only=True):
