@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 
 from lode_edge.control.allowed import limits_w, modes, offered_actions
 from lode_edge.control.book import Book
+from lode_edge.control.envelope import Line, Model
 from lode_edge.control.site import Device, Site
 from lode_edge.drivers.acting import Abilities
 from lode_edge.errors import DriverError, Unsupported
@@ -63,7 +64,8 @@ class Offers:
             left = None
             if device.is_rig and model is not None:
                 left = book.starts_left(device.name, model.starts_per_day)
-            rests_on = (device.abilities, device.facts, model, left, self._site.blocked)
+            owners = self._owners(device)
+            rests_on = (device.abilities, device.facts, model, left, owners, self._site.blocked)
             if self._told.get(device.name) == rests_on:
                 continue
             controls = self._controls(device, left, at_ms)
@@ -90,6 +92,7 @@ class Offers:
         if PowerMode.action in offers:
             offers |= {mode_offer(mode) for mode in modes(self._site, device)}
         is_limited = PowerLimit.action in offers
+        site, feeder, kind = self._owners(device)
         return Controls(
             at_ms=at_ms,
             device=device.number,
@@ -101,4 +104,21 @@ class Offers:
             feeder=device.entry.feeder,
             outlet=device.entry.outlet,
             blocked=blocked or offered.blocked or unknown,
+            site_limit_kw=site.limit_kw,
+            site_ramp_up_kw_per_min=site.ramp_up_kw_per_min,
+            site_ramp_down_kw_per_min=site.ramp_down_kw_per_min,
+            feeder_limit_kw=feeder.limit_kw,
+            feeder_ramp_up_kw_per_min=feeder.ramp_up_kw_per_min,
+            feeder_ramp_down_kw_per_min=feeder.ramp_down_kw_per_min,
+            starts_per_day=None if kind is None else kind.starts_per_day,
+            min_up_s=None if kind is None else kind.min_up_s,
+            min_down_s=None if kind is None else kind.min_down_s,
         )
+
+    def _owners(self, device: Device) -> tuple[Line, Line, Model | None]:
+        """Give the envelope's site, feeder and model of a rig; of other devices nothing is told."""
+        if not device.is_rig:
+            return Line(), Line(), None
+        envelope, feeder = self._site.envelope, device.entry.feeder
+        line = envelope.line(feeder) if feeder else Line()
+        return envelope.site, line, self._site.model(device)

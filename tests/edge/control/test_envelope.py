@@ -254,3 +254,43 @@ def test_an_agent_that_only_read_acts_once_there_is_an_envelope(world, signed, t
     order = site.send(Sleep(), "r1")
     site.until(lambda: site.hub.is_at(order, Stage.EFFECTIVE), 60)
     assert [r for r in site.hub.records if isinstance(r, Controls)][-1].blocked == ""
+
+
+def lines_of(told: Controls) -> tuple[float | None, ...]:
+    site = told.site_limit_kw, told.site_ramp_up_kw_per_min, told.site_ramp_down_kw_per_min
+    feeder = told.feeder_limit_kw, told.feeder_ramp_up_kw_per_min, told.feeder_ramp_down_kw_per_min
+    return *site, *feeder, told.starts_per_day, told.min_up_s, told.min_down_s
+
+
+def test_the_envelope_is_told_of_each_rig_and_again_when_it_changes(world, signed, tmp_path):
+    file, key = signed[0], tmp_path / "owner.key"
+    text = TEXT.replace("north-1", "a") + "min_up_s = 1800\nstarts_per_day = 8\n"
+    relaid(file, key, text)
+    laid = EnvelopeFile(*signed, "a")
+    site = world(2, envelope=laid.load(), envelope_file=laid, feeder="meter-a")
+    site.pass_s(10)
+
+    def told() -> list[Controls]:
+        return [r for r in site.hub.records if isinstance(r, Controls)]
+
+    model = 8, 1800.0, 0.0
+    assert [lines_of(r) for r in told()] == [(5000, 300, 600, 1000, None, None, *model)] * 2
+    relaid(file, key, text.replace("limit_kw = 1000", "limit_kw = 900.1"))
+    site.pass_s(20)
+    assert [lines_of(r)[3] for r in told()] == [1000, 1000, 900.1, 900.1]
+
+
+@pytest.mark.parametrize("feeder", ["", "meter-b"])
+def test_what_the_envelope_does_not_say_is_told_as_missing(world, feeder):
+    text = TEXT.replace("north-1", "a").replace("[site]", "[feeders.another]")
+    site = world(1, envelope=envelope.parse(text.encode(), "envelope"), feeder=feeder)
+    site.pass_s(10)
+    (told,) = (r for r in site.hub.records if isinstance(r, Controls))
+    assert lines_of(told) == (None,) * 7 + (0.0, 0.0)  # which its models have unless it is said
+
+
+def test_without_an_envelope_nothing_is_told_as_one(world):
+    site = world(envelope=envelope.Envelope(agent="a", models={}), blocked="no envelope")
+    site.pass_s(10)
+    told = {lines_of(r) for r in site.hub.records if isinstance(r, Controls)}
+    assert told == {(None,) * 9}
