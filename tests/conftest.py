@@ -25,8 +25,9 @@ LONG = ("tests/system/", "tests/hub/ingest/", "tests/ui/test_browser", "tests/hu
 """Files with few and long tests go first, or one process would end long after the others."""
 
 
-WHOLE = ("tests/system/test_alert.py", "tests/system/test_browser.py")
-"""Of the tests of the whole system these run without --strict, too."""
+SLOW = ("tests/system/", "tests/ui/test_browser")
+ALWAYS = ("tests/system/test_alert.py", "tests/system/test_browser.py", "tests/ui/test_browser.py")
+"""Tests of the whole system and those in a browser are slow, but of each some always run."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -39,7 +40,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     config.hook.pytest_deselected(items=again)
     items[:] = [item for item, second in zip(items, is_second, strict=True) if not second]
     for item in items:
-        if item.nodeid.startswith("tests/system/") and not item.nodeid.startswith(WHOLE):
+        if item.nodeid.startswith(SLOW) and not item.nodeid.startswith(ALWAYS):
             item.add_marker(pytest.mark.slow)
     items.sort(key=lambda item: next(
         (place for place, start in enumerate(LONG) if item.nodeid.startswith(start)), len(LONG)

@@ -27,7 +27,7 @@ from lode_hub.api.watch import PartState
 from lode_hub.broker import EmbeddedBroker
 from lode_hub.commands import keys
 from lode_hub.commands.dispatch import Dispatcher
-from lode_hub.database import EmbeddedPostgres
+from lode_hub.database import EmbeddedPostgres, own_database
 from lode_hub.energy.live.planner import Planner
 from lode_hub.energy.sources.run import EnergySources
 from lode_hub.errors import HubError
@@ -36,7 +36,7 @@ from lode_hub.notify import settled
 from lode_hub.notify.links import Links, key_of
 from lode_hub.queries import Queries
 from lode_hub.settings import HubSettings, secret
-from lode_hub.store import Store, retention
+from lode_hub.store import Store, opened, retention
 from lode_hub.supervise import Supervisor
 from lode_hub.trust.enrol import Trust
 from lode_hub.trust.told import trust_of, web_door
@@ -120,7 +120,7 @@ class Hub:
         if self._settings.database.url:
             yield self._settings.database.full_url
             return
-        self._postgres = own_database(self._settings)
+        self._postgres = own_database(self._settings.data_dir)
         url = await self._postgres.start()
         try:
             yield url
@@ -269,7 +269,7 @@ async def run_worker(settings: HubSettings, name: str) -> None:
     Raises:
         HubError: it cannot start.
     """
-    url = settings.database.full_url or own_database(settings).url
+    url = settings.database.full_url or own_database(settings.data_dir).url
     async with AsyncExitStack() as ends:
         store = await ends.enter_async_context(opened(url, _WORKER_POOL))
         parts = Supervisor()
@@ -277,21 +277,6 @@ async def run_worker(settings: HubSettings, name: str) -> None:
         brokers = brokers_of(settings)
         Ingesting(store, url, name, brokers, settings).start(parts)
         await asyncio.Event().wait()
-
-
-@asynccontextmanager
-async def opened(url: str, pool_max: int) -> AsyncIterator[Store]:
-    """Open the store, and close it."""
-    store = await Store.open(url, max_size=pool_max)
-    try:
-        yield store
-    finally:
-        await store.close()
-
-
-def own_database(settings: HubSettings) -> EmbeddedPostgres:
-    """Give the hub's own database, not yet started."""
-    return EmbeddedPostgres(settings.data_dir / "postgres")
 
 
 def dashboards() -> Iterator[Mount]:

@@ -13,7 +13,6 @@ import typer
 
 from lode_hub import console
 from lode_hub.access import ADMIN, Access
-from lode_hub.app import Hub, opened, run_worker
 from lode_hub.commands import shell
 from lode_hub.console import Config, DataDir
 from lode_hub.detect.cli import detect
@@ -22,6 +21,7 @@ from lode_hub.energy.tariff.shell import tariff
 from lode_hub.errors import HubError, SettingsError
 from lode_hub.rules.commands import rules
 from lode_hub.settings import HubSettings, shown
+from lode_hub.store import opened
 from lode_hub.trust import commands as trust
 
 app = typer.Typer(add_completion=True, no_args_is_help=True, help=__doc__, rich_markup_mode=None)
@@ -60,6 +60,8 @@ def serve(
     ] = False,
 ) -> None:
     """Run the hub: ingest, detection, alerts, dashboard and API."""
+    from lode_hub.app import Hub  # noqa: PLC0415 -- all of the hub: two seconds of imports
+
     given: dict[str, Any] = {"data_dir": data_dir, "port": port, "host": host}
     if embedded:
         given |= {"database": {"url": ""}, "broker": {"urls": ()}}
@@ -75,6 +77,8 @@ def worker(
     parent: Annotated[int, typer.Option(hidden=True, help="end when this process has")] = 0,
 ) -> None:
     """Run an ingest worker beside a hub, sharing its partitions."""
+    from lode_hub.app import run_worker  # noqa: PLC0415
+
     settings = console.settings(config, data_dir=data_dir)
     name = name or f"{socket.gethostname()[:32]}-{os.getpid()}"
     console.run(_while_parent(parent, run_worker(settings, name)))

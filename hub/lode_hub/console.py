@@ -12,10 +12,10 @@ import typer
 import uvloop
 
 from lode_hub import logs
-from lode_hub.app import opened, own_database
+from lode_hub.database import own_database
 from lode_hub.errors import InUseError
 from lode_hub.settings import HubSettings, load
-from lode_hub.store import Store
+from lode_hub.store import Store, opened
 
 Config = Annotated[
     Path | None, typer.Option("--config", envvar="LODE_HUB_CONFIG", help="TOML file with settings")
@@ -40,7 +40,7 @@ async def store(settings: HubSettings) -> AsyncIterator[Store]:
         async with opened(settings.database.full_url, 2) as store:
             yield store
         return
-    postgres = own_database(settings)
+    postgres = own_database(settings.data_dir)
     try:
         await postgres.start()
     except InUseError:  # by the hub that runs; it lets us in

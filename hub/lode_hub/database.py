@@ -277,3 +277,8 @@ def _last_words(folder: Path) -> str:
     logs = sorted(folder.glob("log/*.log"), key=lambda path: path.stat().st_mtime)
     lines = logs[-1].read_text(errors="replace").splitlines() if logs else []
     return "; ".join(line for line in lines[-6:] if "FATAL" in line or "HINT" in line)
+
+
+def own_database(data_dir: Path) -> EmbeddedPostgres:
+    """Give the hub's own database, not yet started."""
+    return EmbeddedPostgres(data_dir / "postgres")

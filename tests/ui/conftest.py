@@ -19,7 +19,7 @@ from nicegui.functions.navigate import Navigate
 from nicegui.functions.notify import notify
 from nicegui.testing import User
 from nicegui.testing.general import nicegui_reset_globals
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from lode_ui.dashboard import mount
 from tests.ui.serve import Guarded
@@ -27,6 +27,7 @@ from tests.ui.world import Someone, StandInActions, StandInLive, StandInQueries,
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CHROMIUM = "/usr/bin/chromium"
+expect.set_options(timeout=15_000)  # a page beside other tests on two cores may take long
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync"]
 FLAGS += ["--disable-background-networking", "--disable-component-update"]
 

@@ -3,7 +3,8 @@
 Store.open(url) ─► migrate() ─► pool.connection() ─► the functions of this package's modules
 """
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Self
 
 import psycopg
@@ -77,6 +78,16 @@ class Store:
     async def close(self) -> None:
         """Close every connection."""
         await self.pool.close()
+
+
+@asynccontextmanager
+async def opened(url: str, max_size: int) -> AsyncIterator[Store]:
+    """Open the store, and close it."""
+    store = await Store.open(url, max_size=max_size)
+    try:
+        yield store
+    finally:
+        await store.close()
 
 
 def _pool(url: str, min_size: int, max_size: int, name: str, settings: Mapping[str, str]) -> Pool:

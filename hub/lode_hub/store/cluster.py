@@ -5,6 +5,8 @@ import contextlib
 import psycopg
 from psycopg import errors, sql
 
+from lode_hub.errors import DatabaseError
+
 
 async def answers(url: str, timeout_s: int = 2) -> bool:
     """Tell whether the server takes queries now."""
@@ -17,13 +19,25 @@ async def answers(url: str, timeout_s: int = 2) -> bool:
 
 
 async def prepare(admin_url: str) -> None:
-    """Make the hub's role and its database where they are missing."""
-    async with await psycopg.AsyncConnection.connect(
-        admin_url, autocommit=True, connect_timeout=10
-    ) as db:
-        done = await db.execute("select 1 from pg_database where datname = 'lode'")
-        if await done.fetchone():
-            return
-        with contextlib.suppress(errors.DuplicateObject):  # an earlier start came this far
-            await db.execute("create role lode login")
-        await db.execute(sql.SQL("create database lode owner lode"))
+    """Make the hub's role and its database where they are missing.
+
+    Raises:
+        DatabaseError: the server went away meanwhile.
+    """
+    try:
+        async with await psycopg.AsyncConnection.connect(
+            admin_url, autocommit=True, connect_timeout=10
+        ) as db:
+            await _prepare(db)
+    except psycopg.OperationalError as error:
+        reason = " ".join(str(error).split())
+        raise DatabaseError(f"database: ended while it was made ready: {reason}") from error
+
+
+async def _prepare(db: psycopg.AsyncConnection) -> None:
+    done = await db.execute("select 1 from pg_database where datname = 'lode'")
+    if await done.fetchone():
+        return
+    with contextlib.suppress(errors.DuplicateObject):  # an earlier start came this far
+        await db.execute("create role lode login")
+    await db.execute(sql.SQL("create database lode owner lode"))

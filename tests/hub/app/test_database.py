@@ -100,6 +100,26 @@ async def test_comes_back_by_itself_after_kill_9(postgres: EmbeddedPostgres) -> 
         assert await (await db.execute("select count(*) from kept")).fetchall() == [(50000,)]
 
 
+@pytest.mark.slow
+async def test_comes_back_when_it_is_killed_while_it_is_made_ready(postgres, monkeypatch) -> None:
+    url = await postgres.start()
+    prepare, killed = cluster.prepare, []
+
+    async def kill_and_prepare(admin_url: str) -> None:
+        if not killed:
+            killed.append(postgres.postmaster_pid)
+            os.kill(postgres.postmaster_pid, signal.SIGKILL)
+        await prepare(admin_url)
+
+    monkeypatch.setattr(cluster, "prepare", kill_and_prepare)
+    os.kill(postgres.postmaster_pid, signal.SIGKILL)
+
+    async def is_back() -> bool:
+        return bool(killed) and await cluster.answers(url)
+
+    await until(is_back, 30.0, "postgres to be back")
+
+
 LEAVE_RUNNING = """
 import asyncio, os, pathlib, sys
 from lode_hub.database import EmbeddedPostgres
