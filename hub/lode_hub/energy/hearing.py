@@ -122,11 +122,14 @@ class _Ear:
 
     async def _taken(self, delivery: Delivery) -> None:
         """Take a message, however often it needs asking."""
+        is_told = False
         while True:
             try:
                 await self._take(delivery)
             except UnavailableError as error:
-                _log.info("message waits", topic=delivery.topic, reason=str(error))
+                if not is_told:
+                    _log.warning("message waits", topic=delivery.topic, reason=str(error))
+                is_told = True
                 await asyncio.sleep(_RETRY_S)
             else:
                 return

@@ -102,7 +102,9 @@ class Messages:
         if changed:
             async with asking(self._store) as conn:
                 for (kind, site, name), said in changed.items():
-                    await energy_documents.reached(conn, site, kind, name, said[:MAX_TROUBLE])
+                    await energy_documents.reached(
+                        conn, site, kind, name, said[:MAX_TROUBLE], at_ms=self._clock_ms()
+                    )
         self._noted = troubles
 
     async def _take_values(self, row: Row, source: Source, delivery: Delivery) -> None:

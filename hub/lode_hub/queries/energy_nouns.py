@@ -44,6 +44,20 @@ class SourceRow:
     is_heard: bool = False  # by MQTT
     messages: int = 0  # heard in all
     bad: int = 0  # of these, nothing could be read
+    failing_ms: int | None = None  # since when it fails; None: it does not
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReportRow:
+    """A report on an event that its VTN asks for; `sent_ms` None: the VTN has not taken it."""
+
+    event: str
+    state: Literal["waits", "failing", "sent", "given up"]
+    first_due_ms: int
+    due_ms: int  # when it is tried next
+    sent_ms: int | None
+    failures: int  # in a row
+    trouble: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,6 +77,8 @@ class ProgrammeRow:
     messages: int  # by MQTT or webhook, in all
     bad: int  # of these, no call could be taken
     refused: int  # calls of the last message
+    deaf_ms: int | None  # since when; None: it is not
+    reports: tuple[ReportRow, ...]  # the last of them, the newest first
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

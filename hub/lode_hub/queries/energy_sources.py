@@ -1,12 +1,18 @@
 """How sources and programmes fare: when they spoke, how far they reach, what lacks."""
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from lode_hub.energy.signals.programme import described as programme_of
 from lode_hub.energy.sources import described
-from lode_hub.queries.energy_nouns import ProgrammeRow, SourceRow
-from lode_hub.store import energy, energy_documents
+from lode_hub.queries.energy_nouns import ProgrammeRow, ReportRow, SourceRow
+from lode_hub.store import energy, energy_documents, energy_reports
 from lode_hub.store.connection import Connection
+
+MOST_REPORTS = 5
+"""Of a programme, the newest."""
+
+_REPORT = ("event", "first_due_ms", "due_ms", "sent_ms", "failures", "trouble")
 
 
 async def sources_of(conn: Connection, site_id: int, now_ms: int) -> list[SourceRow]:
@@ -27,10 +33,18 @@ async def programmes_of(conn: Connection, site: str, site_id: int) -> list[Progr
     fetches = await energy_documents.fetches(conn, "programme")
     states = {row["name"]: row for row in fetches if row["site_id"] == site_id}
     rows = await energy_documents.documents(conn, "programme", site_id)
-    return [_programme(site, row, states.get(row["name"], {})) for row in rows]
+    reports: dict[str, list[ReportRow]] = {}
+    for one in await energy_reports.last(conn, site_id, MOST_REPORTS):
+        reports.setdefault(one["programme"], []).append(_report(one))
+    return [
+        _programme(site, row, states.get(row["name"], {}), reports.get(row["name"], ()))
+        for row in rows
+    ]
 
 
-def _programme(site: str, row: dict[str, Any], state: dict[str, Any]) -> ProgrammeRow:
+def _programme(
+    site: str, row: dict[str, Any], state: dict[str, Any], reports: Sequence[ReportRow]
+) -> ProgrammeRow:
     told = programme_of(row["body"], f"programme {row['name']}")
     ways: dict[Literal["openadr", "mqtt", "webhook"], object] = {
         "openadr": told.openadr, "mqtt": told.mqtt, "webhook": told.webhook_secret,
@@ -45,7 +59,18 @@ def _programme(site: str, row: dict[str, Any], state: dict[str, Any]) -> Program
         messages=state.get("messages", 0),
         bad=state.get("bad", 0),
         refused=state.get("refused", 0),
+        deaf_ms=state.get("failing_ms"),
+        reports=tuple(reports),
     )
+
+
+def _report(row: dict[str, Any]) -> ReportRow:
+    state: Literal["waits", "failing", "sent", "given up"] = "waits"
+    if row["is_over"]:
+        state = "sent" if row["sent_ms"] is not None else "given up"
+    elif row["failures"]:
+        state = "failing"
+    return ReportRow(state=state, **{name: row[name] for name in _REPORT})
 
 
 def _source(
@@ -68,6 +93,7 @@ def _source(
         ok_ms=state.get("ok_ms"),
         due_ms=state.get("due_ms"),
         failures=state.get("failures", 0),
+        failing_ms=state.get("failing_ms"),
         trouble=state.get("trouble", ""),
         refused=state.get("refused", 0),
         reaches_ms=end[0] if end else None,

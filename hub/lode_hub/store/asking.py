@@ -18,12 +18,14 @@ async def asking(store: Store) -> AsyncIterator[Connection]:
     """Borrow a connection.
 
     Raises:
-        UnavailableError: there is none now, or the connection broke.
+        UnavailableError: there is none now, the connection broke, or the disk is full.
         InvalidError: the database can hold no such value, such as a zero character.
     """
     try:
         async with store.pool.connection(timeout=WAIT_S) as conn:
             yield conn
+    except psycopg.errors.DiskFull as error:
+        raise UnavailableError("database: its disk is full; make room there") from error
     except (psycopg.OperationalError, psycopg.InterfaceError, psycopg_pool.PoolTimeout) as error:
         raise UnavailableError("database: does not answer now; try again in a moment") from error
     except psycopg.DataError as error:

@@ -70,6 +70,7 @@ async def fetches(conn: Connection, kind: str) -> list[Row]:
             """
             select f.site_id, s.name as site, f.name, f.failures, f.trouble, f.etag, f.modified,
                 f.refused, f.messages, f.bad,
+                (extract(epoch from f.failing_at) * 1000)::bigint as failing_ms,
                 (extract(epoch from f.due_at) * 1000)::bigint as due_ms,
                 (extract(epoch from f.ok_at) * 1000)::bigint as ok_ms
             from energy_fetch f left join site s on s.id = f.site_id
@@ -85,18 +86,22 @@ async def fetched(
 ) -> None:
     """Note how an asking went.
 
-    `state` has due_ms, ok_ms (None: as before), failures and trouble; perhaps etag, modified,
-    refused.
+    `state` has at_ms, due_ms, ok_ms (None: as before), failures and trouble; perhaps etag,
+    modified, refused.
     """
     await conn.execute(
         """
         insert into energy_fetch as f
-            (site_id, kind, name, due_at, ok_at, failures, trouble, etag, modified, refused)
+            (site_id, kind, name, due_at, ok_at, failures, failing_at, trouble, etag, modified,
+            refused)
         values (%(site)s, %(kind)s, %(name)s, to_timestamp(%(due_ms)s / 1e3),
-            to_timestamp(%(ok_ms)s / 1e3), %(failures)s, %(trouble)s, %(etag)s, %(modified)s,
-            %(refused)s)
+            to_timestamp(%(ok_ms)s / 1e3), %(failures)s,
+            case when %(failures)s > 0 then to_timestamp(%(at_ms)s / 1e3) end, %(trouble)s,
+            %(etag)s, %(modified)s, %(refused)s)
         on conflict (site_id, kind, name) do update set due_at = excluded.due_at,
             ok_at = coalesce(excluded.ok_at, f.ok_at), failures = excluded.failures,
+            failing_at = case when excluded.failures > 0
+                then coalesce(f.failing_at, excluded.failing_at) end,
             trouble = excluded.trouble, etag = excluded.etag, modified = excluded.modified,
             refused = excluded.refused
         """,
@@ -116,23 +121,28 @@ async def heard(conn: Connection, site: int | None, kind: str, name: str, **stat
         values (%(site)s, %(kind)s, %(name)s, to_timestamp(%(ok_ms)s / 1e3), %(trouble)s,
             %(refused)s, 1, (%(ok_ms)s::bigint is null)::int)
         on conflict (site_id, kind, name) do update set due_at = null,
-            ok_at = coalesce(excluded.ok_at, f.ok_at), failures = 0, trouble = excluded.trouble,
-            refused = excluded.refused, messages = f.messages + 1, bad = f.bad + excluded.bad
+            ok_at = coalesce(excluded.ok_at, f.ok_at), failures = 0, failing_at = null,
+            trouble = excluded.trouble, refused = excluded.refused,
+            messages = f.messages + 1, bad = f.bad + excluded.bad
         """,
         {"site": site, "kind": kind, "name": name, **state},
     )
 
 
-async def reached(conn: Connection, site: int | None, kind: str, name: str, trouble: str) -> None:
+async def reached(
+    conn: Connection, site: int | None, kind: str, name: str, trouble: str, *, at_ms: int
+) -> None:
     """Note why a topic cannot be listened to; empty: it is, and the trouble is its messages'."""
     await conn.execute(
         """
-        insert into energy_fetch as f (site_id, kind, name, trouble, failures)
-        values (%(site)s, %(kind)s, %(name)s, %(trouble)s, (%(trouble)s <> '')::int)
+        insert into energy_fetch as f (site_id, kind, name, trouble, failures, failing_at)
+        values (%(site)s, %(kind)s, %(name)s, %(trouble)s, (%(trouble)s <> '')::int,
+            case when %(trouble)s <> '' then to_timestamp(%(at_ms)s / 1e3) end)
         on conflict (site_id, kind, name) do update set due_at = null, trouble = excluded.trouble,
-            failures = excluded.failures
+            failures = excluded.failures, failing_at = case when excluded.failures > 0
+                then coalesce(f.failing_at, excluded.failing_at) end
         where f.failures <> excluded.failures or (excluded.failures > 0
             and f.trouble <> excluded.trouble)
         """,
-        {"site": site, "kind": kind, "name": name, "trouble": trouble},
+        {"site": site, "kind": kind, "name": name, "trouble": trouble, "at_ms": at_ms},
     )

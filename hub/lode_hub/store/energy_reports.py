@@ -42,6 +42,27 @@ async def due(conn: Connection, site: int, programme: str, now_ms: int) -> list[
         return await cursor.fetchall()
 
 
+async def last(conn: Connection, site: int, most: int) -> list[Row]:
+    """List the reports of a site that were due last, at most so many of a programme."""
+    async with conn.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(
+            """
+            select r.* from (
+                select distinct programme from energy_report where site_id = %(site)s
+            ) p cross join lateral (
+                select programme, event, failures, trouble, is_over,
+                    (extract(epoch from first_due_at) * 1000)::bigint as first_due_ms,
+                    (extract(epoch from due_at) * 1000)::bigint as due_ms,
+                    (extract(epoch from sent_at) * 1000)::bigint as sent_ms
+                from energy_report where site_id = %(site)s and programme = p.programme
+                order by first_due_at desc, event limit %(most)s
+            ) r
+            """,
+            {"site": site, "most": most},
+        )
+        return await cursor.fetchall()
+
+
 async def fared(conn: Connection, row: Row, **state: object) -> None:
     """Note how it went: due_ms, failures, trouble, sent_ms (None: not yet), is_over."""
     await conn.execute(

@@ -28,6 +28,7 @@ async def asked(
         document["site_id"],
         "programme",
         document["name"],
+        at_ms=now_ms,
         due_ms=now_ms + round(every_s * 1000),
         ok_ms=None if trouble else now_ms,
         failures=1 if trouble else 0,
@@ -35,49 +36,40 @@ async def asked(
     )
 
 
-class Deafness:
-    """Remembers since when each programme is not heard."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._since_ms: dict[str, int] = {}  # by subject
-
-    async def findings(
-        self, programmes: Sequence[tuple[Row, Programme]], now_ms: int
-    ) -> list[Finding]:
-        """Say which programmes no call can come to, and which are heard again."""
-        async with self._store.pool.connection() as conn:
-            rows = await energy_documents.fetches(conn, "programme")
-            told = await alert_rows.unresolved(conn, [DEAF])
-        there = {
-            (row["site_id"], row["name"]) for row, said in programmes if said.openadr or said.mqtt
-        }
-        troubled = {
-            f"site:{row['site_id']}:programme:{row['name']}": row
-            for row in rows
-            if row["failures"] and (row["site_id"], row["name"]) in there
-        }
-        self._since_ms = {key: self._since_ms.get(key, now_ms) for key in troubled}
-        found = [
-            _deaf(key, troubled[key], since, now_ms)
-            for key, since in self._since_ms.items()
-            if now_ms - since >= AFTER_MS
-        ]
-        return found + [
-            Finding(rule=DEAF, subject=subject, is_active=False, severity="critical", at_ms=now_ms)
-            for _, subject, _ in told
-            if subject not in troubled
-        ]
+async def findings(
+    store: Store, programmes: Sequence[tuple[Row, Programme]], now_ms: int
+) -> list[Finding]:
+    """Say which programmes no call can come to, and which are heard again."""
+    async with store.pool.connection() as conn:
+        rows = await energy_documents.fetches(conn, "programme")
+        told = await alert_rows.unresolved(conn, [DEAF])
+    there = {(row["site_id"], row["name"]) for row, said in programmes if said.openadr or said.mqtt}
+    troubled = {
+        f"site:{row['site_id']}:programme:{row['name']}": row
+        for row in rows
+        if row["failures"] and (row["site_id"], row["name"]) in there
+    }
+    found = [
+        _deaf(subject, row, now_ms)
+        for subject, row in troubled.items()
+        if now_ms - row["failing_ms"] >= AFTER_MS
+    ]
+    return found + [
+        Finding(rule=DEAF, subject=subject, is_active=False, severity="critical", at_ms=now_ms)
+        for _, subject, _ in told
+        if subject not in troubled
+    ]
 
 
-def _deaf(subject: str, row: Row, since_ms: int, now_ms: int) -> Finding:
+def _deaf(subject: str, row: Row, now_ms: int) -> Finding:
+    minutes = (now_ms - row["failing_ms"]) / 60_000
     return Finding(
         rule=DEAF,
         subject=subject,
         is_active=True,
         severity="critical",
         at_ms=now_ms,
-        title=f"{row['name']}: no call can come for {(now_ms - since_ms) / 60_000:.0f} min",
+        title=f"{row['name']}: no call can come for {minutes:.0f} min",
         likely_cause=row["trouble"],
-        evidence={"since_ms": since_ms, "ok_ms": row["ok_ms"]},
+        evidence={"since_ms": row["failing_ms"], "ok_ms": row["ok_ms"]},
     )

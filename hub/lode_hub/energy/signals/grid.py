@@ -12,8 +12,8 @@ import httpx
 import structlog
 
 from lode_hub.committed import Finding
+from lode_hub.energy.signals import deaf
 from lode_hub.energy.signals.calls import Call, calls_ahead_ms
-from lode_hub.energy.signals.deaf import Deafness, asked
 from lode_hub.energy.signals.openadr import Vtn, VtnError, calls_of
 from lode_hub.energy.signals.openadr_reports import Reports
 from lode_hub.energy.signals.programme import OpenAdr, Programme
@@ -47,7 +47,6 @@ class Grid:
         self._vtns: dict[OpenAdr, Vtn] = {}
         self._reports = Reports(store, clock_ms)
         self._told: dict[str, int] = {}  # subject of a call that holds: its newest modification
-        self._deafness = Deafness(store)
 
     async def look(
         self, client: httpx.AsyncClient, programmes: Sequence[tuple[Row, Programme]]
@@ -64,9 +63,11 @@ class Grid:
                 _log.warning("programme failed", programme=document["name"], reason=str(error))
                 every_s, now_ms = told.openadr.every_s, self._clock_ms()
                 async with self._store.pool.connection() as conn:
-                    await asked(conn, document, now_ms=now_ms, every_s=every_s, trouble=str(error))
-        deaf = await self._deafness.findings(programmes, self._clock_ms())
-        return [*await self._findings(), *deaf]
+                    await deaf.asked(
+                        conn, document, now_ms=now_ms, every_s=every_s, trouble=str(error)
+                    )
+        unheard = await deaf.findings(self._store, programmes, self._clock_ms())
+        return [*await self._findings(), *unheard]
 
     async def _ask(
         self, client: httpx.AsyncClient, document: Row, told: Programme, where: OpenAdr
@@ -100,7 +101,7 @@ class Grid:
                     conn, document["site_id"], call, "openadr", person="", now_ms=now_ms
                 )
             await self._cancel_gone(conn, document, calls, unread)
-            await asked(conn, document, now_ms=now_ms, every_s=where.every_s, trouble="")
+            await deaf.asked(conn, document, now_ms=now_ms, every_s=where.every_s, trouble="")
             for event, mine in read:
                 await self._reports.note(conn, document, event, mine)
         await self._reports.send(vtn, document, where)

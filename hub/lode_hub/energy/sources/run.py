@@ -26,9 +26,9 @@ from lode_hub.energy.sources import decode, described
 from lode_hub.energy.sources.described import Source
 from lode_hub.energy.sources.fetch import Answer, FetchError, fetch
 from lode_hub.energy.sources.keep import keep
-from lode_hub.errors import HubError, InvalidError, SettingsError
+from lode_hub.errors import HubError, InvalidError, SettingsError, UnavailableError
 from lode_hub.ingest.ingress import MakeLink
-from lode_hub.store import Store, energy, energy_documents, leases
+from lode_hub.store import Store, energy, energy_documents, leases, trouble
 from lode_hub.store import alerts as alert_rows
 from lode_hub.store.asking import asking
 
@@ -36,8 +36,12 @@ LEASE = "energy sources"
 LOOK_S = 2.0
 AT_ONCE = 4
 LONGEST_WAIT_S = 3600.0
+LONGEST_PAUSE_S = 60.0
+"""Between two looks while the database is away or full: whoever has prices is not asked in vain."""
+
 STALE = "energy-price-stale"
 
+_AWAY: tuple[type[Exception], ...] = (UnavailableError, *trouble.AWAY)
 _log = structlog.get_logger(__name__)
 Row = dict[str, Any]
 _T = TypeVar("_T")
@@ -67,7 +71,7 @@ class EnergySources:
         self._name = name
         self._clock_ms = clock_ms
         self._secret = partial(named, secrets_dir)
-        self._grid = Grid(store, self._secret, clock_ms)
+        self._grid = self._make_grid()
         self._messages = Messages(store, self._secret, clock_ms, make_link)
 
     async def run(self) -> None:
@@ -76,6 +80,14 @@ class EnergySources:
 
     async def look(self, client: httpx.AsyncClient) -> None:
         """Ask what is due, once, and tell what was found."""
+        try:
+            await self._look(client)
+        except BaseException:
+            # What it noted as asked and told may not have come into the database.
+            self._grid = self._make_grid()
+            raise
+
+    async def _look(self, client: httpx.AsyncClient) -> None:
         async with self._store.pool.connection() as conn:
             documents = await energy_documents.documents(conn, "source", is_of_any_site=True)
             asked = await energy_documents.documents(conn, "programme", is_of_any_site=True)
@@ -97,13 +109,22 @@ class EnergySources:
         await alerts.take(self._store, findings, self._clock_ms())
 
     async def _work(self) -> None:
+        pause_s = LOOK_S
         try:
             async with httpx.AsyncClient() as client:
                 while True:
-                    await self.look(client)
-                    await asyncio.sleep(LOOK_S)
+                    try:
+                        await self.look(client)
+                        pause_s = LOOK_S
+                    except* _AWAY as away:
+                        pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+                        _log.warning("energy waits", reason=_first(away), retry_s=pause_s)
+                    await asyncio.sleep(pause_s)
         finally:
             await self.close()
+
+    def _make_grid(self) -> Grid:
+        return Grid(self._store, self._secret, self._clock_ms)
 
     async def close(self) -> None:
         """Listen to no topic any more."""
@@ -134,8 +155,11 @@ class EnergySources:
                 wait_s = max(asked_s, min(wait_s * 2 ** (after["failures"] - 1), LONGEST_WAIT_S))
                 _log.warning("source failed", source=name, reason=str(error), retry_s=wait_s)
         async with self._store.pool.connection() as conn:
-            due_ms = self._clock_ms() + round(wait_s * 1000)
-            await energy_documents.fetched(conn, site, "source", name, due_ms=due_ms, **after)
+            at_ms = self._clock_ms()
+            due_ms = at_ms + round(wait_s * 1000)
+            await energy_documents.fetched(
+                conn, site, "source", name, at_ms=at_ms, due_ms=due_ms, **after
+            )
 
     async def _ask(
         self, client: httpx.AsyncClient, name: str, source: Source, state: Row
@@ -175,8 +199,8 @@ class EnergySources:
                 newest = await energy.newest_end(conn, *key)
                 reached = newest[0] if newest else document["saved_ms"]
                 if now_ms - reached > source.stale_after_s * 1000:
-                    trouble = states.get(key, {}).get("trouble", "")
-                    stale.append(_stale(document, source, reached, now_ms, trouble))
+                    said = states.get(key, {}).get("trouble", "")
+                    stale.append(_stale(document, source, reached, now_ms, said))
             told = await alert_rows.unresolved(conn, [STALE])
         active = {finding.subject for finding in stale}
         return stale + [
@@ -184,6 +208,13 @@ class EnergySources:
             for _, subject, _ in told
             if subject not in active
         ]
+
+
+def _first(errors: BaseExceptionGroup[Exception]) -> str:
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return str(error).partition("\n")[0] or type(error).__name__
 
 
 def _read(documents: Sequence[Row], described: Callable[[str, str], _T]) -> list[tuple[Row, _T]]:
@@ -202,7 +233,7 @@ def _subject(document: Row) -> str:
     return source if document["site_id"] is None else f"site:{document['site_id']}:{source}"
 
 
-def _stale(document: Row, source: Source, reached_ms: int, now_ms: int, trouble: str) -> Finding:
+def _stale(document: Row, source: Source, reached_ms: int, now_ms: int, said: str) -> Finding:
     hours = (now_ms - reached_ms) / 3_600_000
     return Finding(
         rule=STALE,
@@ -211,7 +242,7 @@ def _stale(document: Row, source: Source, reached_ms: int, now_ms: int, trouble:
         severity="warning",
         at_ms=now_ms,
         title=f"{document['name']}: no {source.quantity} for {hours:.1f} h",
-        likely_cause=trouble or "nothing new is published, or nothing comes in",
+        likely_cause=said or "nothing new is published, or nothing comes in",
         evidence={
             "since_ms": reached_ms + round((source.stale_after_s or 0) * 1000),
             "reached_ms": reached_ms,

@@ -43,6 +43,7 @@ create table energy_fetch (
     due_at timestamptz,                   -- null: it is listened to
     ok_at timestamptz,
     failures int not null default 0,      -- in a row; 1 while a topic cannot be listened to
+    failing_at timestamptz,               -- since when; null: it does not fail
     trouble text not null default '',
     etag text not null default '',
     modified text not null default '',

@@ -6,8 +6,9 @@ import httpx
 import pytest
 
 from lode_hub.energy.signals.grid import Grid
-from lode_hub.energy.signals.openadr_reports import PATIENCE_MS, SETTLE_MS, asked_of
+from lode_hub.energy.signals.openadr_reports import KEPT_MS, PATIENCE_MS, SETTLE_MS, asked_of
 from lode_hub.energy.signals.programme import described
+from lode_hub.queries.energy import EnergyQueries
 from lode_sim.grid import Told, VtnServer
 from tests.hub.energy.account.conftest import DAY, DAY0, PROGRAMME, QUARTER, Site
 
@@ -120,6 +121,42 @@ async def test_an_event_that_was_cancelled_is_not_reported(site: Site) -> None:
         await ven.look(EVENT - H // 2)
         await ven.look(EVENT + 3 * H)
         assert server.reports == []
+
+
+async def test_the_reports_of_a_programme_are_told_with_their_state(site: Site) -> None:
+    await metered(site)
+    queries = EnergyQueries(site.store, lambda: site.now[0])
+    async with VtnServer(client_secret="s3cr3t") as server, httpx.AsyncClient() as client:
+        ven = Ven(site, server, client)
+        server.events = [event()]
+        await ven.look(EVENT - H)
+        due_ms = EVENT + 2 * H + SETTLE_MS
+        assert await told(queries) == [("ev/1", "waits", due_ms, None, "")]
+        server.drops = 10_000
+        await ven.look(due_ms + 60_000)
+        ((_, state, _, _, trouble),) = await told(queries)
+        assert (state, "answered 503" in trouble) == ("failing", True)
+        server.drops = 0
+        await ven.look(due_ms + H)
+        assert await told(queries) == [("ev/1", "sent", due_ms, due_ms + H, "")]
+
+
+async def test_a_report_that_no_vtn_takes_for_a_week_is_given_up(site: Site) -> None:
+    await metered(site)
+    queries = EnergyQueries(site.store, lambda: site.now[0])
+    async with VtnServer(client_secret="s3cr3t") as server, httpx.AsyncClient() as client:
+        ven = Ven(site, server, client)
+        server.events = [event(id=f"ev/{n}") for n in range(9)]
+        await ven.look(EVENT - H)
+        server.drops = 10_000
+        await ven.look(EVENT + 2 * H + SETTLE_MS + KEPT_MS + H)
+    assert [row[1] for row in await told(queries)] == ["given up"] * 5  # of nine, the newest
+
+
+async def told(queries: EnergyQueries) -> list[tuple]:
+    rows = {row.name: row for row in await queries.programmes("north")}
+    return [(one.event, one.state, one.first_due_ms, one.sent_ms, one.trouble)
+            for one in rows["ERS"].reports]  # fmt: skip
 
 
 @pytest.mark.parametrize(

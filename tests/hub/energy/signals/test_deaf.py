@@ -22,12 +22,16 @@ class Stage:
     def __init__(
         self, store: Store, folder: Path, vtn: VtnServer, client: httpx.AsyncClient
     ) -> None:
-        self.client = client
+        self.client, self.folder = client, folder
         self.store, self.vtn, self.now_ms = store, vtn, T0
         self.queries = EnergyQueries(store, lambda: self.now_ms)
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
         self.sources = EnergySources(
-            store, folder, name="test", make_link=GmqttLink, clock_ms=lambda: self.now_ms
-        )
+            self.store, self.folder, name="test", make_link=GmqttLink,
+            clock_ms=lambda: self.now_ms,
+        )  # fmt: skip
 
     async def look(self, *minutes: float) -> None:
         for one in minutes:
@@ -65,7 +69,7 @@ async def test_a_vtn_that_does_not_answer_is_an_alert_once_it_has_lasted(stage: 
     await stage.look(1, 4)
     assert await stage.alerts() == []
     (row,) = await stage.queries.programmes("north")
-    assert (row.is_deaf, row.ok_ms) == (True, T0)
+    assert (row.is_deaf, row.ok_ms, row.deaf_ms) == (True, T0, T0 + MINUTE)
     await stage.look(1.1)
     ((subject, cause),) = await stage.alerts()
     assert subject == "site:1:programme:ERS"
@@ -73,6 +77,16 @@ async def test_a_vtn_that_does_not_answer_is_an_alert_once_it_has_lasted(stage: 
     stage.vtn.fault = None
     await stage.look(0.6, 1.1)  # the rule's off-delay
     assert await stage.alerts() == []
+    (row,) = await stage.queries.programmes("north")
+    assert (row.is_deaf, row.deaf_ms, row.trouble) == (False, None, "")
+
+
+async def test_a_hub_that_takes_over_knows_since_when_nothing_is_heard(stage: Stage) -> None:
+    stage.vtn.fault = Told(503)
+    await stage.look(0, 4)
+    stage.begin_anew()
+    await stage.look(1.1)
+    assert len(await stage.alerts()) == 1
 
 
 async def test_what_is_not_asked_any_more_is_not_deaf(stage: Stage) -> None:
