@@ -9,12 +9,12 @@ import numpy as np
 from lode_models.peers.conditions import Shown
 from lode_models.peers.kinds import EXPLAINS, KINDS, MATURE_SAMPLES
 from lode_models.peers.memory import Memory
-from lode_models.peers.sample import Mask, Slots, Times
+from lode_models.peers.sample import Mask, Slots, Times, pairs
 
 IDLE, PENDING, FOUND, COVERED = range(4)
 
-_HOLD_MS = np.array([[1000 * kind.hold_s] for kind in KINDS])
-_OFF_MS = np.array([[1000 * kind.off_s] for kind in KINDS])
+_HOLD_MS = np.array([1000 * kind.hold_s for kind in KINDS])
+_OFF_MS = np.array([1000 * kind.off_s for kind in KINDS])
 
 
 def note(m: Memory, at: Slots, at_ms: Times, shown: Shown) -> Mask:
@@ -22,21 +22,23 @@ def note(m: Memory, at: Slots, at_ms: Times, shown: Shown) -> Mask:
 
     Neither on nor off holds what there is. Gives (kind, row) of findings that are over.
     """
-    on, off, since = shown.on, shown.off, shown.since_ms
-    phase, seen = m.phase[:, at], m.seen[:, at]
+    found = np.zeros_like(shown.on)
+    # Of nearly all kinds a rig neither has nor shows anything.
+    kinds, rows = pairs(shown.on | (m.phase.take(at, axis=-1) > IDLE))
+    here = kinds, at[rows]
+    on, off, at_ms = shown.on[kinds, rows], shown.off[kinds, rows], at_ms[rows]
+    phase, seen = m.phase[here], m.seen[here]
     begins = on & (phase == IDLE)
     goes_on = on & (phase == PENDING)
     drops = ~on & (phase == PENDING)
-    seen = np.where(begins, 1, np.where(goes_on, np.minimum(seen + 1, 250), seen))
-    m.pending_ms[:, at] = np.where(begins, at_ms, m.pending_ms[:, at])
-    m.since_ms[:, at] = np.where(begins, since, m.since_ms[:, at])
+    m.seen[here] = np.where(begins, 1, np.where(goes_on, np.minimum(seen + 1, 250), seen))
+    m.pending_ms[here] = np.where(begins, at_ms, m.pending_ms[here])
+    m.since_ms[here] = np.where(begins, shown.since_ms[kinds, rows], m.since_ms[here])
     lasts = (phase >= FOUND) & ~off
-    m.on_ms[:, at] = on_ms = np.where(begins | goes_on | lasts, at_ms, m.on_ms[:, at])
-    over: Mask = (phase >= FOUND) & off & (at_ms - on_ms >= _OFF_MS)
-    was_found = phase == FOUND
-    phase = np.where(begins, PENDING, np.where(drops | over, IDLE, phase))
-    m.phase[:, at], m.seen[:, at] = phase, seen
-    found: Mask = over & was_found
+    m.on_ms[here] = on_ms = np.where(begins | goes_on | lasts, at_ms, m.on_ms[here])
+    over = (phase >= FOUND) & off & (at_ms - on_ms >= _OFF_MS[kinds])
+    m.phase[here] = np.where(begins, PENDING, np.where(drops | over, IDLE, phase))
+    found[kinds, rows] = over & (phase == FOUND)
     return found
 
 
@@ -46,6 +48,8 @@ def suspect(m: Memory, kind: int, on: Mask, off: Mask, since_ms: Times, now_ms: 
     Neither on nor off holds what there is. Gives (slot) of findings that are over.
     """
     phase = m.phase[kind]
+    if not (on.any() or phase.any()):
+        return np.zeros_like(on)
     begins, back = on & (phase == IDLE), off & (phase >= FOUND)
     over: Mask = off & (phase == FOUND)
     for array, value in (
@@ -56,31 +60,21 @@ def suspect(m: Memory, kind: int, on: Mask, off: Mask, since_ms: Times, now_ms: 
     return over
 
 
-def drop_pending(m: Memory, at: Slots, rows: Mask) -> None:
-    """Forget what is only suspected of some rows' rigs."""
-    phase = m.phase[:, at]
-    m.phase[:, at] = np.where(rows & (phase == PENDING), IDLE, phase)
-
-
 def mature(m: Memory, at_once: Mask) -> Mask:
     """Tell by (kind, slot) which suspicions have lasted; some need one sample only."""
     pending: Mask = m.phase == PENDING
-    slots = np.flatnonzero(pending.any(axis=0))
-    if not len(slots):
-        return pending
-    kinds, places = np.nonzero(pending[:, slots])
-    here = kinds, slots[places]
+    here = kinds, _ = pairs(pending)
     sure = at_once[here]
-    lasts = m.on_ms[here] - m.pending_ms[here] >= np.where(sure, 0, _HOLD_MS[kinds, 0])
+    lasts = m.on_ms[here] - m.pending_ms[here] >= np.where(sure, 0, _HOLD_MS[kinds])
     pending[here] = ((m.seen[here] >= MATURE_SAMPLES) | sure) & lasts
     return pending
 
 
 def settle(m: Memory, ripe: Mask, covered: Mask) -> Mask:
     """Turn ripe suspicions into findings, but those that another explains; give the findings."""
-    slots = np.flatnonzero(ripe.any(axis=0))
-    if not len(slots):
+    if not ripe.any():
         return ripe
+    slots = np.flatnonzero(ripe.any(axis=0))
     here, phase = ripe[:, slots], m.phase[:, slots]
     held = (phase == FOUND) | (phase == COVERED)
     explained = np.zeros_like(here)

@@ -8,7 +8,7 @@ from lode_models.peers import parts
 from lode_models.peers.charts import LEAST
 from lode_models.peers.kinds import KINDS, NUMBER
 from lode_models.peers.memory import Memory, of
-from lode_models.peers.sample import BOARD, CHIP, EFFICIENCY, FAN, HASH, POWER, Mask, Slots, Turn
+from lode_models.peers.sample import BOARD, CHIP, EFFICIENCY, FAN, HASH, POWER, Mask, Turn
 
 OFF, BACK_SPREADS = 0.6, 2.0 / 7.5  # of limits: nearer to zero is over
 STEP_LOG = -0.10  # a fall of the hashrate at once, rather than by and by
@@ -17,6 +17,9 @@ FAN_SLOW_LOG = -0.35
 OWN_HASH_LOG, OWN_HEAT_C = -0.18, 8.0
 OWN_READY_S = np.array([600.0, 600.0, 600.0, 1800.0, 1800.0, 600.0])[:, None]  # heat is slow
 OWN_HASH, OWN_HEAT, OWN_REJECTS = range(3)
+CHARTED = np.array([NUMBER[name] for name in ("hash_loss", "hash_decay", "power_up",
+                                              "overheating", "fan_failure")])  # fmt: skip
+"""Kinds that charts show, a lost fan among them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,17 +32,23 @@ class Shown:
     since_ms: np.ndarray
 
 
-def shown(m: Memory, turn: Turn, e: np.ndarray, parts_seen: parts.Seen) -> Shown:
-    """Judge samples; of rigs that are not judged, nothing is on and nothing off."""
+def shown(m: Memory, turn: Turn, e: np.ndarray, parts_seen: parts.Seen, is_far: Mask) -> Shown:
+    """Judge samples; of rigs that are not judged, nothing is on and nothing off.
+
+    `is_far` is where a chart is beyond its limit. Elsewhere none is looked at, but of who has
+    such a trouble: in an outage most of those who come here have another.
+    """
     at, rows, judged = turn.at, turn.rows, turn.judged
     n = len(judged)
     on, off = np.zeros((len(KINDS), n), bool), np.zeros((len(KINDS), n), bool)
     strong = np.zeros((len(KINDS), n), bool)
     since = np.broadcast_to(rows["at_ms"], (len(KINDS), n)).copy()
-    _charted(m, at, e, on, off, since)
     own_hash = m.latest[HASH][at] - m.own[HASH][at]
-    hashes = ~(m.latest[HASH][at] - m.own[HASH][at] < GONE_LOG)
+    hashes = ~(own_hash < GONE_LOG)
     boards, chips, fans = parts.lost(m, turn, parts_seen, hashes)
+    here = np.flatnonzero(is_far | fans | of(m.phase[CHARTED], at).any(axis=0))
+    place = np.ix_(CHARTED, here)
+    on[place], off[place], since[place] = _charted(m, turn.some(here), e[:, here])
     for name, is_lost, part in (
         ("board_loss", boards, parts.BOARDS),
         ("chip_loss", chips, parts.CHIPS),
@@ -62,10 +71,10 @@ def shown(m: Memory, turn: Turn, e: np.ndarray, parts_seen: parts.Seen) -> Shown
     return Shown(on=on & judged, off=off & judged, strong=strong & judged, since_ms=since)
 
 
-def _charted(
-    m: Memory, at: Slots | slice, e: np.ndarray, on: Mask, off: Mask, since: np.ndarray
-) -> None:
-    chart, limit = m.chart[:, :, at], m.limit[:, :, at]
+def _charted(m: Memory, turn: Turn, e: np.ndarray) -> tuple[Mask, Mask, np.ndarray]:
+    """Give what is on, what is off, and since when, by (place in `CHARTED`, row)."""
+    at, at_ms = turn.at, turn.rows["at_ms"]
+    chart, limit, calm_ms = of(m.chart, at), of(m.limit, at), of(m.calm_ms, at)
     half = LEAST[2][:, None] / 2
     with np.errstate(invalid="ignore"):
         high = ((chart > limit) & (e > half)).any(axis=0)
@@ -84,23 +93,15 @@ def _charted(
     falls = step & (fast[HASH] < STEP_LOG)
     dearer = (fast[EFFICIENCY] > 0.3 * fast[POWER]) & (fast[HASH] > -0.5 * fast[POWER])
     power = (lasts[POWER] | (lasts[EFFICIENCY] & (fast[POWER] > 0.6 * fast[EFFICIENCY]))) & dearer
-    table = (
-        ("hash_loss", falls, over_low[HASH], (HASH,)),
-        ("hash_decay", low[HASH], over_low[HASH], (HASH,)),
-        ("power_up", power, over_high[POWER] & over_high[EFFICIENCY], (POWER,)),
-        (
-            "overheating",
-            high[CHIP] | high[BOARD],
-            over_high[CHIP] & over_high[BOARD],
-            (CHIP, BOARD),
-        ),
-        ("fan_failure", slow_fan, over_low[FAN], (FAN,)),
-    )
-    for name, is_on, is_off, metrics in table:
-        number = NUMBER[name]
-        on[number], off[number] = is_on, is_off
-        calm = m.calm_ms[:, at][list(metrics)].max(axis=0)
-        since[number] = np.where(calm > 0, np.minimum(calm, since[number]), since[number])
+    on = np.stack([falls, low[HASH], power, high[CHIP] | high[BOARD], slow_fan])
+    off = np.stack([
+        over_low[HASH], over_low[HASH], over_high[POWER] & over_high[EFFICIENCY],
+        over_high[CHIP] & over_high[BOARD], over_low[FAN],
+    ])  # fmt: skip
+    hash_ms, power_ms, fan_ms = calm_ms[HASH], calm_ms[POWER], calm_ms[FAN]
+    heat_ms = np.maximum(calm_ms[CHIP], calm_ms[BOARD])
+    calm_ms = np.stack([hash_ms, hash_ms, power_ms, heat_ms, fan_ms])
+    return on, off, np.where(calm_ms > 0, np.minimum(calm_ms, at_ms), at_ms)
 
 
 def follow_own(m: Memory, turn: Turn, rejects: parts.Rejects) -> None:

@@ -39,6 +39,7 @@ from lode_models.peers.sample import (
     Turn,
     by_column,
     measures,
+    pairs,
     says_something,
     some,
 )
@@ -196,7 +197,10 @@ class Peers:
         busy = is_far | seen.suspicious() | of(m.phase, at).any(axis=0)
         here = np.flatnonzero(busy & turn.heard)
         if len(here):
-            self._note(turn.some(here), slots[here], e[:, here], seen.some(here), over)
+            gone = self._note(
+                turn.some(here), slots[here], e[:, here], seen.some(here), is_far[here]
+            )
+            over[:, slots[here]] = gone
         due = rows["at_ms"] >= of(m.learned_ms, at) + LEARN_MS
         due &= turn.judged
         here = np.flatnonzero(due)
@@ -205,13 +209,14 @@ class Peers:
         elif len(here):
             self._learn(turn.some(here), e[:, here], due[here])
 
-    def _note(self, turn: Turn, at: Slots, e: Floats, seen: parts.Seen, over: Mask) -> None:
+    def _note(self, turn: Turn, at: Slots, e: Floats, seen: parts.Seen, is_far: Mask) -> Mask:
+        """Enter what busy rigs show; give (kind, row) of findings that are over."""
         m = self._m
-        shown = conditions.shown(m, turn, e, seen)
-        over[:, at] = book.note(m, at, turn.rows["at_ms"], shown)
-        book.drop_pending(m, at, ~turn.judged)
-        charts.forget(m, at[over[CHARTED][:, at].any(axis=0)])
+        shown = conditions.shown(m, turn, e, seen, is_far)
+        gone = book.note(m, at, turn.rows["at_ms"], shown)
+        charts.forget(m, at[gone[CHARTED].any(axis=0)])
         self._at_once[:, at] = shown.strong & (m.interval_s[at] > SLOW_S)
+        return gone
 
     def _learn(self, turn: Turn, e: Floats, due: Mask) -> None:
         m, at, at_ms = self._m, turn.at, turn.rows["at_ms"]
@@ -280,14 +285,14 @@ class Peers:
         self._events = [e for e in [*self._events, *begun] if e not in ended]
         fresh = book.settle(m, ripe & (m.phase == book.PENDING), covered)
         taken = covered & (m.phase == book.FOUND)
-        m.phase[taken] = book.COVERED
+        np.copyto(m.phase, book.COVERED, where=taken)
         over |= taken
         out = [evidence.of_event(m, rigs, e, now_ms, is_active=False) for e in ended]
         out += [evidence.of_event(m, rigs, e, now_ms, is_active=True) for e in begun]
         for mask, is_active in ((over, False), (fresh, True)):
             out += [
                 evidence.of_rig(m, rigs, kind, slot, now_ms, is_active=is_active)
-                for kind, slot in (np.argwhere(mask).tolist() if mask.any() else ())
+                for kind, slot in np.transpose(pairs(mask)).tolist()
             ]
         return out
 

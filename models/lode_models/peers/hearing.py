@@ -121,19 +121,21 @@ def may_judge(m: Memory, at: Slots | slice, rows: Columns, x: np.ndarray) -> Mas
 def silence(
     m: Memory, now_ms: int, gaps: Gaps, watched: Mask, back_ms: Times | int = 0
 ) -> tuple[Mask, Mask, Times]:
-    """Tell by slot who is late, who is offline, and when each should have been heard.
+    """Tell by slot who is late, who is offline, and when those should have been heard.
 
     Silence counts from `back_ms` at the earliest, since when a rig's source was heard.
     A rig that rests is not judged: it may have been switched off.
     """
-    interval = m.interval_s
-    judged = watched & (m.heard_ms > 0) & ~rests(m.state) & (interval > 0)
-    slack_s = np.minimum(4 * m.jitter_s, 0.5 * interval) + np.where(m.jitter_s > 0.01, 0.1, 0)  # noqa: PLR2004
-    since_ms = np.maximum(m.heard_ms, back_ms)
-    quiet_s = (now_ms - since_ms).astype(np.float32) / 1000
+    late, offline = np.zeros((2, len(m)), bool)
+    due_ms = np.maximum(m.heard_ms, back_ms)
+    quiet_s = (now_ms - due_ms).astype(np.float32) / 1000
     with np.errstate(invalid="ignore"):
-        late = judged & (quiet_s > 1.5 * interval + slack_s)
-        limit_s = np.maximum(gaps.missed(interval) * interval + slack_s, LEAST_SILENCE_S)
-        offline = judged & (quiet_s >= limit_s - 0.002)
-    due_ms = since_ms + np.where(interval > 0, interval * 1000, 0).astype(np.int64)
+        is_quiet = (m.interval_s > 0) & (quiet_s > 1.5 * m.interval_s)
+    here = np.flatnonzero(is_quiet & watched & (m.heard_ms > 0) & ~rests(m.state))
+    interval, jitter, quiet_s = m.interval_s[here], m.jitter_s[here], quiet_s[here]
+    slack_s = np.minimum(4 * jitter, 0.5 * interval) + np.where(jitter > 0.01, 0.1, 0)  # noqa: PLR2004
+    late[here] = quiet_s > 1.5 * interval + slack_s
+    limit_s = np.maximum(gaps.missed(interval) * interval + slack_s, LEAST_SILENCE_S)
+    offline[here] = quiet_s >= limit_s - 0.002
+    due_ms[here] += (interval * 1000).astype(np.int64)
     return late, offline, due_ms

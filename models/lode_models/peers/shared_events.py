@@ -38,11 +38,11 @@ OFFLINE, HASH_LOSS, OVERHEATING, HASH_DECAY, REJECTED = (
     NUMBER[name]
     for name in ("offline", "hash_loss", "overheating", "hash_decay", "rejected_shares")
 )
-OWN = (
-    (HASH_LOSS, OWN_HASH, RIPE_MS),
-    (OVERHEATING, OWN_HEAT, RIPE_MS),
-    (REJECTED, OWN_REJECTS, 120_000),  # by chance a rack shows it minutes before its site does
-)
+OWN = {
+    HASH_LOSS: (OWN_HASH, RIPE_MS),
+    OVERHEATING: (OWN_HEAT, RIPE_MS),
+    REJECTED: (OWN_REJECTS, 120_000),  # by chance a rack shows it minutes before its site does
+}
 """Kinds that are told by a rig's own measure as well, whatever its peers do; and after how long."""
 
 
@@ -77,68 +77,87 @@ class Suspects:
     late: Mask
     due_ms: Times
 
-    def numbers(self) -> Slots:
-        """Give how many may have each kind of trouble."""
-        count: Slots = np.count_nonzero(self.m.phase, axis=1)
+    def kinds(self) -> list[int]:
+        """Give the kinds of trouble that enough may have for an event."""
+        count = [np.count_nonzero(phase) for phase in self.m.phase]
         count[OFFLINE] = np.count_nonzero(self.late)
-        for kind, own, _ in OWN:
+        for kind, (own, _) in OWN.items():
             count[kind] += np.count_nonzero(self.m.own_ms[own])
-        return count
+        return [kind for kind, n in enumerate(count) if n >= LEAST_MEMBERS]
 
-    def of(self, kind: int) -> tuple[Mask, Mask, Times]:
-        """Tell by slot who may have a kind of trouble, who surely has, and since when."""
-        m = self.m
-        may: Mask = m.phase[kind] > book.IDLE
-        sure, begun_ms = self.ripe[kind] | (m.phase[kind] >= book.FOUND), m.pending_ms[kind]
-        if kind == OFFLINE:
-            return self.late, sure, self.due_ms
+    def of(self, kind: int) -> tuple[Slots, Mask, Times]:
+        """Give the slots that may have a kind of trouble, which surely have, and since when."""
+        m, phase = self.m, self.m.phase[kind]
+        may = self.late if kind == OFFLINE else phase > book.IDLE
         if kind == HASH_DECAY:  # who lost its hashrate at once does not lose it by and by
             may &= m.own_ms[OWN_HASH] == 0
-        for own, ripe_ms in ((own, ripe_ms) for of_kind, own, ripe_ms in OWN if of_kind == kind):
-            has = (m.own_ms[own] > 0) & ~self.late
-            lasts = has & (m.own_n[own] >= 2) & (m.heard_ms - m.own_ms[own] >= ripe_ms)  # noqa: PLR2004
-            begun_ms, sure = np.where(has, m.own_ms[own], begun_ms), sure | lasts
+        if kind in OWN:
             # What an event covers would keep the event: its slow charts forget slowly.
-            may = has | (may & (m.phase[kind] != book.COVERED))
-        return may, sure, begun_ms
+            may &= phase != book.COVERED
+            may |= (m.own_ms[OWN[kind][0]] > 0) & ~self.late
+        slots = np.flatnonzero(may)
+        sure = self.ripe[kind][slots] | (phase[slots] >= book.FOUND)
+        if kind == OFFLINE:
+            return slots, sure, self.due_ms[slots]
+        begun_ms = m.pending_ms[kind][slots]
+        if kind in OWN:
+            own, ripe_ms = OWN[kind]
+            own_ms = m.own_ms[own][slots]
+            has = (own_ms > 0) & ~self.late[slots]
+            sure |= has & (m.own_n[own][slots] >= 2) & (m.heard_ms[slots] - own_ms >= ripe_ms)  # noqa: PLR2004
+            begun_ms = np.where(has, own_ms, begun_ms)
+        return slots, sure, begun_ms
 
 
 def begin(m: Memory, rigs: Rigs, found: Suspects, events: list[Event], now_ms: int) -> list[Event]:
     """Find new events, each of the group that is most like who has it."""
     new: list[Event] = []
-    for kind in np.flatnonzero(found.numbers() >= LEAST_MEMBERS).tolist():
+    kinds = found.kinds()
+    if not kinds:
+        return new
+    counted = rigs.is_watched & (m.heard_ms > 0) & ~rests(m.state)
+    sizes = _sizes(rigs, np.flatnonzero(counted))
+    for kind in kinds:
         window = LONG_WINDOW_MS if KINDS[kind].name in SLOW else WINDOW_MS
         if kind == OFFLINE:
             window += int(2000 * np.fmax.reduce(m.interval_s, initial=0))
-        may, ripe, begun_ms = found.of(kind)
-        counted = rigs.is_watched & (m.heard_ms > 0) & ~rests(m.state)
-        fresh = may & counted & (begun_ms >= now_ms - window)
-        fresh &= ~_covered(rigs, [*events, *new], kind)
-        while fresh.sum() >= LEAST_MEMBERS and (fresh & ripe).sum() >= LEAST_RIPE:
-            event = _largest(rigs, kind, fresh, ripe, counted)
+        slots, ripe, begun_ms = found.of(kind)
+        is_fresh = counted[slots] & (begun_ms >= now_ms - window)
+        is_fresh &= ~_covered(rigs, [*events, *new], kind, slots)
+        while True:
+            fresh, sure = slots[is_fresh], slots[is_fresh & ripe]
+            if len(fresh) < LEAST_MEMBERS or len(sure) < LEAST_RIPE:
+                break
+            event = _largest(rigs, kind, fresh, sure, counted, sizes)
             if event is None:
                 break
-            event.since_ms = int(np.median(begun_ms[event.members]))
+            event.since_ms = int(np.median(begun_ms[np.isin(slots, event.members)]))
             event.hit_ms = now_ms
             new.append(event)
-            fresh = fresh & ~event.holds(rigs)
+            is_fresh &= ~event.holds(rigs)[slots]
     return new
 
 
-def _largest(rigs: Rigs, kind: int, fresh: Mask, ripe: Mask, counted: Mask) -> Event | None:
+def _sizes(rigs: Rigs, slots: Slots) -> list[Slots]:
+    """Count by level the rigs of each group."""
+    return [
+        _count(of[slots], len(groups))
+        for of, groups in zip(rigs.group_of, rigs.groups, strict=True)
+    ]
+
+
+def _largest(
+    rigs: Rigs, kind: int, fresh: Slots, ripe: Slots, counted: Mask, sizes: list[Slots]
+) -> Event | None:
     best: tuple[tuple[bool, float], int, int, float] | None = None
-    for level in range(len(LEVELS)):
-        if LEVELS[level] == "fleet" and len(rigs.groups[LEVELS.index("site")]) < 2:  # noqa: PLR2004
+    hits, ripes = _sizes(rigs, fresh), _sizes(rigs, ripe)
+    for level, (hit, sure, size) in enumerate(zip(hits, ripes, sizes, strict=True)):
+        if LEVELS[level] == "fleet" and len(rigs.groups[_SITE]) < 2:  # noqa: PLR2004
             continue
-        of, n = rigs.group_of[level], len(rigs.groups[level])
-        hit = _count(of[fresh], n)
-        if not len(hit) or hit.max() < LEAST_MEMBERS:
-            continue
-        size, sure = _count(of[counted], n), _count(of[fresh & ripe], n)
         enough = (hit >= LEAST_MEMBERS) & (hit > SHARE * size) & (sure >= LEAST_RIPE)
         for number in np.flatnonzero(enough).tolist():
-            holds_all = hit[number] >= HOLDS * fresh.sum()
-            alike = hit[number] / (size[number] + fresh.sum() - hit[number])
+            holds_all = hit[number] >= HOLDS * len(fresh)
+            alike = hit[number] / (size[number] + len(fresh) - hit[number])
             order = (bool(holds_all), alike if holds_all else hit[number])
             if best is None or order > best[0]:
                 best = (order, level, number, float(hit[number] / size[number]))
@@ -147,10 +166,9 @@ def _largest(rigs: Rigs, kind: int, fresh: Mask, ripe: Mask, counted: Mask) -> E
     _, level, number, share = best
     site = _site_of(rigs, level, number)
     rest = (rigs.group_of[_SITE] == site) & (rigs.group_of[level] != number) & counted
-    if level != _SITE and site >= 0 and (fresh & rest).sum() > SPREADS * rest.sum() > 0:
-        whole = (rigs.group_of[_SITE] == site) & counted
-        level, number, share = _SITE, site, float((fresh & whole).sum() / whole.sum())
-    members = np.flatnonzero(fresh & (rigs.group_of[level] == number))
+    if level != _SITE and site >= 0 and rest[fresh].sum() > SPREADS * rest.sum() > 0:
+        level, number, share = _SITE, site, float(hits[_SITE][site] / sizes[_SITE][site])
+    members = fresh[rigs.group_of[level][fresh] == number]
     return Event(kind=kind, level=level, number=number, since_ms=0, members=members,
                  share=share, hit_ms=0)  # fmt: skip
 
@@ -167,11 +185,11 @@ def _count(groups: Slots, n: int) -> Slots:
     return np.bincount(groups + 1, minlength=n + 1)[1:]
 
 
-def _covered(rigs: Rigs, events: list[Event], kind: int) -> Mask:
-    mask = np.zeros(len(rigs), bool)
+def _covered(rigs: Rigs, events: list[Event], kind: int, slots: Slots) -> Mask:
+    mask = np.zeros(len(slots), bool)
     for event in events:
         if event.kind == kind or EXPLAINS[event.kind, kind]:
-            mask |= event.holds(rigs)
+            mask |= event.holds(rigs)[slots]
     return mask
 
 
@@ -179,9 +197,9 @@ def covered(rigs: Rigs, events: list[Event]) -> Mask:
     """Tell by (kind, slot) which troubles an event of their group explains."""
     mask = np.zeros((len(KINDS), len(rigs)), bool)
     for event in events:
-        kinds = EXPLAINS[event.kind].copy()
-        kinds[event.kind] = True
-        mask |= kinds[:, None] & event.holds(rigs)
+        holds = event.holds(rigs)
+        for kind in [event.kind, *np.flatnonzero(EXPLAINS[event.kind]).tolist()]:
+            mask[kind] |= holds
     return mask
 
 
@@ -189,10 +207,13 @@ def go_on(m: Memory, rigs: Rigs, found: Suspects, events: list[Event], now_ms: i
     """Follow events: take in further members, and give those that are over now."""
     over: list[Event] = []
     for event in events:
-        may, ripe, _ = found.of(event.kind)
-        hit = may & event.holds(rigs)
-        event.members = np.union1d(event.members, np.flatnonzero(hit & ripe))
-        if hit[event.members].sum() >= max(1.0, OVER_SHARE * len(event.members)):
+        slots, ripe, _ = found.of(event.kind)
+        is_hit = event.holds(rigs)[slots]
+        is_member = np.zeros(len(rigs), bool)
+        is_member[event.members] = is_member[slots[is_hit & ripe]] = True
+        event.members = np.flatnonzero(is_member)
+        still = np.count_nonzero(is_member[slots[is_hit]])
+        if still >= max(1.0, OVER_SHARE * len(event.members)):
             event.hit_ms = now_ms
         wait_ms = OVER_MS + int(2000 * np.fmax.reduce(m.interval_s[event.members], initial=0))
         if now_ms - event.hit_ms >= wait_ms:
