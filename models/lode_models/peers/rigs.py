@@ -66,6 +66,9 @@ class Rigs:
         self.group_of = np.zeros((len(LEVELS), len(rigs)), np.intp)
         for level, name in enumerate(LEVELS):
             self._name(level, [_group(name, rig) for rig in rigs])
+        self.sizes = [
+            count(of, len(groups)) for of, groups in zip(self.group_of, self.groups, strict=True)
+        ]
         self.racked = Split.by(self.group_of[LEVELS.index("rack")], LEAST_NEIGHBOURS)
         self.sort(np.zeros(len(rigs), np.int16))
 
@@ -93,6 +96,11 @@ class Rigs:
         if number < 0:
             return np.zeros(0, np.intp)
         return self.classed.order[self.classed.starts[number] : self.classed.ends[number]]
+
+
+def count(groups: Slots, n: int) -> Slots:
+    """Count rigs by group; those without one are -1 and not counted."""
+    return np.bincount(groups + 1, minlength=n + 1)[1:]
 
 
 def _rating(rig: Rig) -> float:

@@ -12,7 +12,7 @@ from lode_models.peers.conditions import OWN_HASH, OWN_HEAT, OWN_REJECTS
 from lode_models.peers.hearing import GRACE_MS
 from lode_models.peers.kinds import EXPLAINS, KINDS, NUMBER
 from lode_models.peers.memory import Memory
-from lode_models.peers.rigs import LEVELS, Group, Rigs
+from lode_models.peers.rigs import LEVELS, Group, Rigs, count
 from lode_models.peers.sample import Mask, Slots, Times, rests
 
 SHARE, LEAST_MEMBERS, LEAST_RIPE = 0.25, 5, 3
@@ -116,7 +116,7 @@ def begin(m: Memory, rigs: Rigs, found: Suspects, events: list[Event], now_ms: i
     if not kinds:
         return new
     counted = rigs.is_watched & (m.heard_ms > 0) & ~rests(m.state)
-    sizes = _sizes(rigs, np.flatnonzero(counted))
+    sizes = _sizes(rigs, counted)
     for kind in kinds:
         window = LONG_WINDOW_MS if KINDS[kind].name in SLOW else WINDOW_MS
         if kind == OFFLINE:
@@ -138,24 +138,24 @@ def begin(m: Memory, rigs: Rigs, found: Suspects, events: list[Event], now_ms: i
     return new
 
 
-def _sizes(rigs: Rigs, slots: Slots) -> list[Slots]:
-    """Count by level the rigs of each group."""
-    return [
-        _count(of[slots], len(groups))
-        for of, groups in zip(rigs.group_of, rigs.groups, strict=True)
-    ]
+def _sizes(rigs: Rigs, counted: Mask) -> list[Slots]:
+    """Count by level the rigs of each group that are counted: all but a few."""
+    rest = np.flatnonzero(~counted)
+    levels = zip(rigs.group_of, rigs.sizes, strict=True)
+    return [size - count(of[rest], len(size)) for of, size in levels]
 
 
 def _largest(
     rigs: Rigs, kind: int, fresh: Slots, ripe: Slots, counted: Mask, sizes: list[Slots]
 ) -> Event | None:
     best: tuple[tuple[bool, float], int, int, float] | None = None
-    hits, ripes = _sizes(rigs, fresh), _sizes(rigs, ripe)
-    for level, (hit, sure, size) in enumerate(zip(hits, ripes, sizes, strict=True)):
+    for level, (of, size) in enumerate(zip(rigs.group_of, sizes, strict=True)):
         if LEVELS[level] == "fleet" and len(rigs.groups[_SITE]) < 2:  # noqa: PLR2004
             continue
-        enough = (hit >= LEAST_MEMBERS) & (hit > SHARE * size) & (sure >= LEAST_RIPE)
-        for number in np.flatnonzero(enough).tolist():
+        hit = count(of[fresh], len(size))
+        for number in np.flatnonzero((hit >= LEAST_MEMBERS) & (hit > SHARE * size)).tolist():
+            if np.count_nonzero(of[ripe] == number) < LEAST_RIPE:
+                continue
             holds_all = hit[number] >= HOLDS * len(fresh)
             alike = hit[number] / (size[number] + len(fresh) - hit[number])
             order = (bool(holds_all), alike if holds_all else hit[number])
@@ -167,7 +167,8 @@ def _largest(
     site = _site_of(rigs, level, number)
     rest = (rigs.group_of[_SITE] == site) & (rigs.group_of[level] != number) & counted
     if level != _SITE and site >= 0 and rest[fresh].sum() > SPREADS * rest.sum() > 0:
-        level, number, share = _SITE, site, float(hits[_SITE][site] / sizes[_SITE][site])
+        level, number = _SITE, site
+        share = float((rigs.group_of[_SITE][fresh] == site).sum() / sizes[_SITE][site])
     members = fresh[rigs.group_of[level][fresh] == number]
     return Event(kind=kind, level=level, number=number, since_ms=0, members=members,
                  share=share, hit_ms=0)  # fmt: skip
@@ -178,11 +179,6 @@ def _site_of(rigs: Rigs, level: int, number: int) -> int:
     if LEVELS[level] == "fleet":
         return -1
     return int(rigs.group_of[_SITE][rigs.group_of[level] == number][0])
-
-
-def _count(groups: Slots, n: int) -> Slots:
-    """Count rigs by group; those without one are -1 and not counted."""
-    return np.bincount(groups + 1, minlength=n + 1)[1:]
 
 
 def _covered(rigs: Rigs, events: list[Event], kind: int, slots: Slots) -> Mask:
