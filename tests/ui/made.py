@@ -233,6 +233,7 @@ def alert(number: int, **values: object) -> AlertRow:
         "severity": "critical",
         "state": "open",
         "site": "north",
+        "key": "device:17",
         "subject": "rig-017",
         "device_id": 17,
         "agent_id": None,

@@ -31,17 +31,16 @@ def plain(text: object) -> str:
 
 
 @pytest.mark.parametrize(
-    ("key", "said"),
+    ("about", "said"),
     [
-        ("site:1:model:Antminer S21", "model Antminer S21"),
-        ("site:1:model:a:b", "model a:b"),
-        ("site:1:rack:A3", "rack A3"),
-        ("site:1", "site:1"),
-        ("device:17", "device:17"),
+        ({"subject": "rig-017", "rack": "A3"}, ["north", "rack A3"]),
+        ({"subject": "rack A3", "rack": "A3"}, ["north"]),
+        ({"subject": "north", "rack": ""}, []),
+        ({"subject": "channel mail", "site": None, "rack": ""}, []),
     ],
 )
-def test_a_part_of_a_site_is_named_and_not_numbered(key, said):
-    assert alarm_words.subject(key) == said
+def test_where_an_alert_is_does_not_repeat_what_it_is_about(about, said):
+    assert alarm_words.where(made.alert(1, **about)) == said
 
 
 @pytest.mark.parametrize(

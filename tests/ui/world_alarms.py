@@ -60,6 +60,11 @@ class StandInAlarmQueries:
         events = [*self._world.alarms.events.get(alert_id, []), opened]
         return AlertDetail(alert=alert, history=events[:limit])
 
+    async def names(self, keys: Sequence[str]) -> dict[str, str]:
+        await self._world.asked("names")
+        called = {f"device:{number}": rig.name for number, rig in self._world.fleet.items()}
+        return {key: called[key] for key in keys if key in called}
+
     async def counts(self, site: str | None = None) -> AlertCounts:
         await self._world.asked("counts")
         living = [
@@ -243,7 +248,7 @@ def silence(number: int, **values: object) -> SilenceRow:
     now = now_ms()
     shown: dict[str, object] = {
         "silence_id": number, "site": "north", "rule": None, "cause": "heat", "rack": "A*",
-        "subject": None, "author": "noor", "comment": "louvres are being mended",
+        "subject": None, "called": None, "author": "noor", "comment": "louvres are being mended",
         "starts_ms": now - 60_000, "ends_ms": now + 3_600_000,
     } | values  # fmt: skip
     return SilenceRow(**{"is_active": shown["starts_ms"] <= now, **shown})
@@ -297,8 +302,10 @@ def figures(days: float, operators: int, until_ms: int | None = None) -> AlarmFi
         per_day=40 / days / operators, busy_ratio=0.021, floods=1, flood_ratio=0.014, standing=3,
         chattering=2, shelved=None if until_ms else 1,
         by_severity={"critical": 6, "warning": 30, "info": 4},
-        most_frequent=[Alarming(rule="rig-over-temperature", subject="rig-017", n=12),
-                       Alarming(rule="rig-unreachable", subject="rig-005", n=7)],
+        most_frequent=[
+            Alarming(rule="rig-over-temperature", key="device:17", subject="rig-017", n=12),
+            Alarming(rule="rig-unreachable", key="device:5", subject="rig-005", n=7),
+        ],
         is_cut=False, bin_ms=[at for at, _ in bins], bin_n=[n for _, n in bins],
     )  # fmt: skip
 

@@ -23,7 +23,6 @@ MANY_PERIOD_S = 4.0
 
 FIGURES_PERIOD_S = 60.0
 NAME_PERIOD_S = 60.0
-LONGEST_ID = 9
 DELIVERIES = 50
 PLANNED = 200
 OVER = 20
@@ -143,12 +142,8 @@ class AlarmAnswers:
             period_s=FIGURES_PERIOD_S,
         )
 
-    async def name(self, subject: str) -> str:
-        """Name what a subject's key such as `device:17` stands for; unknown stays as it is."""
-        kind, _, number = subject.partition(":")
-        if kind != "device" or not number.isdecimal() or len(number) > LONGEST_ID:
-            return subject
-        rig = await self._feed.ask(
-            ("name", subject), lambda: self._queries.rig(int(number)), period_s=NAME_PERIOD_S
+    async def names(self, keys: Sequence[str]) -> dict[str, str]:
+        """Give what people call the subjects of keys such as `device:17`."""
+        return await self._feed.ask(
+            ("names", *keys), lambda: self._queries.alarms.names(keys), period_s=NAME_PERIOD_S
         )
-        return rig.name if rig else subject

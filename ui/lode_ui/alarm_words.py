@@ -62,11 +62,10 @@ def page_of(alert: AlertRow) -> str:
     return "/model" if alert.rule == "model-drift" else ""
 
 
-def subject(key: str) -> str:
-    """Name the part of a site that a subject's key is of, such as `model Antminer S21`."""
-    kind, _, rest = key.partition(":")
-    _, _, part = rest.partition(":")
-    return part.replace(":", " ", 1) if kind == "site" and part else key
+def where(alert: AlertRow) -> list[str]:
+    """Name the site and the rack of an alert, as far as what it is about does not name them."""
+    rack = f"rack {alert.rack}" if alert.rack else ""
+    return [place for place in (alert.site, rack) if place and place != alert.subject]
 
 
 def event(what: str) -> str:

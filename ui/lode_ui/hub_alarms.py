@@ -23,6 +23,9 @@ class AlarmQueries(RuleQueries, Protocol):
     async def detail(self, alert_id: int, limit: int = 200) -> AlertDetail | None:
         """Give one alert with its history."""
 
+    async def names(self, keys: Sequence[str]) -> dict[str, str]:
+        """Give what people call the subjects of these keys."""
+
     async def counts(self, site: str | None = None) -> AlertCounts:
         """Count the alerts that live now."""
 

@@ -25,7 +25,8 @@ LATEST_MS = 366 * 24 * 3_600_000
 class Matchers:
     """Which alerts a silence is about: all that is given must fit, '*' stands for anything.
 
-    `subject` is a rig's or an agent's name, or a subject's key such as `device:17`.
+    `subject` is what people call it, such as `rig-017`, `north-1` (an agent) or `rack A3`, or a
+    subject's key such as `device:17`.
     """
 
     site: str | None = None

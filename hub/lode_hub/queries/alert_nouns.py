@@ -70,8 +70,8 @@ class ShelfRow:
     """An alarm that a person has put aside: until when, who, why."""
 
     rule: str
-    key: str  # device:17, agent:3, site:1, channel:mail
-    subject: str  # as people call it
+    key: str  # as AlertRow has it, as the next
+    subject: str
     site: str | None
     by: str
     note: str
@@ -92,7 +92,8 @@ class SilenceRow:
     rule: str | None
     cause: str | None
     rack: str | None
-    subject: str | None
+    subject: str | None  # a name or a key, in which * stands for anything
+    called: str | None  # as people call it
     author: str
     comment: str
     starts_ms: int
@@ -148,6 +149,7 @@ class Alarming:
     """An alarm and how often it was told."""
 
     rule: str
+    key: str  # as AlertRow has it, as the next
     subject: str
     n: int
 

@@ -51,6 +51,11 @@ class AlertQueries:
             return None
         return AlertDetail(alert=AlertRow(**row), history=[AlertEventRow(**e) for e in events])
 
+    async def names(self, keys: Sequence[str]) -> dict[str, str]:
+        """Give what people call the subjects of these keys."""
+        async with asking(self._store) as conn:
+            return await queries_alerts.names(conn, keys)
+
     async def counts(self, site: str | None = None) -> AlertCounts:
         """Count the alerts that live now."""
         async with asking(self._store) as conn:

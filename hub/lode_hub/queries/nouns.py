@@ -198,7 +198,8 @@ class AlertRow:
     severity: Severity
     state: AlertState
     site: str | None
-    subject: str  # what it is about, as shown: "rig-017", "agent north-1"
+    key: str  # of what it is about: device:17, agent:3, site:1:rack:A3, channel:mail
+    subject: str  # as people call that: rig-017, agent north-1, rack A3, channel mail
     device_id: int | None
     agent_id: int | None
     title: str

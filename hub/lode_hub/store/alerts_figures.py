@@ -60,8 +60,9 @@ async def totals(conn: Connection, span_ms: tuple[int, int], site: str | None) -
                 where what in ('opened', 'worsened') group by 1
             ) x), '{{}}') as by_severity,
             (select count(*)::int from chatter) as chattering,
-            coalesce((select jsonb_agg(jsonb_build_object('rule', rule, 'subject', subject, 'n', n)
-                order by n desc, rule, subject) from often), '[]') as most_frequent,
+            coalesce((select jsonb_agg(jsonb_build_object('rule', rule, 'key', often.subject,
+                'subject', about.name, 'n', n) order by n desc, rule, often.subject)
+                from often cross join lateral about(often.subject)), '[]') as most_frequent,
             (select count(*)::int from told) >= %(most)s as is_cut,
             (select count(*)::int from alert al where (
                     state in ('open', 'acknowledged')

@@ -61,21 +61,11 @@ async def shelves(conn: Connection, now_ms: int, *, limit: int) -> list[Row]:
 
 _SHELVES = """
     select h.rule, h.subject as key, a.id as alert_id, a.title, a.severity, a.state,
-        s.name as site, coalesce(d.name, 'agent ' || g.name, h.subject) as subject, h.by, h.note,
+        about.site, about.name as subject, h.by, h.note,
         (extract(epoch from h.at) * 1000)::bigint as at_ms,
         (extract(epoch from h.until_at) * 1000)::bigint as until_ms
-    from shelf h
-        cross join lateral (
-            select split_part(h.subject, ':', 1) as kind, case
-                when split_part(h.subject, ':', 2) ~ '^[0-9]{1,9}$'
-                then split_part(h.subject, ':', 2)::int end as number
-        ) about
+    from shelf h cross join lateral about(h.subject)
         left join alert a on a.rule = h.rule and a.subject = h.subject and a.state <> 'resolved'
-        left join device d on about.kind = 'device' and d.id = about.number
-        left join agent g on g.id = case about.kind when 'agent' then about.number
-            else d.agent_id end
-        left join site s on s.id = case about.kind when 'site' then about.number
-            else g.site_id end
     where h.until_at > to_timestamp(%(now_ms)s / 1e3)
     order by h.until_at, h.rule, h.subject limit %(limit)s
 """
@@ -144,7 +134,9 @@ async def silences(conn: Connection, now_ms: int, *, is_over: bool, limit: int) 
         conn,
         f"""
         select q.id as silence_id, s.name as site, q.rule, q.cause, q.rack, q.subject, q.author,
-            q.comment, {_TIMES} from silence q left join site s on s.id = q.site_id {_WHEN}
+            about.name as called, q.comment, {_TIMES}
+        from silence q left join site s on s.id = q.site_id
+            left join lateral about(q.subject) on q.subject ~ {_IS_KEY} {_WHEN}
         """,  # noqa: S608 -- of constants
         {"now_ms": now_ms, "is_over": is_over, "limit": limit},
     )
@@ -161,6 +153,9 @@ async def maintenances(conn: Connection, now_ms: int, *, is_over: bool, limit: i
         {"now_ms": now_ms, "is_over": is_over, "limit": limit},
     )
 
+
+_IS_KEY = "'^(device|agent|site|channel|schedule|source):'"
+"""A silence may also be of a name, which has colons of its own."""
 
 _TIMES = """
     (extract(epoch from q.starts_at) * 1000)::bigint as starts_ms,

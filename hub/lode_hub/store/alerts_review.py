@@ -75,10 +75,12 @@ async def tell_again(conn: Connection, ids: Sequence[int], now_ms: int) -> None:
 _TARGETS = """
     target as materialized (
         select a.id, a.rule, a.cause, a.subject, a.site_id, a.agent_id, a.device_id, a.rack,
-            a.model, a.untold, a.settles_at, a.cleared_at, coalesce(d.name, g.name) as name,
+            a.model, a.untold, a.settles_at, a.cleared_at, g.name as agent,
+            called(a.subject, d.name, g.name, s.name) as name,
             coalesce(r.inhibited_by, '{agent-stale}') as inhibited_by
         from alert a left join alert_rule r on r.id = a.rule_id
             left join device d on d.id = a.device_id left join agent g on g.id = a.agent_id
+            left join site s on s.id = a.site_id
         where a.state = 'open' and (%(ids)s::bigint[] is null or a.id = any(%(ids)s))
     ), source as materialized (
         select id, rule, cause, subject, site_id, agent_id, device_id, rack, model, members
@@ -121,7 +123,8 @@ _BY_PEOPLE = """
             and s.ends_at > to_timestamp(%(now_ms)s / 1e3)
             and (s.site_id is null or s.site_id = t.site_id)
             and fits(t.rule, s.rule) and fits(t.cause, s.cause) and fits(t.rack, s.rack)
-            and (fits(t.subject, s.subject) or fits(t.name, s.subject))
+            and (fits(t.subject, s.subject) or fits(t.name, s.subject)
+                or t.subject like 'agent:%%' and fits(t.agent, s.subject))
         group by t.id
     ), maintained as (
         select t.id, min(m.id) as by

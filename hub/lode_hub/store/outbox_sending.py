@@ -36,7 +36,8 @@ class Item:
     alert_id: int
     device_id: int | None
     agent_id: int | None
-    subject: str  # as people call it: the rig's or the agent's name
+    key: str  # device:17, agent:3, site:1:rack:A3, channel:mail
+    subject: str  # as people call it: rig-017, agent north-1, rack A3
     site: str | None
     rule: str
     cause: str
@@ -97,7 +98,8 @@ async def items(conn: Connection, delivery_id: int, limit: int) -> list[Item]:
     await cursor.execute(
         """
         select a.id as alert_id, a.device_id, a.agent_id, a.rule, a.severity, a.state, a.title,
-            coalesce(d.name, 'agent ' || ag.name, a.subject) as subject, s.name as site,
+            a.subject as key, called(a.subject, d.name, ag.name, s.name) as subject,
+            s.name as site,
             coalesce(nullif(a.cause, ''), a.rule) as cause, a.likely_cause, a.evidence,
             cardinality(a.members) as members, e.what, e.by,
             (extract(epoch from a.since_at) * 1000)::bigint as since_ms,

@@ -30,7 +30,8 @@ class Chosen:
 
 _ALERT = """
     select al.id as alert_id, al.rule, al.severity, al.state, s.name as site,
-        coalesce(d.name, 'agent ' || a.name, al.subject) as subject, al.device_id, al.agent_id,
+        al.subject as key, called(al.subject, d.name, a.name, s.name) as subject, al.device_id,
+        al.agent_id,
         al.title, al.evidence, al.likely_cause, al.cause, al.rack, al.confidence, al.members,
         al.stake_usd_h, al.untold, r.version as rule_version, h.by as shelved_by,
         (extract(epoch from al.since_at) * 1000)::bigint as since_ms,
@@ -58,8 +59,9 @@ _CHOSEN = """
         and (%(rule)s::text is null or al.rule = %(rule)s)
         and (%(device_id)s::int is null or al.device_id = %(device_id)s)
         and (%(is_untold)s::bool is null or (al.untold <> '') = %(is_untold)s)
-        and (%(search)s = '' or strpos(lower(concat_ws(' ', al.title, al.rule, al.subject, d.name,
-            a.name, s.name, al.rack, al.likely_cause)), lower(%(search)s)) > 0)
+        and (%(search)s = '' or strpos(lower(concat_ws(' ', al.title, al.rule, al.subject,
+            called(al.subject, d.name, a.name, s.name), a.name, s.name, al.rack,
+            al.likely_cause)), lower(%(search)s)) > 0)
 """
 
 _STATES = ["open", "acknowledged", "resolved"]
@@ -115,6 +117,16 @@ async def alert(conn: Connection, alert_id: int) -> Row | None:
     """Give one alert."""
     rows = await _rows(conn, _ALERT + " where al.id = %(alert_id)s", {"alert_id": alert_id})
     return rows[0] if rows else None
+
+
+async def names(conn: Connection, subjects: Sequence[str]) -> dict[str, str]:
+    """Give what people call each of these subjects."""
+    cursor = await conn.execute(
+        "select given.subject, about.name from unnest(%(subjects)s::text[]) given (subject) "
+        "cross join lateral about(given.subject)",
+        {"subjects": list(subjects)},
+    )
+    return dict(await cursor.fetchall())
 
 
 async def history(conn: Connection, alert_id: int, limit: int) -> list[Row]:

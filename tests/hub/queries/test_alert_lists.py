@@ -28,10 +28,10 @@ async def test_what_is_shelved_says_until_when_and_by_whom(queries: Queries, sto
     rig = await mine.device(await mine.agent("north-1", "north"), "rig-1")
     about = {
         "agent:1": ("agent north-1", "north"),
-        "channel:mail": ("channel:mail", None),
+        "channel:mail": ("channel mail", None),
         f"device:{rig}": ("rig-1", "north"),
-        "device:4711": ("device:4711", None),
-        "site:1:rack:A": ("site:1:rack:A", "north"),
+        "device:4711": ("device 4711", None),
+        "site:1:rack:A": ("rack A", "north"),
     }
     now = now_ms()
     await alerts.take(store, [finding(subject, "r") for subject in about], now)

@@ -40,7 +40,7 @@ def test_alarm_figures_are_by_ten_minutes_day_and_operator():
     bins = [{"at_ms": T0, "n": 30}, {"at_ms": T0 + BIN, "n": 2}, {"at_ms": T0 + 5 * BIN, "n": 4}]
     totals = {
         "standing": 1, "chattering": 2, "shelved": 3, "by_severity": {"info": 36}, "is_cut": False,
-        "most_frequent": [{"rule": "r", "subject": "device:1", "n": 9}],
+        "most_frequent": [{"rule": "r", "key": "device:1", "subject": "rig-1", "n": 9}],
     }  # fmt: skip
     found = alerts._figures(bins, totals, (T0, T0 + 86_400_000), 2)
     assert (found.alarms, found.per_day, found.peak_10_min) == (36, 18.0, 15.0)

@@ -77,7 +77,7 @@ class AlarmFiguresPage:
             note("A few alarms are most of the load: mend what they tell of, or their rules.")
             with table(FREQUENT_HEADS, label="Most frequent alarms") as body:
                 self._often = Keyed[tuple[Alarming, int]](
-                    body, lambda row: (row[0].rule, row[0].subject), lambda _: FrequentLine()
+                    body, lambda row: (row[0].rule, row[0].key), lambda _: FrequentLine()
                 )
 
     async def refresh(self) -> None:

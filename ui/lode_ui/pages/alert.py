@@ -205,8 +205,8 @@ class _Members:
         members = self._alert.members if self._alert else []
         self._pager.show(len(members))
         shown = members[self._pager.offset : self._pager.offset + MEMBERS]
-        names = await asyncio.gather(*(self._desk.answers.alarms.name(each) for each in shown))
-        self._list.show(zip(shown, names, strict=True))
+        names = await self._desk.answers.alarms.names(shown) if shown else {}
+        self._list.show((key, names.get(key, key)) for key in shown)
 
 
 def _fitting(alert: AlertRow, at_ms: int) -> Span:

@@ -37,13 +37,12 @@ class AlertHead:
         self._severity.show(SEVERITY[alert.severity])
         self._state.show(ALERT[alert.state])
         self._title.text = alert.title or alert.rule
-        self._subject.text = alarm_words.subject(alert.subject)
+        self._subject.text = alert.subject
         page = alarm_words.page_of(alert)
         if page and "href" not in self._subject.props:
             self._subject.props["href"] = page
             self._subject.update()
-        rack = f"rack {alert.rack}" if alert.rack else ""
-        self._where.text = " · ".join(part for part in (alert.site or "", rack) if part)
+        self._where.text = " · ".join(alarm_words.where(alert))
         self._since.show(alert.since_ms)
         self._show_quiet(alert)
 

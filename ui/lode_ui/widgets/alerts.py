@@ -38,7 +38,7 @@ class AlertItem:
             self._title.props["href"] = f"/alerts/{alert.alert_id:d}"
             with box("lode-alert-about"):
                 self._subject = _subject(alert)
-                Words(alert.site or "", "lode-note")
+                Words(" · ".join(alarm_words.where(alert)), "lode-note")
             self._cause = Words("", "lode-alert-cause", "p")
             if is_full:
                 self._evidence = box("lode-evidence", "dl")
@@ -102,7 +102,7 @@ class _History:
 def _subject(alert: AlertRow) -> Words:
     page = alarm_words.page_of(alert)
     if not page:
-        return Words(alarm_words.subject(alert.subject))
+        return Words(alert.subject)
     link = Words(alert.subject, "lode-link", "a")
     link.props["href"] = page
     return link

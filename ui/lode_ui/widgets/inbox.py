@@ -150,10 +150,6 @@ class InboxGroup:
 
 def _where(alert: AlertRow) -> str:
     many = figures.plural(len(alert.members), "member") if alert.members else ""
-    rack = f"rack {alert.rack}" if alert.rack else ""
     by = f"taken by {alert.acknowledged_by}" if alert.acknowledged_by else ""
-    return " · ".join(
-        part
-        for part in (alarm_words.subject(alert.subject), alert.site or "", rack, many, by)
-        if part
-    )
+    parts = (alert.subject, *alarm_words.where(alert), many, by)
+    return " · ".join(part for part in parts if part)

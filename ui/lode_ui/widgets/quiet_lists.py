@@ -76,6 +76,6 @@ def matched(row: SilenceRow) -> str:
         f"rule {row.rule}" if row.rule else "",
         f"about {cause}" if cause else "",
         f"in rack {row.rack}" if row.rack else "",
-        f"of {row.subject}" if row.subject else "",
+        f"of {row.called or row.subject}" if row.subject else "",
     )
     return ", ".join(part for part in parts if part)

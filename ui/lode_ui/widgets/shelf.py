@@ -48,7 +48,7 @@ class ShelfLine:
             if href:
                 self._name.props["href"] = href
             self._name.update()
-        at = f" at {row.site}" if row.site else ""
+        at = f" at {row.site}" if row.site and row.site != row.subject else ""
         self._about.text = f"rule {row.rule}, {row.subject}{at}"
         self._sign.show(SEVERITY[row.severity] if row.severity else ENDED)
         self._until.show(row.until_ms)

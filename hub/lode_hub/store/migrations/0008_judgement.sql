@@ -123,6 +123,30 @@ create function fits(given text, pattern text) returns boolean immutable languag
         pattern, '\', '\\'), '%', '\%'), '_', '\_'), '*', '%')
 $$;
 
+-- What people call a subject: a rig or a site by its own name; else what it is, and its name.
+create function called(subject text, device text, agent text, site text) returns text
+immutable language sql as $$
+    select coalesce(case split_part(subject, ':', 1)
+            when 'device' then device
+            when 'agent' then 'agent ' || agent
+            when 'site' then case when subject ~ '^site:[0-9]+$' then site end
+        end, regexp_replace(subject, '^(site:[0-9]+:)?([^:]+):', '\2 '))
+$$;
+
+-- What a subject is about, and what people call it; null is what there is not.
+create function about(subject text) returns table (
+    device_id integer, agent_id integer, site_id integer, site text, name text
+) stable language sql as $$
+    select d.id, a.id, s.id, s.name, called(x.subject, d.name, a.name, s.name)
+    from (
+        select about.subject, split_part(about.subject, ':', 1) as kind,
+            substring(about.subject from '^[a-z]+:([0-9]{1,9})(:|$)')::integer as number
+    ) x
+        left join device d on x.kind = 'device' and d.id = x.number
+        left join agent a on a.id = case x.kind when 'agent' then x.number else d.agent_id end
+        left join site s on s.id = case x.kind when 'site' then x.number else a.site_id end
+$$;
+
 -- A number in evidence; null where there is none, or something else.
 create function number_in(given jsonb, name text) returns float8 immutable language sql as $$
     select case when jsonb_typeof(given -> name) = 'number' then (given ->> name)::float8 end
