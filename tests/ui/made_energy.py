@@ -17,6 +17,8 @@ from lode_hub.queries.energy_nouns import (
     PriceNow,
     PricePart,
     PriceSeries,
+    ProgrammeRow,
+    ReportRow,
     SourceRow,
 )
 from lode_hub.queries.planner import LoopRow, PlanRow
@@ -142,8 +144,38 @@ def sources() -> list[SourceRow]:
         source("hashprice", quantity="hashprice", node="", unit="USD/TH/day", is_polled=False,
                reaches_ms=now - 30 * HOUR, is_stale=True, ok_ms=None),
         source("weather", quantity="ambient", node="", unit="C", site=None, failures=3,
-               trouble="it does not answer within 10 s"),
+               failing_ms=now - 2 * HOUR - 600_000, trouble="it does not answer within 10 s"),
     ]  # fmt: skip
+
+
+def report(event: str, **values: object) -> ReportRow:
+    now = now_ms()
+    shown: dict[str, object] = {
+        "event": event, "state": "sent", "first_due_ms": now - 30 * HOUR,
+        "due_ms": now - 30 * HOUR, "sent_ms": now - 30 * HOUR + 40_000, "failures": 0,
+        "trouble": "",
+    }  # fmt: skip
+    return ReportRow(**(shown | values))
+
+
+def programme(**values: object) -> ProgrammeRow:
+    now = now_ms()
+    refused = "openadr vtn.example: /reports answered 503; see there"
+    shown: dict[str, object] = {
+        "site": "north", "name": "ERS-30", "ways": ("openadr",), "ok_ms": now - 20_000,
+        "is_deaf": False, "deaf_ms": None, "trouble": "", "messages": 0, "bad": 0, "refused": 0,
+        "reports": (
+            report("e2", state="failing", sent_ms=None, failures=4, trouble=refused,
+                   first_due_ms=now - 19 * HOUR),
+            report("e1"),
+        ),
+    }  # fmt: skip
+    return ProgrammeRow(**(shown | values))
+
+
+def deaf() -> ProgrammeRow:
+    now, said = now_ms(), "openadr vtn.example: ConnectError; check its url and that it runs"
+    return programme(is_deaf=True, ok_ms=now - 2_825_000, deaf_ms=now - 2_790_000, trouble=said)
 
 
 def documents(kind: str) -> list[DocumentRow]:
@@ -189,6 +221,32 @@ def account(account_id: int, **values: object) -> AccountRow:
     return AccountRow(**(shown | values))
 
 
+def curtailed() -> dict[str, object]:
+    """Make what two calls came to, of one of which nothing is known, and the peak they avoided."""
+    begin = now_ms() // QUARTER * QUARTER - 40 * HOUR
+    known = {
+        "subject": "ERS-30/e1", "from_ms": begin, "until_ms": begin + HOUR, "is_test": False,
+        "method": "10-of-10", "delivered_kwh": 31.5, "avoided_usd": 9.83, "credit_usd": 3.0,
+        "penalty_usd": 0.0, "hash_lost_usd": 2.52, "earned_usd": 10.31,
+        "says": "10-of-10, times 1.04 for the morning of the day",
+    }  # fmt: skip
+    figures = ("delivered", "avoided", "credit", "penalty", "hash_lost", "earned")
+    unknown = {f"{name}_{'kwh' if name == 'delivered' else 'usd'}": None for name in figures}
+    peak = {
+        "month": "2026-11", "kind": "demand", "name": "distribution demand", "metered_kw": 101.0,
+        "baseline_kw": 131.0, "metered_usd": 424.2, "baseline_usd": 550.2, "avoided_usd": 126.0,
+        "avoided_ratio": 0.229, "note": "",
+    }  # fmt: skip
+    return {
+        "calls": [known, {**known, **unknown, "subject": "ERS-30/e2", "is_test": True,
+                          "says": "no meter; name its meters in the economics"}],
+        "avoided_usd": 9.83, "credit_usd": 3.0, "penalty_usd": 0.0, "hash_lost_usd": 2.52,
+        "earned_usd": 10.31, "peaks": [peak],
+        "notes": ["baselines: 10-of-10",
+                  "not known in all, and only in part in the sums: ERS-30/e2"],
+    }  # fmt: skip
+
+
 def accounts() -> list[AccountRow]:
     day = {
         "bill": {"energy_kwh": 3100.0, "missing_h": 0.0, "unplaced_kwh": 0.0, "unpriced_kwh": 0.0,
@@ -196,7 +254,7 @@ def accounts() -> list[AccountRow]:
                      {"month": "2026-11", "kind": "energy", "name": "energy", "quantity": 3.1,
                       "unit": "MWh", "usd": 148.2, "note": ""}]},
         "usd": 148.2, "hash_usd": 214.4, "hashed_thh": 100_100.0, "profit_usd": 66.2, "rigs": [],
-        "notes": [],
+        "notes": [], "curtailed": curtailed(),
     }  # fmt: skip
     return [account(2, kind="day", subject="2026-11-20", body=day), account(1)]
 

@@ -60,6 +60,22 @@ def test_the_pages_fit_their_window(look, forty, path, width):
         page.screenshot(path=DOCS / PICTURES[path])
 
 
+@pytest.mark.parametrize("width", [400, 1440])
+def test_what_calls_earned_and_whether_one_can_come(look, launch, width):
+    page = look(launch(rigs=40, is_deaf=True), "/energy", width=width)
+    expect(page.locator(".lode-bad.lode-notice")).to_contain_text("No call of ERS-30 can come")
+    ways = page.get_by_role("table", name="Programmes")
+    expect(ways).to_contain_text("Deaf")
+    expect(ways).to_contain_text("47 min")
+    reports = page.get_by_role("table", name="Reports to VTNs")
+    expect(reports).to_contain_text("answered 503")
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    page.goto(page.url.replace("/energy", "/energy/accounts/2"))
+    expect(page.get_by_role("table", name="By call")).to_contain_text("ERS-30/e2 (test)")
+    expect(page.get_by_role("table", name="Peaks avoided")).to_contain_text("$126.00")
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+
+
 def test_the_planner_is_let_act_by_keyboard_after_its_preview(look, launch):
     served = launch(rigs=40)
     page = look(served, "/energy", width=400)

@@ -126,6 +126,56 @@ async def test_an_account_is_shown_and_proved_again(visit, is_same, says):
         assert world.done == [("prove", 1, "mira")]
 
 
+async def test_a_day_says_what_its_calls_earned_and_what_peaks_they_avoided(visit):
+    async with visit(World(rigs=40)) as user:
+        await user.open("/energy/accounts/2")
+        said = seen(user)
+        for part in ("What the calls earned", "Energy not bought | $9.83", "Earned | $10.31",
+                     "31.5 kWh", "ERS-30/e2 (test)", "no meter; name its meters", "not known",
+                     "distribution demand", "131.0 kW", "$126.00 (22.9 %)",
+                     "only in part in the sums: ERS-30/e2"):  # fmt: skip
+            assert part in said, part
+
+
+@pytest.mark.parametrize("found", [None, {"calls": [], "earned_usd": None}])
+async def test_a_day_without_a_call_says_so(visit, found):
+    world = World(rigs=40)
+    day = next(row for row in world.energy.accounts if row.kind == "day")
+    day.body["curtailed"] = found
+    async with visit(world) as user:
+        await user.open("/energy/accounts/2")
+        assert "No call began in this time." in seen(user)
+        await user.open("/energy/accounts/1")
+        assert "No call began in this time." not in seen(user)
+
+
+async def test_programmes_say_what_they_hear_and_what_was_reported(visit):
+    async with visit(World(rigs=40)) as user:
+        await user.open("/energy")
+        said = seen(user)
+        for part in ("polled by OpenADR", "Heard", "event e2", "4 failures in a row: openadr vtn",
+                     "event e1", "Taken", "3 failures in a row, for 2 h"):  # fmt: skip
+            assert part in said, part
+        assert "can come, for" not in said
+
+
+async def test_a_programme_that_nobody_can_call_is_said_at_the_top(visit):
+    async with visit(World(rigs=40, is_deaf=True)) as user:
+        await user.open("/energy")
+        said = seen(user)
+        assert "No call of ERS-30 can come, for 46" in said
+        assert "s: openadr vtn.example: ConnectError" in said
+        assert "Deaf" in said
+
+
+async def test_without_programmes_nothing_is_reported(visit):
+    async with visit(World(rigs=40, has_energy=False)) as user:
+        await user.open("/energy")
+        said = seen(user)
+        assert "There is no programme yet, so no call can come." in said
+        assert "Reports to VTNs" not in said
+
+
 async def test_accounts_are_listed_and_a_strange_one_is_said(visit):
     async with visit(World(rigs=40), Someone("vic", "viewer")) as user:
         await user.open("/energy/accounts")

@@ -99,6 +99,7 @@ def test_a_call_that_holds_says_until_when_and_what_it_asks():
 
 
 HEARD = {"is_polled": False, "is_heard": True}
+FAILS = {"failures": 1, "trouble": "503", "failing_ms": NOON_MS - 720_000}
 
 
 @pytest.mark.parametrize(
@@ -106,11 +107,12 @@ HEARD = {"is_polled": False, "is_heard": True}
     [
         ({}, "Fresh", ""),
         ({"refused": 1200}, "Fresh", "1,200 rows of the last answer could not be read"),
-        ({"failures": 1, "trouble": "503"}, "Failing", "1 failure in a row: 503"),
-        ({"failures": 3, "trouble": "503"}, "Failing", "3 failures in a row: 503"),
+        (FAILS, "Failing", "1 failure in a row, for 12 min: 503"),
+        ({**FAILS, "failures": 3}, "Failing", "3 failures in a row, for 12 min: 503"),
+        ({**FAILS, **HEARD}, "Failing", "for 12 min: 503"),
         ({"reaches_ms": None}, "No value yet", "waits for its first poll"),
         ({"reaches_ms": None, "is_polled": False}, "No value yet", "upload a file"),
-        ({"is_stale": True, "failures": 3, "trouble": "503"}, "Stale", "503"),
+        ({**FAILS, "is_stale": True}, "Stale", "1 failure in a row, for 12 min: 503"),
         ({"is_stale": True}, "Stale", "poll brings nothing new"),
         ({"is_stale": True, "is_polled": False}, "Stale", "upload a newer file"),
         ({"reaches_ms": None, **HEARD}, "No value yet", "waits for its first message"),
@@ -123,8 +125,29 @@ HEARD = {"is_polled": False, "is_heard": True}
     ],
 )
 def test_a_source_says_how_it_fares_and_what_to_do(values, word, why):
-    look, said = words.source(made.source("x", **values))
+    look, said = words.source(made.source("x", **values), NOON_MS)
     assert (look.word, plain(said)) == (word, why)
+
+
+DEAF = {"is_deaf": True, "deaf_ms": NOON_MS - 90 * 60_000, "trouble": "503"}
+
+
+@pytest.mark.parametrize(
+    ("values", "word", "why"),
+    [
+        ({}, "Heard", ""),
+        ({"ok_ms": None}, "Not heard yet", ""),
+        ({"ways": ()}, "By hand", ""),
+        (DEAF, "Deaf", "for 1 h 30 min: 503"),
+        ({"trouble": "call 2: level 5", "bad": 1}, "Refused", "call 2: level 5"),
+    ],
+)
+def test_a_programme_says_whether_its_calls_can_come(values, word, why):
+    row = made.programme(**values)
+    look, said = words.programme(row, NOON_MS)
+    assert (look.word, plain(said)) == (word, why)
+    told = "No call of ERS-30 can come, for 1 h 30 min: 503." if row.is_deaf else ""
+    assert plain(words.deaf([row], NOON_MS)) == told
 
 
 @pytest.mark.parametrize(

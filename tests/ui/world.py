@@ -76,6 +76,7 @@ class World:
         gap_share: float = 0.1,
         has_energy: bool = True,
         left_out: int = 3,
+        is_deaf: bool = False,
         alarms: int = 0,
     ) -> None:
         self.gap_share = gap_share
@@ -90,7 +91,7 @@ class World:
         self.open_alerts = {alert.alert_id: alert for alert in made.alerts()} if rigs else {}
         self.sites_shown = ("north",) if rigs else ()
         self.book = Book()
-        self.energy = EnergyBook(is_bare=not has_energy, left_out=left_out)
+        self.energy = EnergyBook(is_bare=not has_energy, left_out=left_out, is_deaf=is_deaf)
         self.alarms = Alarms()
         self.learned = LearnedBook()
         if alarms:

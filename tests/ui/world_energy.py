@@ -13,6 +13,7 @@ from lode_hub.queries.energy_nouns import (
     CallRow,
     DocumentRow,
     PriceNow,
+    ProgrammeRow,
     SourceRow,
 )
 from lode_hub.queries.planner import LoopRow, PlannerMode, PlannerState, PlanRow
@@ -35,6 +36,7 @@ class EnergyBook:
 
     is_bare: bool = False
     calls: list[CallRow] = field(default_factory=made.calls)
+    is_deaf: bool = False  # the VTN does not answer
     accounts: list[AccountRow] = field(default_factory=made.accounts)
     price: PriceNow = field(default_factory=made.price)
     hashprice_values: dict[str, object] = field(default_factory=dict)
@@ -129,6 +131,12 @@ class StandInEnergy:
     async def sources(self, site: str) -> list[SourceRow]:
         book = await self._asked("sources")
         return [] if book.is_bare else made.sources()
+
+    async def programmes(self, site: str) -> list[ProgrammeRow]:
+        book = await self._asked("programmes")
+        if book.is_bare:
+            return []
+        return [made.deaf() if book.is_deaf else made.programme()]
 
     async def price_now(self, site: str) -> PriceNow:
         book = await self._asked("price_now")

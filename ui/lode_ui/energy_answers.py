@@ -13,6 +13,7 @@ from lode_hub.queries.energy_nouns import (
     HourRow,
     PriceNow,
     PriceSeries,
+    ProgrammeRow,
     SourceRow,
 )
 from lode_hub.queries.planner import LoopRow, PlannerState, PlanRow
@@ -44,6 +45,12 @@ class EnergyAnswers:
         """Give how a site's sources fare."""
         return await self._feed.ask(
             ("sources", site), lambda: self._queries.sources(site), period_s=NOW_PERIOD_S
+        )
+
+    async def programmes(self, site: str) -> Sequence[ProgrammeRow]:
+        """Give how the ways fare by which a site's calls come."""
+        return await self._feed.ask(
+            ("programmes", site), lambda: self._queries.programmes(site), period_s=NOW_PERIOD_S
         )
 
     async def price_now(self, site: str) -> PriceNow:

@@ -13,6 +13,9 @@ from lode_hub.queries.energy_nouns import (
     HashpriceNow,
     HourRow,
     PriceNow,
+    ProgrammeRow,
+    ReportRow,
+    ReportState,
     SourceRow,
 )
 from lode_ui import figures
@@ -35,6 +38,19 @@ FRESH = Look(word="Fresh", tone="good", shape="check", meaning="its values reach
 STALE = Look(word="Stale", tone="bad", shape="alert", meaning="its values do not reach to now")
 FAILING = Look(word="Failing", tone="warn", shape="diamond", meaning="it was not reached last time")
 FED = Look(word="No value yet", tone="idle", shape="query", meaning="nothing has come of it")
+HEARD = Look(word="Heard", tone="good", shape="check", meaning="calls can come this way")
+DEAF = Look(word="Deaf", tone="bad", shape="alert", meaning="no call can come this way now")
+REFUSED = Look(word="Refused", tone="warn", shape="diamond", meaning="the last call was no good")
+UNHEARD = Look(word="Not heard yet", tone="idle", shape="query", meaning="it has not spoken yet")
+BY_HAND = Look(word="By hand", tone="idle", shape="ring", meaning="calls come by page and API")
+REPORT: dict[ReportState, Look] = {
+    "waits": Look(word="Waits", tone="info", shape="ring", meaning="for its time, or a counter"),
+    "failing": Look(word="Failing", tone="bad", shape="alert", meaning="the VTN has not taken it"),
+    "sent": Look(word="Taken", tone="good", shape="check", meaning="the VTN has it"),
+    "given up": Look(word="Given up", tone="bad", shape="cross", meaning="not taken for a week"),
+}
+
+WAYS = {"openadr": "polled by OpenADR", "mqtt": "heard by MQTT", "webhook": "signed webhook"}
 
 BASES = {
     "measured": "from its source",
@@ -129,17 +145,58 @@ def pays(credit_usd_mwh: float | None, penalty_usd_mwh: float | None) -> str:
     return f"{credit}, {penalty}"
 
 
-def source(row: SourceRow) -> tuple[Look, str]:
-    """Tell how a source fares, and why."""
+def ways(row: ProgrammeRow) -> str:
+    """Say by which ways a programme's calls come, besides by hand."""
+    return ", ".join(WAYS[way] for way in row.ways) or "by page and API only"
+
+
+def programme(row: ProgrammeRow, now_ms: int) -> tuple[Look, str]:
+    """Tell whether a programme's calls can come, since when not, and why."""
+    if row.is_deaf:
+        return DEAF, f"{since(row.deaf_ms, now_ms)}: {row.trouble}"
+    if not row.ways:
+        return BY_HAND, ""
+    if row.trouble:
+        return REFUSED, row.trouble
+    return (UNHEARD if row.ok_ms is None else HEARD), ""
+
+
+def deaf(rows: Sequence[ProgrammeRow], now_ms: int) -> str:
+    """Say which programmes no call can come to; empty when there is none."""
+    return " ".join(
+        f"No call of {row.name} can come, {since(row.deaf_ms, now_ms)}: {row.trouble}."
+        for row in rows
+        if row.is_deaf
+    )
+
+
+def since(at_ms: int | None, now_ms: int) -> str:
+    """Say for how long something has been so."""
+    return "now" if at_ms is None else f"for {figures.duration(max(0, now_ms - at_ms) / 1000)}"
+
+
+def report(row: ReportRow) -> str:
+    """Say what keeps a report from being taken."""
+    if row.state == "failing":
+        return f"{figures.plural(row.failures, 'failure')} in a row: {row.trouble}"
+    return row.trouble
+
+
+def source(row: SourceRow, now_ms: int) -> tuple[Look, str]:
+    """Tell how a source fares, since when not well, and why."""
     first, nothing_new = "upload a file", "upload a newer file"
     if row.is_polled:
         first, nothing_new = "waits for its first poll", "poll brings nothing new"
     elif row.is_heard:
         first, nothing_new = "waits for its first message", "its topic says nothing new"
-    if row.is_stale:
-        return STALE, row.trouble or nothing_new
+    fails = ""
     if row.failures:
-        return FAILING, f"{figures.plural(row.failures, 'failure')} in a row: {row.trouble}"
+        times = f"{figures.plural(row.failures, 'failure')} in a row, " if row.is_polled else ""
+        fails = f"{times}{since(row.failing_ms, now_ms)}: {row.trouble}"
+    if row.is_stale:
+        return STALE, fails or row.trouble or nothing_new
+    if fails:
+        return FAILING, fails
     if row.reaches_ms is None:
         return FED, first
     said = [f"{row.refused:,} rows of the last answer could not be read"] if row.refused else []

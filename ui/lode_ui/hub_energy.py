@@ -14,6 +14,7 @@ from lode_hub.queries.energy_nouns import (
     HourRow,
     PriceNow,
     PriceSeries,
+    ProgrammeRow,
     SourceRow,
 )
 from lode_hub.queries.planner import LoopRow, PlannerMode, PlannerState, PlanRow
@@ -79,6 +80,9 @@ class EnergyQueries(Protocol):
 
     async def sources(self, site: str) -> Sequence[SourceRow]:
         """Give how a site's sources fare, and those of all sites."""
+
+    async def programmes(self, site: str) -> Sequence[ProgrammeRow]:
+        """Give how the ways fare by which a site's calls come."""
 
     async def price_now(self, site: str) -> PriceNow:
         """Give what a MWh costs now, by parts."""

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 DocumentKind = Literal["tariff", "source", "programme", "economics", "limits"]
 CallState = Literal["to come", "holds", "over", "cancelled"]
+ReportState = Literal["waits", "failing", "sent", "given up"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,7 +53,7 @@ class ReportRow:
     """A report on an event that its VTN asks for; `sent_ms` None: the VTN has not taken it."""
 
     event: str
-    state: Literal["waits", "failing", "sent", "given up"]
+    state: ReportState
     first_due_ms: int
     due_ms: int  # when it is tried next
     sent_ms: int | None

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from lode_hub.energy.signals.programme import described as programme_of
 from lode_hub.energy.sources import described
-from lode_hub.queries.energy_nouns import ProgrammeRow, ReportRow, SourceRow
+from lode_hub.queries.energy_nouns import ProgrammeRow, ReportRow, ReportState, SourceRow
 from lode_hub.store import energy, energy_documents, energy_reports
 from lode_hub.store.connection import Connection
 
@@ -65,7 +65,7 @@ def _programme(
 
 
 def _report(row: dict[str, Any]) -> ReportRow:
-    state: Literal["waits", "failing", "sent", "given up"] = "waits"
+    state: ReportState = "waits"
     if row["is_over"]:
         state = "sent" if row["sent_ms"] is not None else "given up"
     elif row["failures"]:

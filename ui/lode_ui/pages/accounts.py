@@ -13,6 +13,7 @@ from lode_ui.said import moment
 from lode_ui.widgets import energy_account as parts
 from lode_ui.widgets.button import Button
 from lode_ui.widgets.energy_account import HEADS, AccountLine
+from lode_ui.widgets.energy_curtailed import curtailed_part
 from lode_ui.widgets.form import SelectField, TextField
 from lode_ui.widgets.keyed import Keyed
 from lode_ui.widgets.layout import Empty, Facts, card, columns, table
@@ -133,6 +134,8 @@ class AccountPage:
             with columns("stack"), card("Money"):
                 money = parts.bill_money(body) if is_bill else parts.event_money(body)
                 parts.money_table(money)
+        if is_bill:
+            curtailed_part(body.get("curtailed"))
         self._build_proof(row)
         if is_bill:
             with card("The bill", aside="line by line"):

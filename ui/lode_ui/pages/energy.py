@@ -15,6 +15,7 @@ from lode_hub.queries.energy_nouns import (
     HourRow,
     PriceNow,
     PriceSeries,
+    ProgrammeRow,
     SourceRow,
 )
 from lode_hub.queries.nouns import Series, SiteTotals
@@ -30,6 +31,7 @@ from lode_ui.pages.energy_parts import (
     FilesPart,
     PlannerPart,
     SetupPart,
+    WaysPart,
     accounts_of_calls,
     power_lines,
     subject,
@@ -61,6 +63,7 @@ class Found:
     calls: Sequence[CallRow]
     break_even: Sequence[BreakEven]
     sources: Sequence[SourceRow]
+    programmes: Sequence[ProgrammeRow]
     accounts: Sequence[AccountRow]
     power: Series
     hours: Sequence[HourRow]
@@ -84,6 +87,7 @@ class EnergyPage:
             "No site has reported yet.", "Start an agent with", "lode-edge run --config FILE"
         )
         with columns("stack") as self._all:
+            self._deaf = Words("", "lode-notice lode-bad", "p")
             self._called = Words("", "lode-notice lode-warn", "p")
             self._setup = SetupPart(desk)
             with columns("tiles"):
@@ -94,6 +98,7 @@ class EnergyPage:
                 with columns("stack"):
                     self._build_why()
             self._calls = CallsPart(desk)
+            self._ways = WaysPart()
             self._files = FilesPart(desk)
 
     def _build_charts(self) -> None:
@@ -145,8 +150,11 @@ class EnergyPage:
         holds = [words.told(call) for call in found.calls if call.state == "holds"]
         self._called.text = " ".join(holds)
         self._called.set_visibility(bool(holds))
+        self._deaf.text = words.deaf(found.programmes, now)
+        self._deaf.set_visibility(bool(self._deaf.text))
         self._setup.show(site.site, found.documents)
         self._calls.show(site, found.calls, found.documents, found.accounts)
+        self._ways.show(found.programmes, now)
         self._files.show(site.site, found.sources, found.documents, now)
 
     def _show_tiles(self, site: SiteTotals, found: Found) -> None:
@@ -201,8 +209,8 @@ async def ask(desk: Desk, site: str, now: int) -> Found:
         answers.accounts(site, limit=ACCOUNTS),
         desk.answers.site_series(site, METERED, "day"),
     )
-    planner, plan, loop = await asyncio.gather(
-        answers.planner(site), answers.plan(site), answers.loop(site)
+    planner, plan, loop, programmes = await asyncio.gather(
+        answers.planner(site), answers.plan(site), answers.loop(site), answers.programmes(site)
     )
     documents = await asyncio.gather(*(answers.documents(site, kind) for kind in KINDS))
     hours, no_hours = await _hours(answers, site, now // HOUR_MS * HOUR_MS)
@@ -213,6 +221,7 @@ async def ask(desk: Desk, site: str, now: int) -> Found:
         calls=calls,
         break_even=break_even,
         sources=sources,
+        programmes=programmes,
         accounts=accounts,
         power=power,
         hours=hours,

@@ -7,6 +7,8 @@ from lode_hub.queries.energy_nouns import (
     CallRow,
     DocumentKind,
     DocumentRow,
+    ProgrammeRow,
+    ReportRow,
     SourceRow,
 )
 from lode_hub.queries.nouns import Series, SiteTotals
@@ -32,9 +34,10 @@ from lode_ui.widgets.energy_files import (
     UploadForm,
 )
 from lode_ui.widgets.energy_planner import PREVIEW_S, PlannerCard, peak_w, power_ahead
+from lode_ui.widgets.energy_ways import REPORT_HEADS, WAY_HEADS, ReportLine, WayLine
 from lode_ui.widgets.keyed import Keyed
 from lode_ui.widgets.layout import Empty, card, columns, table
-from lode_ui.widgets.text import Words, note
+from lode_ui.widgets.text import Words, note, title
 
 MOST_CALLS = 20
 NEEDED: tuple[DocumentKind, ...] = ("tariff", "source", "economics")
@@ -133,6 +136,38 @@ class CallsPart:
 
     async def _account(self, call: CallRow) -> None:
         await open_account(self._desk, call)
+
+
+class WaysPart:
+    """Whether calls can come, programme by programme, and the reports that VTNs ask for."""
+
+    def __init__(self) -> None:
+        with card("Programmes", aside="whether a call can come, and what is reported back"):
+            self._none = Empty("There is no programme yet, so no call can come.")
+            with table(WAY_HEADS, label="Programmes") as body:
+                self._ways = Keyed[tuple[ProgrammeRow, int]](
+                    body, lambda row: row[0].name, lambda _: WayLine()
+                )
+            with columns("stack") as self._reported:
+                title("Reports to VTNs", "h3")
+                self._no_report = Empty("No event has asked for a report.")
+                with table(REPORT_HEADS, label="Reports to VTNs") as body:
+                    self._reports = Keyed[tuple[str, ReportRow]](
+                        body, lambda row: (row[0], row[1].event), lambda _: ReportLine()
+                    )
+
+    def show(self, programmes: Sequence[ProgrammeRow], now_ms: int) -> None:
+        """Show a site's programmes, the deaf ones first, and their reports, the newest first."""
+        self._none.show(not programmes)
+        ordered = sorted(programmes, key=lambda row: (not row.is_deaf, row.name))
+        self._ways.show([(row, now_ms) for row in ordered])
+        reports = [(row.name, report) for row in programmes for report in row.reports]
+        reports.sort(key=lambda row: -row[1].first_due_ms)
+        self._reported.set_visibility(
+            bool(reports) or any("openadr" in row.ways for row in programmes)
+        )
+        self._no_report.show(not reports)
+        self._reports.show(reports)
 
 
 class FilesPart:

@@ -29,7 +29,7 @@ MOST_BYTES = 600_000
 LONGEST = 200_000
 UPLOAD_S = 30.0
 MOST_REFUSED = 5
-SOURCE_HEADS = ("Source", "State", "Values", "Asked", "")
+SOURCE_HEADS = ("Source", "State", "Values", "Last heard", "")
 DOCUMENT_HEADS = ("Document", "Revision#", "By", "Saved#", "")
 
 READ = """(event) => {
@@ -202,8 +202,8 @@ class SourceLine:
                 self._why = Words("", "lode-note")
             with cell(head="Values"):
                 self._reaches = Words("")
-            with cell(head="Asked"):
-                self._asked = Age(missing="not polled")
+            with cell(head="Last heard"):
+                self._heard = Age()
             with cell():
                 if open_upload:
 
@@ -219,11 +219,11 @@ class SourceLine:
         node = f" at {source.node}" if source.node else ""
         where = "" if source.site else ", of all sites"
         self._about.text = f"{source.quantity}{node}, {source.unit}{where}"
-        look, why = words.source(source)
+        look, why = words.source(source, now_ms)
         self._sign.show(look)
         self._why.text = why
         self._reaches.text = words.reaches(source, now_ms)
-        self._asked.show(source.ok_ms if source.is_polled else None)
+        self._heard.show(source.ok_ms)
 
 
 class UploadForm:
