@@ -17,6 +17,7 @@ FAN_SLOW_LOG = -0.35
 OWN_HASH_LOG, OWN_HEAT_C = -0.18, 8.0
 OWN_READY_S = np.array([600.0, 600.0, 600.0, 1800.0, 1800.0, 600.0])[:, None]  # heat is slow
 OWN_HASH, OWN_HEAT, OWN_REJECTS = range(3)
+FLAT, REJECTED = NUMBER["flatline"], NUMBER["rejected_shares"]
 CHARTED = np.array([NUMBER[name] for name in ("hash_loss", "hash_decay", "power_up",
                                               "overheating", "fan_failure")])  # fmt: skip
 """Kinds that charts show, a lost fan among them."""
@@ -62,12 +63,10 @@ def shown(m: Memory, turn: Turn, e: np.ndarray, parts_seen: parts.Seen, is_far: 
     with np.errstate(invalid="ignore"):
         strong[NUMBER["board_loss"]] = boards & (own_hash < STEP_LOG)
         strong[NUMBER["fan_failure"]] = fans & (rows["fan_rpm"] < 500)  # noqa: PLR2004
-    rejects = NUMBER["rejected_shares"]
-    on[rejects], off[rejects] = parts_seen.rejects.over, parts_seen.rejects.few
-    flat = NUMBER["flatline"]
-    on[flat], off[flat] = parts_seen.stuck, (m.run[:, at] < 2).all(axis=0)  # noqa: PLR2004
-    is_stuck = m.run[:, at] >= m.run_limit[:, at]
-    since[flat] = np.where(is_stuck, m.run_ms[:, at], since[flat]).min(axis=0)
+    on[REJECTED], off[REJECTED] = parts_seen.rejects.over, parts_seen.rejects.few
+    on[FLAT], here = parts_seen.stuck, np.flatnonzero(parts_seen.stuck | (m.phase[FLAT][at] > 0))
+    if len(here):
+        off[FLAT, here], since[FLAT, here] = _flat(m, turn.some(here))
     return Shown(on=on & judged, off=off & judged, strong=strong & judged, since_ms=since)
 
 
@@ -104,6 +103,14 @@ def _charted(m: Memory, turn: Turn, e: np.ndarray) -> tuple[Mask, Mask, np.ndarr
     return on, off, np.where(calm_ms > 0, np.minimum(calm_ms, at_ms), at_ms)
 
 
+def _flat(m: Memory, turn: Turn) -> tuple[Mask, np.ndarray]:
+    """Give by row where no run goes on, and when the first of those began that are too long."""
+    run, run_ms = of(m.run, turn.at), of(m.run_ms, turn.at)
+    is_long = run >= of(m.run_limit, turn.at)
+    over: Mask = np.logical_and.reduce(run < 2)  # noqa: PLR2004
+    return over, np.where(is_long, run_ms, turn.rows["at_ms"]).min(axis=0)
+
+
 def follow_own(m: Memory, turn: Turn, rejects: parts.Rejects) -> None:
     """Note who lost its hashrate, became hot or is refused shares, whatever its peers do."""
     at, x, at_ms, judged = turn.at, turn.x, turn.rows["at_ms"], turn.judged
@@ -118,8 +125,8 @@ def follow_own(m: Memory, turn: Turn, rejects: parts.Rejects) -> None:
     if not len(here):
         return
     slots = np.arange(len(m))[at][here]
-    own, judged = own[:, here], judged[here]
-    ready = m.learned_s[:, slots] >= OWN_READY_S
+    own, judged = own.take(here, axis=-1), judged[here]
+    ready = m.learned_s.take(slots, axis=-1) >= OWN_READY_S
     is_hot = heats[here] & (ready[CHIP] | ready[BOARD])
     has = np.stack([falls[here] & ready[HASH], is_hot, rejects.own[here]]) & judged
     knows_heat = ~(np.isnan(own[CHIP]) & np.isnan(own[BOARD]))

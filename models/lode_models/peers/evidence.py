@@ -21,6 +21,7 @@ from lode_models.peers.sample import (
     RAW,
 )
 from lode_models.peers.shared_events import Event
+from lode_models.peers.split import median
 
 CHARTED = {
     "overheating": (CHIP, BOARD),
@@ -58,15 +59,14 @@ def of_event(m: Memory, rigs: Rigs, event: Event, at_ms: int, *, is_active: bool
     """Say what a whole group has, or no longer has."""
     what = KINDS[event.kind]
     change = np.exp(m.latest[HASH][event.members] - m.own[HASH][event.members])
-    ratio = float(np.nanmedian(change)) if np.isfinite(change).any() else None
     heat = m.latest[CHIP][event.members] - m.own[CHIP][event.members]
     evidence: dict[str, object] = {
         "members": len(event.members),
         "of": int((event.holds(rigs) & rigs.is_watched).sum()),
         "share": round(event.share, 3),
         "limit_share": 0.25,
-        "hash_of_own_level": None if ratio is None else round(ratio, 3),
-        "chip_temp_above_own_level_c": _number(_median(heat)),
+        "hash_of_own_level": _number(median(change), 3),
+        "chip_temp_above_own_level_c": _number(median(heat)),
         "examples": [rigs.rows[slot].name for slot in event.members[:5].tolist()],
     }
     return Found(
@@ -117,11 +117,11 @@ def _charted(m: Memory, metric: int, slot: int, peers: np.ndarray) -> dict[str, 
     chart, limit = m.chart[:, metric, slot], m.limit[:, metric, slot]
     with np.errstate(over="ignore"):
         worst = int(np.argmax(np.abs(chart) / limit))
-        median = _median(m.latest[metric][peers]) if len(peers) else np.nan
+        usual = median(m.latest[metric][peers])
         values = {
             "value": plain(m.latest[metric, slot]),
             "own_level": plain(m.own[metric, slot]),
-            "peer_median": plain(median),
+            "peer_median": plain(usual),
         }
     scale = 1.0 if IS_TEMP[metric] else 100.0
     out: dict[str, object] = {f"{name}_{unit}": {k: _number(v) for k, v in values.items()}}
@@ -146,10 +146,5 @@ def _confidence(m: Memory, kind: str, slot: int) -> float:
     return 0.98 if counted else round(float(np.clip(1 - 0.3 / max(beyond, 0.5), 0.4, 0.98)), 2)
 
 
-def _median(values: np.ndarray) -> float:
-    known = values[~np.isnan(values)]
-    return float(np.median(known)) if len(known) else float("nan")
-
-
-def _number(value: float) -> float | None:
-    return round(float(value), 2) if np.isfinite(value) else None
+def _number(value: float, digits: int = 2) -> float | None:
+    return round(float(value), digits) if np.isfinite(value) else None

@@ -23,8 +23,9 @@ def judge(m: Memory, rigs: Rigs) -> tuple[Mask, Mask]:
     bias = np.where(m.learned_s >= READY_S, m.bias, np.float32(np.nan))
     is_new = m.learned_s.max(axis=0) <= SETTLED_S  # later, a drift is the charts' to find
     heat = _mean(bias[CHIP], bias[BOARD])[None]
-    heat -= np.nan_to_num(classed.medians(heat, 1))
-    heat -= np.nan_to_num(rigs.racked.medians(heat, LEAST_NEIGHBOURS))
+    for peers, least in ((classed, 1), (rigs.racked, LEAST_NEIGHBOURS)):
+        usual = peers.medians(heat, least)
+        heat -= np.where(np.isnan(usual), 0, usual)
     worse = np.stack([heat[0], -bias[HASH], bias[EFFICIENCY]])
     worse -= classed.medians(worse, LEAST_PEERS)
     sigma = MAD_TO_SIGMA * classed.medians(np.abs(worse), LEAST_PEERS)

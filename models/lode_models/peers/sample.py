@@ -121,10 +121,11 @@ def rests(state: npt.NDArray[Any]) -> Mask:
 def says_something(rows: Columns | Table) -> Mask:
     """Tell which samples are of a rig that answered: any figure, or a state that says why not."""
     state = rows["state"]
-    nothing = ~_SAYS[state]
-    for name in (*FLOATS, *COUNTED, "uptime_s"):
-        nothing &= np.isnan(rows[name])
-    mask: Mask = ~nothing & (state != State.UNREACHABLE)
+    mask: Mask = _SAYS[state] | ~np.isnan(rows[FLOATS[0]])
+    rest = np.flatnonzero(~mask)  # few
+    for name in (*FLOATS[1:], *COUNTED, "uptime_s"):
+        mask[rest] |= ~np.isnan(rows[name][rest])
+    mask &= state != State.UNREACHABLE
     return mask
 
 

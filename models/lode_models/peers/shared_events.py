@@ -14,6 +14,7 @@ from lode_models.peers.kinds import EXPLAINS, KINDS, NUMBER
 from lode_models.peers.memory import Memory
 from lode_models.peers.rigs import LEVELS, Group, Rigs, count
 from lode_models.peers.sample import Mask, Slots, Times, rests
+from lode_models.peers.split import median
 
 SHARE, LEAST_MEMBERS, LEAST_RIPE = 0.25, 5, 3
 HOLDS = 0.85
@@ -131,7 +132,7 @@ def begin(m: Memory, rigs: Rigs, found: Suspects, events: list[Event], now_ms: i
             event = _largest(rigs, kind, fresh, sure, counted, sizes)
             if event is None:
                 break
-            event.since_ms = int(np.median(begun_ms[np.isin(slots, event.members)]))
+            event.since_ms = int(median(begun_ms[np.isin(slots, event.members)]))
             event.hit_ms = now_ms
             new.append(event)
             is_fresh &= ~event.holds(rigs)[slots]

@@ -12,6 +12,16 @@ Slots = npt.NDArray[np.intp]
 Array = npt.NDArray[Any]
 
 
+def median(values: Array) -> float:
+    """Give the median of what is not NaN, NaN where that is nothing.
+
+    `numpy.median` takes longer, and 8 ms when first called: it loads `numpy.ma` for it.
+    """
+    known = np.sort(values[~np.isnan(values)])
+    n = len(known)
+    return float((known[(n - 1) // 2] + known[n // 2]) / 2) if n else float("nan")
+
+
 @dataclass(frozen=True, slots=True)
 class Split:
     """Groups of slots; the members of each stand next to each other in `order`."""
