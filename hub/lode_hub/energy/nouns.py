@@ -59,6 +59,16 @@ class Feeder:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Part:
+    """Feeders that together, at the rigs, may draw so much and change so fast."""
+
+    name: str
+    feeders: tuple[str, ...]
+    limit_w: float
+    ramp_kw_min: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Site:
     """A site as the planner sees it; `pue` has (outside temperature, PUE), by temperature."""
 
@@ -70,6 +80,29 @@ class Site:
     ramp_kw_min: float | None = None
     pool_fee_ratio: float = 0.0
     pue: tuple[tuple[float, float], ...] = ((20.0, 1.0),)
+    parts: tuple[Part, ...] = ()
+
+    @property
+    def bounded(self) -> tuple[Part, ...]:
+        """Give all that has limits: each feeder, each part, and last the whole, at the meter."""
+        return (
+            *(
+                Part(
+                    name=f"feeder {feeder.name}",
+                    feeders=(feeder.name,),
+                    limit_w=feeder.limit_w,
+                    ramp_kw_min=feeder.ramp_kw_min,
+                )
+                for feeder in self.feeders
+            ),
+            *self.parts,
+            Part(
+                name="site",
+                feeders=tuple(feeder.name for feeder in self.feeders),
+                limit_w=self.limit_w,
+                ramp_kw_min=self.ramp_kw_min,
+            ),
+        )
 
     def pue_at(self, temp_c: Floats) -> Floats:
         """Give the PUE at outside temperatures, between the points in a line, beyond them held."""

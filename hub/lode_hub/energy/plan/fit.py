@@ -19,8 +19,9 @@ class Fit:
     """One period: steps `taken` by (class, step), to be brought between the limits.
 
     `worth` is dollars per watt of each step; `low` and `high` how many of a class may be awake.
-    `floor_w`, `guide_w` and `most_w` are by feeder, and last the site's: what the ramp asks for,
-    what the programme draws, and what cap and ramp allow.
+    `through` (place, class) says whose power counts in which bounded part of the site. By place,
+    too, are `asleep_w` and `floor_w`, `guide_w` and `most_w`: what the ramp asks for, what the
+    programme draws, and what cap and ramp allow.
     """
 
     taken: Ints
@@ -28,21 +29,19 @@ class Fit:
     worth: Floats
     low: Ints
     high: Ints
-    feeder: Ints
+    through: npt.NDArray[np.bool_]
     asleep_w: Floats
     floor_w: Floats
     guide_w: Floats
     most_w: Floats
 
     def power_w(self) -> Floats:
-        """Give the power by feeder, and last the site's."""
-        by_class = (self.taken * self.step_w).sum(axis=1)
-        by_feeder = self.asleep_w + np.bincount(self.feeder, by_class, minlength=len(self.asleep_w))
-        return np.append(by_feeder, by_feeder.sum())
+        """Give the power by place."""
+        return drawn_w(self.taken, self.step_w, self.through, self.asleep_w)
 
     def settle(self, wanted: Floats) -> None:
         """Get below the limits, above the ramp's floor, then up to what the programme wanted."""
-        places = len(self.asleep_w) + 1
+        places = len(self.asleep_w)
         for place in range(places):
             self._take_away(place, self.guide_w[place])
         for limit_w in (np.maximum(self.guide_w, self.floor_w), self.most_w):
@@ -90,20 +89,28 @@ class Fit:
         return (above - self.taken) * (self.step_w > 0)
 
     def _inside(self, place: int) -> npt.NDArray[np.bool_]:
-        everywhere = place == len(self.asleep_w)
-        return np.asarray(((self.feeder == place) | everywhere)[:, None] & (self.step_w > 0))
+        return np.asarray(self.through[place][:, None] & (self.step_w > 0))
 
     def _up_to(self, limit_w: Floats) -> Ints:
-        left_w = limit_w - self.power_w()
-        by_class = np.minimum(left_w[self.feeder], left_w[-1]) + LEAST_W
-        return self._steps(by_class)
+        return self._steps(self._least(limit_w - self.power_w()))
 
     def _down_to_floor(self, place: int) -> Ints:
         """Count the steps that another place's ramp lets go, when this place asks for them."""
         spare_w = self.power_w() - self.floor_w
         spare_w = np.where(np.arange(len(spare_w)) == place, np.inf, spare_w)
-        return self._steps(np.minimum(spare_w[self.feeder], spare_w[-1]) + LEAST_W)
+        return self._steps(self._least(spare_w))
+
+    def _least(self, watts: Floats) -> Floats:
+        """Give by class the least of all places that its power counts in."""
+        return np.asarray(np.where(self.through, watts[:, None], np.inf).min(axis=0) + LEAST_W)
 
     def _steps(self, watts: Floats) -> Ints:
         step_w = np.where(self.step_w > 0, self.step_w, 1.0)
         return np.clip(np.floor(watts[:, None] / step_w), 0, 1 << 30).astype(np.int64)
+
+
+def drawn_w(
+    taken: Ints, step_w: Floats, through: npt.NDArray[np.bool_], asleep_w: Floats
+) -> Floats:
+    """Give the power by place of steps taken by (class, step)."""
+    return np.asarray(asleep_w + through @ (taken * step_w).sum(axis=1))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lode_hub.energy.nouns import Commitment, DemandCharge, Floats, Ints, Market, Site
+from lode_hub.energy.nouns import Commitment, DemandCharge, Floats, Ints, Market, Part, Site
 from lode_hub.energy.plan.curve import Curve, curve
 from lode_hub.energy.plan.earnings import (
     asleep_w,
@@ -57,10 +57,10 @@ class Programme:
         self.start: list[Ints] = []
         self._classes()
         self.feeder = [self._feeder(of) for of in range(len(site.feeders))]
-        self.over_cap = [self._feeder_cap(of) for of in range(len(site.feeders))]
-        self.over_cap.append(self._site_cap())
-        self.over_ramp = [self._feeder_ramp(of) for of in range(len(site.feeders))]
-        self.over_ramp.append(self._ramp(self.feeder, site.ramp_kw_min, float(now.power_w.sum())))
+        self.over_cap = [
+            self._cap(*pair) for pair in zip(site.bounded, self._limits(), strict=True)
+        ]
+        self.over_ramp = [self._ramp(part) for part in site.bounded]
         self.over_promise = [self._promise(promise) for promise in market.commitments]
         for charge in market.demand_charges:
             self._demand(charge)
@@ -158,47 +158,40 @@ class Programme:
                 self.equal.put(rows, step, -step_w / KW)
         return power
 
-    def _feeder_cap(self, of: int) -> Ints:
-        return self._cap([self.feeder[of]], np.full(self.periods, self.site.feeders[of].limit_w))
+    def _limits(self) -> list[Floats]:
+        """Give by bounded part what it may draw at the rigs, by period."""
+        own = [np.full(self.periods, part.limit_w) for part in self.site.bounded]
+        own[-1] = np.minimum(own[-1], self.market.cap_w) / self.market.pue
+        return own
 
-    def _site_cap(self) -> Ints:
-        limit_w = np.minimum(self.site.limit_w, self.market.cap_w)
-        return self._cap(self.feeder, limit_w / self.market.pue)
+    def _inside(self, part: Part) -> list[int]:
+        return [of for of, feeder in enumerate(self.site.feeders) if feeder.name in part.feeders]
 
-    def _cap(self, powers: list[Ints], limit_w: Floats) -> Ints:
+    def _cap(self, part: Part, limit_w: Floats) -> Ints:
         over = self._new(OVER_CAP_USD_MWH / KW * self.market.dt_s / 3600.0)
         some = np.flatnonzero(np.isfinite(limit_w))
         rows = self.rows.add(limit_w[some] / KW)
-        for power in powers:
-            self.rows.put(rows, power[some], 1.0)
+        for of in self._inside(part):
+            self.rows.put(rows, self.feeder[of][some], 1.0)
         self.rows.put(rows, over[some], -1.0)
         return over
 
-    def _feeder_ramp(self, of: int) -> Ints:
-        return self._ramp(
-            [self.feeder[of]],
-            self.site.feeders[of].ramp_kw_min,
-            float(self.now.power_w[of]),
-            float(self.margin_w[of]),
-        )
-
-    def _ramp(
-        self, powers: list[Ints], kw_min: float | None, now_w: float, margin_w: float | None = None
-    ) -> Ints:
+    def _ramp(self, part: Part) -> Ints:
         over = self._new(np.full(self.periods, OVER_RAMP_USD_MW / KW))
-        if kw_min is None:
+        if part.ramp_kw_min is None:
             return over
-        kept_kw = (float(self.margin_w.sum()) if margin_w is None else margin_w) / KW
-        most_kw = kw_min * self.market.dt_s / 60.0
+        inside = self._inside(part)
+        now_w, kept_kw = float(self.now.power_w[inside].sum()), self.margin_w[inside].sum() / KW
+        most_kw = part.ramp_kw_min * self.market.dt_s / 60.0
         limit = np.maximum(0.0, most_kw - kept_kw)
         for sign in (1.0, -1.0):
             begin = limit.copy()
             begin[0] += sign * now_w / KW
             rows = self.rows.add(begin)
             self.ramp_rows.append((rows, most_kw - limit))
-            for power in powers:
-                self.rows.put(rows, power, sign)
-                self.rows.put(rows[1:], power[:-1], -sign)
+            for of in inside:
+                self.rows.put(rows, self.feeder[of], sign)
+                self.rows.put(rows[1:], self.feeder[of][:-1], -sign)
             self.rows.put(rows, over, -1.0)
         return over
 

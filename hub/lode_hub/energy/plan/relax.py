@@ -144,7 +144,7 @@ def _solve(site: Site, market: Market, now: Start, *, is_whole: bool) -> Relaxed
 
 
 def _reasons(made: Programme, x: Floats) -> tuple[Reason, ...]:
-    places = [*(f"feeder {feeder.name}" for feeder in made.site.feeders), "site"]
+    places = [part.name for part in made.site.bounded]
     over: list[tuple[Literal["cap", "ramp", "commitment"], str, Ints]]
     over = [("cap", *pair) for pair in zip(places, made.over_cap, strict=True)]
     over += [("ramp", *pair) for pair in zip(places, made.over_ramp, strict=True)]

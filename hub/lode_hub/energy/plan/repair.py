@@ -9,7 +9,7 @@ import numpy.typing as npt
 from lode_hub.energy.nouns import Floats, Ints, Market, Reason, Site, Standing
 from lode_hub.energy.plan.curve import Curve, curve
 from lode_hub.energy.plan.earnings import hash_usd, starts_s, watt_usd
-from lode_hub.energy.plan.fit import Fit
+from lode_hub.energy.plan.fit import Fit, drawn_w
 from lode_hub.energy.plan.relax import quantum_w, stand
 from lode_hub.energy.plan.rigs import MOMENT_S, Rigs, rigs_of
 
@@ -34,17 +34,18 @@ class Repair:
         self.rigs: Rigs = rigs_of(site, standings, self.curves)
         self.begins_s = starts_s(market)
         self.locked_up: Ints = stand(site, market, standings).locked_up
-        names = [feeder.name for feeder in site.feeders]
-        self.feeder = np.array([names.index(kind.feeder) for kind in site.classes])
+        self.bounded = site.bounded
+        self.through = np.array(
+            [[kind.feeder in part.feeders for kind in site.classes] for part in self.bounded]
+        )
         self.longest = max(len(steps.mode) for steps in self.curves)
         self.step_w = self._padded([steps.step_w for steps in self.curves])
         self.step_ths = self._padded([steps.step_ths for steps in self.curves])
         asleep = [kind.sleep_w * kind.count for kind in site.classes]
-        self.asleep_w = np.bincount(self.feeder, asleep, minlength=len(names)).astype(float)
-        ramps = [*(feeder.ramp_kw_min for feeder in site.feeders), site.ramp_kw_min]
+        self.asleep_w = self.through @ np.array(asleep, dtype=np.float64)
+        ramps = [part.ramp_kw_min for part in self.bounded]
         self.ramp_w_s = np.array([np.inf if r is None else r * 1000.0 / 60.0 for r in ramps])
-        quanta = quantum_w(site)
-        self.quantum_w = np.append(quanta, quanta.sum())
+        self.quantum_w = self._together(quantum_w(site))
         self.start_usd = np.array([kind.start_cost_usd for kind in site.classes])
         self.power_w = self._power(self._taken())
         self.reasons: list[Reason] = []
@@ -80,14 +81,14 @@ class Repair:
         caps_w = self.caps_w(at)
         floor_w = self.power_w - self.ramp_w_s * dt_s
         most_w = np.minimum(caps_w, self.power_w + self.ramp_w_s * dt_s)
-        wish_all = np.append(wish_w, wish_w.sum()) + LITTLE
+        wish_all = self._together(wish_w) + LITTLE
         return Fit(
             taken=taken,
             step_w=self.step_w,
             worth=worth / np.where(self.step_w > 0, self.step_w, np.inf),
             low=awake - self.rigs.count(self.rigs.may_stop(now_s)),
             high=awake + self.rigs.count(self.rigs.may_start(now_s)),
-            feeder=self.feeder,
+            through=self.through,
             asleep_w=self.asleep_w,
             floor_w=np.minimum(floor_w, most_w),
             guide_w=np.minimum(most_w, np.maximum(wish_all, floor_w + self.quantum_w)),
@@ -95,9 +96,10 @@ class Repair:
         )
 
     def caps_w(self, at: int) -> Floats:
-        """Give what feeders and, last, the site may draw at the rigs in a period."""
-        limit_w = min(self.site.limit_w, float(self.market.cap_w[at])) / self.market.pue[at]
-        return np.array([*(feeder.limit_w for feeder in self.site.feeders), limit_w])
+        """Give what each bounded part, the site last, may draw at the rigs in a period."""
+        limits_w = np.array([part.limit_w for part in self.bounded])
+        limits_w[-1] = min(limits_w[-1], self.market.cap_w[at]) / self.market.pue[at]
+        return limits_w
 
     def _lasting(self, whole: Ints, locked: Ints, at: int) -> Ints:
         """Count how many may be awake so that those started now can stay for their least time.
@@ -136,9 +138,14 @@ class Repair:
         over_ramp_w = np.abs(power_w - self.power_w) - ramp_w
         over: tuple[tuple[Literal["cap", "ramp"], Floats], ...]
         over = (("cap", power_w - self.caps_w(at)), ("ramp", over_ramp_w))
-        places = [*(f"feeder {feeder.name}" for feeder in self.site.feeders), "site"]
         self.reasons += [
-            Reason(kind=kind, where=places[of], period=at, amount=over_w[of] / 1000.0, unit="kW")
+            Reason(
+                kind=kind,
+                where=self.bounded[of].name,
+                period=at,
+                amount=over_w[of] / 1000.0,
+                unit="kW",
+            )
             for kind, over_w in over
             for of in np.flatnonzero(over_w > LEAST_W)
         ]
@@ -160,9 +167,13 @@ class Repair:
         return np.stack(above, axis=1)
 
     def _power(self, taken: Ints) -> Floats:
-        by_class = (taken * self.step_w).sum(axis=1)
-        by_feeder = self.asleep_w + np.bincount(self.feeder, by_class, minlength=len(self.asleep_w))
-        return np.append(by_feeder, by_feeder.sum())
+        return drawn_w(taken, self.step_w, self.through, self.asleep_w)
+
+    def _together(self, by_feeder: Floats) -> Floats:
+        """Sum what is by feeder by bounded part."""
+        names = [feeder.name for feeder in self.site.feeders]
+        inside = [[names.index(name) for name in part.feeders] for part in self.bounded]
+        return np.array([by_feeder[of].sum() for of in inside])
 
     def _padded(self, rows: list[Floats]) -> Floats:
         return np.stack([np.pad(row, (0, self.longest - len(row))) for row in rows])

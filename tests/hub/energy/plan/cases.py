@@ -162,9 +162,10 @@ def _judge_rig(kind, stand, rig, awake, times, found) -> None:
 
 
 def _judge_power(site, told, power, found) -> None:
-    limits = [(feeder.name, feeder.limit_w, feeder.ramp_kw_min) for feeder in site.feeders]
-    for name, limit_w, ramp in [*limits, ("site", site.limit_w, site.ramp_kw_min)]:
-        drawn = sum(power.values()) if name == "site" else power[name]
+    limits = [(f.name, (f.name,), f.limit_w, f.ramp_kw_min) for f in site.feeders]
+    limits += [(part.name, part.feeders, part.limit_w, part.ramp_kw_min) for part in site.parts]
+    for name, inside, limit_w, ramp in [*limits, ("site", power, site.limit_w, site.ramp_kw_min)]:
+        drawn = sum(power[line] for line in inside)
         cap_w = np.full(told.periods, limit_w)
         if name == "site":
             cap_w = np.minimum(cap_w, told.cap_w) / told.pue

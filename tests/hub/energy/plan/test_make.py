@@ -5,13 +5,22 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lode_hub.energy.nouns import Commitment, DemandCharge, Feeder, Mode, RigClass, Site, Standing
+from lode_hub.energy.nouns import (
+    Commitment,
+    DemandCharge,
+    Feeder,
+    Mode,
+    Part,
+    RigClass,
+    Site,
+    Standing,
+)
 from lode_hub.energy.plan import whole
 from lode_hub.energy.plan.alike import alike
 from lode_hub.energy.plan.earnings import earnings
 from lode_hub.energy.plan.make import make
 from lode_hub.energy.plan.relax import relax
-from tests.hub.energy.plan.cases import broken, market, random_case, rested
+from tests.hub.energy.plan.cases import Case, broken, market, random_case, rested
 
 LOW = Mode(name="low", power_w=2000.0, hashrate_ths=130.0)
 HIGH = Mode(name="high", power_w=3500.0, hashrate_ths=200.0)
@@ -141,7 +150,31 @@ def patient(monkeypatch):
 @pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize("seed", range(40))
 def test_no_rig_breaks_a_limit(seed):
-    _holds(seed, 60)
+    _holds(random_case(seed), seed)
+
+
+@pytest.mark.usefixtures("hasty")
+@pytest.mark.parametrize("seed", [2, 3, 4, 5, 8, 10, 14, 17])
+def test_no_part_of_a_site_draws_more_than_it_bears(seed):
+    given, told, standings = random_case(seed, most=20)
+    chance = np.random.default_rng(seed)
+    names = [feeder.name for feeder in given.feeders]
+    whole_w = {
+        name: sum(kind.count * kind.full.power_w for kind in given.classes if kind.feeder == name)
+        for name in names
+    }
+    parts = tuple(
+        Part(
+            name=f"agent {n}",
+            feeders=tuple(inside),
+            limit_w=sum(whole_w[name] for name in inside) * chance.uniform(0.4, 0.9),
+        )
+        for n, inside in enumerate((names[:2], names[-1:]))
+    )
+    held = replace(given, parts=parts)
+    free = broken((held, told, standings), make(given, told, standings))
+    assert any("agent" in where for where in free.get("cap", ()))  # they bind
+    _holds((held, told, standings), seed)
 
 
 @pytest.mark.slow
@@ -149,11 +182,10 @@ def test_no_rig_breaks_a_limit(seed):
 @pytest.mark.parametrize("most", [6, 60])
 def test_no_rig_breaks_a_limit_in_many_cases(most):
     for seed in range(1000, 1300):
-        _holds(seed, most)
+        _holds(random_case(seed, most=most), seed)
 
 
-def _holds(seed: int, most: int) -> None:
-    case = random_case(seed, most=most)
+def _holds(case: Case, seed: int) -> None:
     plan = make(*case)
     found = broken(case, plan)
     bound = relax(*case)  # a cap below what may not stop yet, or that no ramp reaches in time

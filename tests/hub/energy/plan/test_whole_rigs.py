@@ -27,8 +27,8 @@ def fit(taken, *, step_w=(2000.0, 1500.0), worth=None, low=0, high=10, **limits)
         worth=np.tile([2.0, 1.0], (len(rows), 1)) if worth is None else np.array(worth, float),
         low=np.full(len(rows), low),
         high=np.full(len(rows), high),
-        feeder=np.zeros(len(rows), int),
-        asleep_w=np.array([100.0]),
+        through=np.ones((2, len(rows)), bool),  # the feeder, and the site
+        asleep_w=np.array([100.0, 100.0]),
         **{name: np.full(2, watts, float) for name, watts in usual.items()},
     )
 
