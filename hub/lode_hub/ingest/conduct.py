@@ -24,6 +24,8 @@ REPLAY_S = 60.0
 MAX_ID_CHARS, MAX_TEXT_CHARS = 128, 2000
 MAX_EVIDENCE_CHARS = 1 << 18
 MAX_OFFERS = 256
+MAX_LIMIT = 1e9
+_MAY_BE_ZERO = frozenset({"starts_per_day", "min_up_s", "min_down_s"})
 _LARGEST = (1 << 63) - 1
 
 
@@ -34,6 +36,16 @@ def objection(said: records.Controls) -> str:
         return f"controls {said.device}: more than {MAX_OFFERS} offers, or longer than 128"
     if len(said.blocked) > MAX_TEXT_CHARS or (said.starts_left or 0) >= 1 << 31:
         return f"controls {said.device}: too long a reason, or {said.starts_left} starts"
+    return _envelope_objection(said)
+
+
+def _envelope_objection(said: records.Controls) -> str:
+    """Say which limit cannot be one; a limit of nothing is never meant, it is left out."""
+    for name in controls.ENVELOPE:
+        value = getattr(said, name)
+        is_one = value is None or value > 0 or (value == 0 and name in _MAY_BE_ZERO)
+        if not is_one or (value or 0) > MAX_LIMIT:
+            return f"controls {said.device}: {name} is {value:g}; leave out what is not limited"
     return ""
 
 

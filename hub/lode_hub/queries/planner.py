@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 import msgspec
 
+from lode_hub.energy.account.make import told
 from lode_hub.energy.live.nouns import (
     LeftOutRig,
+    LimitRow,
     LoopRow,
     PlanClass,
     PlannerMode,
@@ -16,7 +18,7 @@ from lode_hub.energy.live.nouns import (
     PlanRow,
 )
 from lode_hub.energy.live.shown import held, shown
-from lode_hub.energy.live.solve import ground, solve
+from lode_hub.energy.live.solve import bounds, ground, read_limits, read_rigs, solve
 from lode_hub.errors import NotFoundError
 from lode_hub.store import Store, energy, energy_live
 from lode_hub.store.asking import asking
@@ -68,6 +70,19 @@ class PlannerQueries:
         said = "a preview; nothing is sent"
         return shown(solved, state.mode, "preview", decision=said, most_left_out=None)
 
+    async def limits(self, site: str) -> tuple[LimitRow, ...]:
+        """Give what bounds a site, typed or by its agents' envelopes, and which of them holds.
+
+        Raises:
+            InvalidError: a document of the site cannot be read.
+        """
+        async with asking(self._store) as conn:
+            number = await _site(conn, site)
+            documents = await told(conn, site, number)
+            typed, _ = await read_limits(conn, number)
+            rigs = await read_rigs(conn, site)
+        return bounds(rigs, typed, documents.economics)
+
     async def loop(self, site: str) -> LoopRow:
         """Give how the site follows its setpoint."""
         async with asking(self._store) as conn:
@@ -90,6 +105,7 @@ async def _site(conn: Connection, site: str) -> int:
 
 __all__ = [
     "LeftOutRig",
+    "LimitRow",
     "LoopRow",
     "PlanClass",
     "PlanPeriod",

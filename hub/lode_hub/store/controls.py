@@ -6,28 +6,46 @@ from lode_hub.store.agents import Said
 from lode_hub.store.connection import Connection
 from lode_wire.records import Controls
 
+ENVELOPE = (
+    "site_limit_kw", "site_ramp_up_kw_per_min", "site_ramp_down_kw_per_min",
+    "feeder_limit_kw", "feeder_ramp_up_kw_per_min", "feeder_ramp_down_kw_per_min",
+    "starts_per_day", "min_up_s", "min_down_s",
+)  # fmt: skip
+"""What the site's owner has set for a rig, by column and by field."""
+
+_KEPT = (
+    "offers", "presets", "power_min_w", "power_max_w", "starts_left", "feeder", "outlet", "blocked",
+    *ENVELOPE,
+)  # fmt: skip
+
 
 async def keep(conn: Connection, said: Said, listed: Sequence[Controls]) -> None:
     """Keep the newest of each device; one whose number is not known is left out."""
     latest = {controls.device: controls for controls in listed}
     async with conn.cursor() as cursor:
         await cursor.executemany(
-            """
-            insert into device_controls as old (device_id, offers, presets, power_min_w,
-                power_max_w, starts_left, feeder, outlet, blocked, at, source_id, seq)
-            select device_id, %s, %s, %s, %s, %s, %s, %s, %s, to_timestamp(%s / 1e3), %s, %s
-            from device_number where source_id = %s and number = %s
-            on conflict (device_id) do update set offers = excluded.offers,
-                presets = excluded.presets, power_min_w = excluded.power_min_w,
-                power_max_w = excluded.power_max_w, starts_left = excluded.starts_left,
-                feeder = excluded.feeder, outlet = excluded.outlet, blocked = excluded.blocked,
-                at = excluded.at, source_id = excluded.source_id, seq = excluded.seq
-            where (old.source_id, old.seq) <= (excluded.source_id, excluded.seq)
-            """,
+            _KEEP,
             [
-                (list(c.offers), list(c.presets), c.power_min_w, c.power_max_w, c.starts_left,
-                 c.feeder, c.outlet, c.blocked, c.at_ms, said.source_id, said.seq,
-                 said.source_id, c.device)
-                for c in latest.values()
+                {
+                    **{name: getattr(controls, name) for name in _KEPT},
+                    "offers": list(controls.offers),
+                    "presets": list(controls.presets),
+                    "at_ms": controls.at_ms,
+                    "source_id": said.source_id,
+                    "seq": said.seq,
+                    "number": controls.device,
+                }
+                for controls in latest.values()
             ],
-        )  # fmt: skip
+        )
+
+
+_KEEP = f"""
+    insert into device_controls as old (device_id, at, source_id, seq, {", ".join(_KEPT)})
+    select device_id, to_timestamp(%(at_ms)s / 1e3), %(source_id)s, %(seq)s,
+        {", ".join(f"%({name})s" for name in _KEPT)}
+    from device_number where source_id = %(source_id)s and number = %(number)s
+    on conflict (device_id) do update set at = excluded.at, source_id = excluded.source_id,
+        seq = excluded.seq, {", ".join(f"{name} = excluded.{name}" for name in _KEPT)}
+    where (old.source_id, old.seq) <= (excluded.source_id, excluded.seq)
+""".encode()  # noqa: S608 -- of constants

@@ -8,6 +8,7 @@ from psycopg.rows import dict_row
 
 from lode_hub.store.commands_curtail import HOLDERS
 from lode_hub.store.connection import Connection
+from lode_hub.store.controls import ENVELOPE
 
 Row = dict[str, Any]
 KEPT_DAYS = 7
@@ -53,6 +54,7 @@ _RIGS = f"""
         r.firmware, r.state, r.age_s, r.power_w, r.power_source, r.hashrate_ths, r.rated_power_w,
         r.rated_hashrate_ths, k.offers, coalesce(k.presets, '{{}}') as presets, k.power_min_w,
         k.power_max_w, coalesce(k.blocked, '') as blocked, k.starts_left, h.lease,
+        {", ".join(f"k.{name}" for name in ENVELOPE)},
         m.person || ': ' || m.note as maintenance,
         e.power_w as full_w, e.hashrate_ths as full_ths, e.is_awake,
         coalesce(e.is_ours, false) as is_ours,

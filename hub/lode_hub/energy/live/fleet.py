@@ -5,97 +5,27 @@ rows ─► Rig ─► obstacle? ─► modes ─► class (model, firmware, fee
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from lode_hub.energy import nouns
+from lode_hub.energy.live import lines
 from lode_hub.energy.live.limits import Limits
+from lode_hub.energy.live.rig import Rig
 from lode_hub.energy.live.wishes import FULL, MOST_SHARE, SLEEP, limit_w, modes_of
-from lode_hub.energy.nouns import ASLEEP, Feeder, RigClass, Site, Standing
+from lode_hub.energy.nouns import ASLEEP, RigClass, Site, Standing
 from lode_wire import orders
 
 BUCKETS = (1.05, 1.15, 1.5)
 MAX_CLASSES = 100
-UNLIMITED = 1.5  # of all that hangs on a line without a limit
 IMPLAUSIBLE = 1.5
 LEAST_W = 100.0
-ASLEEP_STATES = frozenset({"sleeping", "curtailed"})
-UNHEARD = frozenset({"silent", "unreachable", "unknown"})
 _NOT_PLANNED = {"unreachable": "unreachable", "silent": "silent", "unknown": "state unknown",
                 "faulted": "faulted", "tuning": "tuning"}  # fmt: skip
 
 Obstacle = tuple[str, str]
 """Why a plan cannot move a rig: one of a few reasons, and what more is known of it."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Rig:
-    """A rig as it is now, and what is known of it; `full_*` is how its owner has set it."""
-
-    device_id: int
-    name: str
-    agent_id: int
-    agent: str
-    feeder: str
-    model: str
-    firmware: str
-    state: str
-    age_s: float | None
-    power_w: float | None
-    power_source: str
-    hashrate_ths: float | None
-    rated_power_w: float | None
-    rated_hashrate_ths: float | None
-    offers: Sequence[str] | None
-    presets: Sequence[str]
-    power_min_w: float | None
-    power_max_w: float | None
-    blocked: str
-    starts_left: int | None
-    lease: str | None
-    maintenance: str | None
-    full_w: float | None
-    full_ths: float | None
-    is_awake: bool | None  # as it was last seen
-    turned_ms: int | None
-    is_ours: bool
-
-    @property
-    def is_asleep(self) -> bool:
-        """Tell whether it sleeps now."""
-        return self.state in ASLEEP_STATES
-
-    @property
-    def draw_w(self) -> float | None:
-        """What it draws now: by its reading, else by its rating and how much of it it hashes."""
-        if self.power_w is not None:
-            return self.power_w
-        if self.hashrate_ths is None or not self.rated_hashrate_ths or not self.rated_power_w:
-            return None
-        return self.rated_power_w * min(1.0, self.hashrate_ths / self.rated_hashrate_ths)
-
-    @property
-    def full_power_w(self) -> float | None:
-        """What it draws when nothing holds it down: as seen, else as rated."""
-        return self.full_w or self.rated_power_w
-
-    @property
-    def full_hashrate_ths(self) -> float | None:
-        """What it hashes when nothing holds it down."""
-        return self.full_ths or self.rated_hashrate_ths
-
-    @property
-    def efficiency_jth(self) -> float:
-        """Watts by TH/s in full; infinite when that is not known."""
-        watts, ths = self.full_power_w, self.full_hashrate_ths
-        return watts / ths if watts and ths else math.inf
-
-    @property
-    def most_w(self) -> float:
-        """What has to be reckoned with: silent rigs may draw as much as ever."""
-        drawn = None if self.state in UNHEARD else self.draw_w
-        return self.full_power_w or 0.0 if drawn is None else drawn
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -166,23 +96,16 @@ def fleet(  # noqa: PLR0913 -- a site
         pool_fee_ratio: of what is earned.
     """
     obstacles = {rig.device_id: obstacle(rig, disobeying) for rig in rigs}
-    groups = _grouped([rig for rig in rigs if obstacles[rig.device_id] is None])
-    classes = tuple(_class(members, limits) for members in groups)
+    line_of = lines.named(rigs)
+    groups = _grouped([rig for rig in rigs if obstacles[rig.device_id] is None], line_of)
+    classes = tuple(_class(members, limits, line_of) for members in groups)
     left = tuple(
         LeftOut(rig=rig, reason=why[0], detail=why[1])
         for rig in rigs
         if (why := obstacles[rig.device_id])
     )
     return Fleet(
-        site=Site(
-            name=site,
-            classes=classes,
-            feeders=_feeders(classes, groups, left, limits),
-            limit_w=_limit_w(classes, left, limits),
-            step_s=300.0,
-            ramp_kw_min=limits.ramp_kw_min,
-            pool_fee_ratio=pool_fee_ratio,
-        ),
+        site=replace(_site(site, classes, rigs, left, limits), pool_fee_ratio=pool_fee_ratio),
         members=tuple(groups),
         standings=tuple(
             _standing(kind, members, standing, now_ms)
@@ -192,26 +115,44 @@ def fleet(  # noqa: PLR0913 -- a site
     )
 
 
-def _grouped(able: Sequence[Rig]) -> list[tuple[Rig, ...]]:
+def _site(
+    name: str, classes: tuple[RigClass, ...], rigs: Sequence[Rig], left: Sequence[LeftOut],
+    limits: Limits,
+) -> Site:  # fmt: skip
+    drawn: dict[str, float] = {}
+    for kind in classes:
+        drawn[kind.feeder] = drawn.get(kind.feeder, 0.0) + kind.full.power_w * kind.count
+    others = [one.rig for one in left]
+    return Site(
+        name=name,
+        classes=classes,
+        feeders=lines.feeders(drawn, rigs, others, limits),
+        parts=lines.parts(drawn, rigs, others, limits),
+        limit_w=_limit_w(classes, left, limits),
+        step_s=300.0,
+        ramp_kw_min=limits.ramp_kw_min,
+    )
+
+
+def _grouped(able: Sequence[Rig], line_of: Mapping[int, str]) -> list[tuple[Rig, ...]]:
     """Put alike rigs together, with the finest buckets of efficiency that give few classes."""
     found: dict[tuple[object, ...], list[Rig]] = {}
     for ratio in BUCKETS:
         found = {}
         for rig in able:
             bucket = round(math.log(rig.efficiency_jth) / math.log(ratio))
-            key = (rig.model, rig.firmware, _line(rig), modes_of(rig), bucket)
+            own = (rig.starts_per_day, rig.min_up_s, rig.min_down_s)
+            line = line_of[rig.device_id]
+            key = (rig.model, rig.firmware, line, modes_of(rig), own, bucket)
             found.setdefault(key, []).append(rig)
         if len(found) <= MAX_CLASSES:
             break
     return [tuple(members) for members in found.values()]
 
 
-def _line(rig: Rig) -> str:
-    return rig.feeder or f"{rig.agent}, no feeder"
-
-
-def _class(members: tuple[Rig, ...], limits: Limits) -> RigClass:
-    first, model = members[0], limits.model(members[0].model)
+def _class(members: tuple[Rig, ...], limits: Limits, line_of: Mapping[int, str]) -> RigClass:
+    first, model = members[0], lines.of_rig(members[0], limits)
+    line = line_of[first.device_id]
     full_w = float(np.mean([rig.full_power_w or 0.0 for rig in members]))
     full_ths = float(np.mean([rig.full_hashrate_ths or 0.0 for rig in members]))
     least_w = min(rig.full_power_w or 0.0 for rig in members)
@@ -220,10 +161,10 @@ def _class(members: tuple[Rig, ...], limits: Limits) -> RigClass:
     left = [rig.starts_left for rig in members if rig.starts_left is not None]
     per_day = model.starts_per_day if model.starts_per_day is not None else max(left, default=None)
     return RigClass(
-        name=f"{first.model or 'rig'} {full_w / full_ths:.1f} J/TH {_line(first)} {first.name}",
+        name=f"{first.model or 'rig'} {full_w / full_ths:.1f} J/TH {line} {first.name}",
         count=len(members),
         modes=(*lower, nouns.Mode(name=FULL, power_w=full_w, hashrate_ths=full_ths)),
-        feeder=_line(first),
+        feeder=line,
         sleep_w=min(model.sleep_w, 0.5 * full_w),
         start_cost_usd=model.start_cost_usd,
         warm_up_s=model.warm_up_s,
@@ -253,7 +194,8 @@ def _standing(
         return ASLEEP if rig.is_asleep else names.index(told) if told in names else full
 
     def starts(rig: Rig) -> int:
-        return 0 if per_day is None or rig.starts_left is None else per_day - rig.starts_left
+        of_day = per_day if rig.starts_per_day is None else rig.starts_per_day
+        return 0 if of_day is None or rig.starts_left is None else of_day - rig.starts_left
 
     since = [math.inf if r.turned_ms is None else (now_ms - r.turned_ms) / 1000 for r in members]
     return Standing(
@@ -261,29 +203,6 @@ def _standing(
         since_s=np.maximum(np.array(since), 0.0),
         starts=np.maximum(np.array([starts(rig) for rig in members], np.int64), 0),
     )
-
-
-def _feeders(
-    classes: Sequence[RigClass],
-    groups: Sequence[tuple[Rig, ...]],
-    left: Sequence[LeftOut],
-    limits: Limits,
-) -> tuple[Feeder, ...]:
-    drawn: dict[str, float] = {}
-    others: dict[str, float] = {}
-    for kind, members in zip(classes, groups, strict=True):
-        line = _line(members[0])
-        drawn[line] = drawn.get(line, 0.0) + kind.full.power_w * kind.count
-    for one in left:
-        others[_line(one.rig)] = others.get(_line(one.rig), 0.0) + one.rig.most_w
-    found = []
-    for line, watts in drawn.items():
-        told = limits.feeders.get(line)
-        limit_kw = None if told is None else told.limit_kw
-        bears = UNLIMITED * watts if limit_kw is None else limit_kw * 1000 - others.get(line, 0.0)
-        ramp = None if told is None else told.ramp_kw_min
-        found.append(Feeder(name=line, limit_w=max(0.0, bears), ramp_kw_min=ramp))
-    return tuple(found)
 
 
 def _limit_w(classes: Sequence[RigClass], left: Sequence[LeftOut], limits: Limits) -> float:

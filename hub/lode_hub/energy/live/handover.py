@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from lode_hub.energy.live.fleet import Rig
+from lode_hub.energy.live.rig import Rig
 from lode_hub.energy.live.schedule import Schedule
 from lode_hub.energy.live.wishes import FULL, mode_of
 from lode_wire.orders import StandingPlan

@@ -54,6 +54,24 @@ class LeftOutRig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class LimitRow:
+    """What bounds a site, an agent's rigs, a feeder or a model, and by whose word.
+
+    `typed` is what a person wrote in the document of limits, `own` what the agents' envelopes say,
+    signed by the site's owner; None: not said. `holds` names the tighter; `is_looser` when what is
+    typed allows more than the agents do.
+    """
+
+    where: str
+    what: str
+    unit: str
+    typed: float | None
+    own: float | None
+    holds: Literal["typed", "own"]
+    is_looser: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PlanRow:
     """A plan, and what it rests on; `is_sent` when it is the site's standing orders.
 

@@ -16,17 +16,17 @@ import structlog
 from lode_hub.access import Access
 from lode_hub.commands.desk import Desk
 from lode_hub.energy.live import steer
-from lode_hub.energy.live.fleet import UNHEARD
 from lode_hub.energy.live.handover import plans_of
 from lode_hub.energy.live.nouns import PlannerMode, PlanRow
 from lode_hub.energy.live.outlook import STEP_S, first_ms
+from lode_hub.energy.live.rig import UNHEARD
 from lode_hub.energy.live.schedule import begins_of, schedule, staggered
 from lode_hub.energy.live.shown import held, shown
 from lode_hub.energy.live.site import Steered, learned, owned, send
 from lode_hub.energy.live.solve import Ground, Solved, gain_usd, ground, read_rigs, solve
 from lode_hub.energy.live.wishes import FULL
 from lode_hub.errors import ConflictError, HubError, UnavailableError
-from lode_hub.store import Store, energy_live, leases
+from lode_hub.store import Store, energy_live, leases, trouble
 from lode_hub.store.asking import asking
 from lode_hub.store.listen import listen
 
@@ -96,13 +96,19 @@ class Planner:
             await asyncio.sleep(_RETRY_S)
 
     async def _watch(self) -> None:
+        cause, is_told = "", False
         while True:
+            cause = "signal" if self._signal.is_set() else cause
+            self._signal.clear()
             try:
-                is_signal = self._signal.is_set()
-                self._signal.clear()
-                await self.look("signal" if is_signal else "")
-            except UnavailableError as error:
-                _log.warning("planner waits", reason=str(error))
+                await self.look(cause)
+                cause, is_told = "", False
+            except (UnavailableError, *trouble.AWAY) as error:
+                # Some site may have been passed over, or its plan not kept: all are made anew.
+                cause = cause or "the database was away"
+                if not is_told:
+                    _log.warning("planner waits", reason=str(error).partition("\n")[0])
+                is_told = True
             try:
                 async with asyncio.timeout(LOOK_S):
                     await self._signal.wait()

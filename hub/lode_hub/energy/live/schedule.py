@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from lode_hub.energy.live.fleet import Fleet, Rig
+from lode_hub.energy.live.fleet import Fleet
+from lode_hub.energy.live.rig import Rig
 from lode_hub.energy.live.wishes import FULL, SLEEP, wish_of
 from lode_hub.energy.nouns import ASLEEP, Ints, Market, Plan
 from lode_hub.energy.plan.earnings import starts_s

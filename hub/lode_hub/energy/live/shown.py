@@ -7,13 +7,14 @@ import numpy as np
 from lode_hub.energy.live.fleet import Fleet
 from lode_hub.energy.live.nouns import (
     LeftOutRig,
+    LimitRow,
     PlanClass,
     PlannerMode,
     PlanPeriod,
     PlanReason,
     PlanRow,
 )
-from lode_hub.energy.live.solve import Ground, Solved
+from lode_hub.energy.live.solve import Ground, Solved, bounds
 from lode_hub.energy.live.wishes import SLEEP
 from lode_hub.energy.nouns import Floats
 
@@ -33,6 +34,11 @@ def shown(
         notes.append(f"the prices of {look.believed * 5 / 60:.1f} h are not published, but believed"
                      " to be as on other days")  # fmt: skip
     notes.append(f"power by {ground.measured.source}")
+    notes += [
+        _looser(row)
+        for row in bounds(ground.rigs, ground.limits, ground.told.economics)
+        if row.is_looser
+    ]
     ends = _ends_ms(solved)
     return PlanRow(
         site=fleet.site.name,
@@ -55,6 +61,15 @@ def shown(
         baseline_w=ground.baseline_w,
         hashprice=ground.known.seen.hashprice.says,
         documents=ground.documents,
+    )
+
+
+def _looser(row: LimitRow) -> str:
+    """Say that what is typed allows more than the agents do."""
+    typed, own = (f"{value:g} {row.unit}".strip() for value in (row.typed, row.own))
+    return (
+        f"{row.where}: its limits say {row.what} {typed}, but its agents, by their owner's signed"
+        f" envelope, {own}; planned is by the agents'"
     )
 
 

@@ -9,10 +9,10 @@ from lode_hub.access import Person
 from lode_hub.commands import orders as rules
 from lode_hub.commands.desk import Desk
 from lode_hub.commands.make import Wanted, sited
-from lode_hub.energy.live.fleet import ASLEEP_STATES, Rig
 from lode_hub.energy.live.handover import SETTLE_MS, stood
 from lode_hub.energy.live.limits import Limits
 from lode_hub.energy.live.outlook import STEP_S
+from lode_hub.energy.live.rig import ASLEEP_STATES, Rig
 from lode_hub.energy.live.schedule import LEAD_MS, Schedule
 from lode_hub.energy.live.solve import Solved
 from lode_hub.energy.live.trim import Aim, Trim

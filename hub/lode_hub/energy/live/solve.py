@@ -11,13 +11,17 @@ import numpy as np
 
 from lode_hub.energy.account.make import Told, told
 from lode_hub.energy.live import limits as limits_
-from lode_hub.energy.live.fleet import UNHEARD, Fleet, Rig, fleet
+from lode_hub.energy.live.fleet import Fleet, fleet
 from lode_hub.energy.live.limits import Limits
+from lode_hub.energy.live.lines import said
+from lode_hub.energy.live.nouns import LimitRow
 from lode_hub.energy.live.outlook import Known, Outlook, known, outlook
+from lode_hub.energy.live.rig import UNHEARD, Rig
 from lode_hub.energy.live.schedule import Schedule, counts, starts_of
 from lode_hub.energy.nouns import Market, Plan, Reason
 from lode_hub.energy.plan.earnings import earnings
-from lode_hub.energy.plan.make import make, missed
+from lode_hub.energy.plan.make import feeder_w, make, missed
+from lode_hub.energy.signals.economics import Economics
 from lode_hub.store import energy_documents, energy_live
 from lode_hub.store.connection import Connection
 
@@ -160,6 +164,12 @@ def solve(made_of: Ground, standing: Mapping[int, str], disobeying: Mapping[int,
     return Solved(ground=made_of, fleet=found, outlook=look, plan=plan, unexplained_w=unexplained_w)
 
 
+def bounds(rigs: Sequence[Rig], limits: Limits, economics: Economics) -> tuple[LimitRow, ...]:
+    """Say by whose word each limit of a site holds."""
+    pue = float(economics.pue_at(np.array([economics.ambient_assume_c]))[0])
+    return said(rigs, limits, pue)
+
+
 def gain_usd(solved: Solved, stands: Schedule | None) -> tuple[float, tuple[Reason, ...]]:
     """Give what a plan earns more than the orders that stand, and what those would not keep."""
     market, site = solved.outlook.market, solved.fleet.site
@@ -168,11 +178,18 @@ def gain_usd(solved: Solved, stands: Schedule | None) -> tuple[float, tuple[Reas
     earned = earnings(site, market, before, starts_of(before, awake))
     cap_w = np.minimum(market.cap_w, site.limit_w)
     over_w = earned.power_w * market.pue - cap_w
-    over = tuple(
-        Reason(kind="cap", where="site", period=int(at), amount=float(over_w[at]) / 1000, unit="kW")
-        for at in np.flatnonzero(over_w > LEAST_W)
+    by_line = dict(zip((line.name for line in site.feeders), feeder_w(site, before), strict=True))
+    over = [
+        (part.name, sum(by_line[name] for name in part.feeders) - part.limit_w)
+        for part in site.bounded[:-1]
+    ]
+    over.append(("site", over_w))
+    above = tuple(
+        Reason(kind="cap", where=where, period=int(at), amount=float(watts[at]) / 1000, unit="kW")
+        for where, watts in over
+        for at in np.flatnonzero(watts > LEAST_W)
     )
-    broken = (*over, *missed(site, market, earned.power_w))
+    broken = (*above, *missed(site, market, earned.power_w))
     return solved.plan.objective_usd - earned.profit_usd, broken
 
 

@@ -5,8 +5,10 @@ from collections.abc import Mapping, Sequence
 from lode_hub import alerts
 from lode_hub.commands.desk import Desk
 from lode_hub.committed import Finding
-from lode_hub.energy.live.fleet import Rig, obstacle
+from lode_hub.energy.live.fleet import obstacle
+from lode_hub.energy.live.lines import of_rig
 from lode_hub.energy.live.nouns import LoopRow
+from lode_hub.energy.live.rig import Rig
 from lode_hub.energy.live.schedule import standing_orders, trimmed
 from lode_hub.energy.live.site import Steered, learned, owned, send
 from lode_hub.energy.live.solve import Measured, measure, read_rigs
@@ -89,7 +91,7 @@ def _seen(steered: Steered, rigs: Sequence[Rig], now_ms: int) -> list[Seen]:
     for rig in rigs:
         if obstacle(rig, {}):
             continue
-        model = steered.limits.model(rig.model)
+        model = of_rig(rig, steered.limits)
         for_s = None if rig.turned_ms is None else (now_ms - rig.turned_ms) / 1000
         found.append(
             seen_of(
@@ -132,7 +134,6 @@ async def _tell(store: Store, steered: Steered, now_ms: int) -> None:
     numbers = sorted(steered.trim.disobeying)
     if not numbers and not steered.is_told:
         return
-    steered.is_told = bool(numbers)
     finding = Finding(
         rule=DISOBEYED,
         subject=f"site:{steered.site_id}",
@@ -145,3 +146,4 @@ async def _tell(store: Store, steered: Steered, now_ms: int) -> None:
         evidence={"rigs": len(numbers)},
     )
     await alerts.take(store, [finding], now_ms)
+    steered.is_told = bool(numbers)

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from lode_hub.energy.live.fleet import Rig
+from lode_hub.energy.live.rig import Rig
 from lode_hub.energy.live.wishes import FULL, SLEEP, modes_of, power_share
 
 AIM = 0.996

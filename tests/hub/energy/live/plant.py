@@ -3,7 +3,7 @@
 import random
 from dataclasses import dataclass, field, replace
 
-from lode_hub.energy.live.fleet import Rig
+from lode_hub.energy.live.rig import Rig
 from lode_hub.energy.live.trim import Aim, Seen, Trim, seen_of
 from lode_hub.energy.live.wishes import FULL, SLEEP, power_share
 

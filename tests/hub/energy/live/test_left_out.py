@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lode_hub.energy.live import limits
-from lode_hub.energy.live.fleet import MAX_CLASSES, Fleet, Rig, fleet, obstacle
+from lode_hub.energy.live.fleet import MAX_CLASSES, Fleet, fleet, obstacle
 from lode_hub.energy.live.limits import Limits
+from lode_hub.energy.live.rig import Rig
 from lode_hub.energy.live.wishes import FULL, SLEEP, mode_of, modes_of, wish_of
 from lode_hub.energy.nouns import ASLEEP
 from lode_hub.errors import InvalidError
