@@ -9,6 +9,7 @@ import contextlib
 import json
 import socket
 import sys
+import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
@@ -17,7 +18,7 @@ from fastapi import FastAPI
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from lode_hub import rules
+from lode_hub import alerts, rules
 from lode_hub.access import Access, Person
 from lode_hub.actions import Actions
 from lode_hub.notify import Secret, Senders, SmtpChannel, WebhookChannel
@@ -26,12 +27,23 @@ from lode_hub.settings import AccessSettings
 from lode_hub.store import Store
 from lode_hub.store.telling import Habit, Layer, Step
 from lode_ui.dashboard import mount
+from tests.hub.alerts.stage import finding
 from tests.hub.queries.mine import Mine
 from tests.ui.world import Someone
 
 NOBODY_LISTENS = 9  # discard: a mail server that is not there
 ADMIN = Person(name="root", role="admin")
 PEOPLE = {"mira": "operator", "bob": "operator", "vera": "viewer", "root": "admin"}
+
+
+ABOUT = {
+    "site:1": "series-hashrate",
+    "site:1:rack:A3": "site-common-fan-failure",
+    "site:1:model:Antminer S21": "quality-counter",
+    "agent:1": "quality-gap",
+    "channel:ops-hook": "notify-failed",
+}
+"""What alerts are about beside rigs, and their rules."""
 
 
 class Unmoved:
@@ -136,6 +148,13 @@ async def _alerts(mine: Mine) -> None:
         "select id, rule, subject, 'opened', opened_at from alert"
     )
     await mine.run("insert into delivery_event select d.id, e.id from delivery d, alert_event e")
+    now_ms = time.time_ns() // 1_000_000
+    members = ("device:1", "device:2")
+    found = [
+        finding(key, rule, at_ms=now_ms, members=members if ":rack:" in key else ())
+        for key, rule in ABOUT.items()
+    ]
+    await alerts.take(mine.store, found, now_ms)
 
 
 async def main(settings: dict[str, object]) -> None:

@@ -260,3 +260,24 @@ def test_a_role_that_was_taken_away_is_refused_by_the_hub(visit_as):
 def _field(place: Page | Locator, label: str) -> Locator:
     """Find a field with what is said below it."""
     return place.locator(f'div.lode-field:has(.lode-field-label:text-is("{label}"))')
+
+
+KEY = re.compile(r"\b(site|agent|device|channel):\w+")
+CALLED = ["agent north-1", "channel ops-hook", "model Antminer S21", "north", "rack A3"]
+
+
+@pytest.mark.parametrize("width", [400, 1440])
+def test_nobody_reads_a_key_where_a_name_is_meant(visit_as, hub, width):
+    page = visit_as("mira.operator", "/alerts", width=width)
+    lines = page.locator(".lode-inbox-line", has_text="it is so")
+    expect(lines).to_have_count(len(CALLED))
+    where = [line.locator(".lode-note").first.inner_text() for line in lines.all()]
+    assert sorted(words.split(" · ")[0] for words in where) == CALLED
+    rack = lines.filter(has_text="rack A3").locator("a").get_attribute("href")
+    for path, words in (("/", "rack A3"), ("/alarm-figures", "rack A3"), (rack, "rig-002")):
+        page.goto(hub.url + path)
+        expect(page.locator(".lode-main")).to_contain_text(words)
+        assert not KEY.search(page.locator(".lode-main").inner_text())
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    expect(page.locator(".lode-alert-about")).to_contain_text("rack A3")
+    expect(page.get_by_role("link", name="rig-002")).to_have_attribute("href", "/rigs/2")
