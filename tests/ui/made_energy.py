@@ -21,7 +21,7 @@ from lode_hub.queries.energy_nouns import (
     ReportRow,
     SourceRow,
 )
-from lode_hub.queries.planner import LoopRow, PlanRow
+from lode_hub.queries.planner import LimitRow, LoopRow, PlanRow
 from lode_hub.queries.simulations import Simulated, SimulatedPeriod, SimulatedPolicy
 
 HOUR, QUARTER = 3_600_000, 900_000
@@ -356,3 +356,18 @@ def loop() -> LoopRow:
         site="north", at_ms=now_ms() - 900, is_active=True, measured_w=40_410.0, source="meters",
         setpoint_w=40_000.0, error_w=410.0, disobeying=("rig-007", "rig-019"),
     )  # fmt: skip
+
+
+def limits() -> tuple[LimitRow, ...]:
+    """The site is typed looser than its agents allow; of the feeders one word each is known."""
+
+    def row(where: str, typed: float | None, own: float | None, holds: str) -> LimitRow:
+        is_looser = typed is not None and holds == "own"
+        return LimitRow(where=where, what="power", unit="kW", typed=typed, own=own, holds=holds,
+                        is_looser=is_looser)  # fmt: skip
+
+    return (
+        row("site", 45.0, 42.0, "own"),
+        row("feeder main", None, 43.5, "own"),
+        row("feeder east", 20.0, None, "typed"),
+    )

@@ -35,6 +35,19 @@ async def test_it_says_why_power_costs_that_and_who_loses(visit):
         assert user._client.title == "Energy · Lode"
 
 
+async def test_it_says_by_whose_word_a_limit_holds_and_which_is_typed_looser(visit):
+    async with visit(World(rigs=40)) as user:
+        await user.open("/energy")
+        said = seen(user)
+        for part in ("site: power", "the agents' own, signed", "45 kW", "42 kW", "43.5 kW",
+                     "Typed looser than the agents allow: power of site."):  # fmt: skip
+            assert part in said, part
+    async with visit(World(rigs=40, has_energy=False)) as user:
+        await user.open("/energy")
+        assert "no agent has told any" in seen(user)
+        assert "Typed looser" not in seen(user)
+
+
 async def test_what_is_missing_is_said_and_no_zero(visit):
     world = World(rigs=40, has_energy=False)
     async with visit(world, Someone("tom", "trader")) as user:

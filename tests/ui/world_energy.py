@@ -16,7 +16,7 @@ from lode_hub.queries.energy_nouns import (
     ProgrammeRow,
     SourceRow,
 )
-from lode_hub.queries.planner import LoopRow, PlannerMode, PlannerState, PlanRow
+from lode_hub.queries.planner import LimitRow, LoopRow, PlannerMode, PlannerState, PlanRow
 from lode_hub.queries.simulations import Simulated
 from tests.ui import made_energy as made
 
@@ -90,6 +90,10 @@ class StandInPlanner:
         by_reason = dict(Counter(rig.reason for rig in rigs).most_common())
         return made.plan(cause="preview", decision="a preview; nothing is sent", left_out=rigs,
                          left_out_by_reason=by_reason, made_ms=made.now_ms())  # fmt: skip
+
+    async def limits(self, site: str) -> tuple[LimitRow, ...]:
+        await self._world.asked("limits")
+        return () if self._world.energy.is_bare else made.limits()
 
     async def loop(self, site: str) -> LoopRow:
         await self._world.asked("loop")

@@ -16,7 +16,7 @@ from lode_hub.queries.energy_nouns import (
     ProgrammeRow,
     SourceRow,
 )
-from lode_hub.queries.planner import LoopRow, PlannerState, PlanRow
+from lode_hub.queries.planner import LimitRow, LoopRow, PlannerState, PlanRow
 from lode_hub.queries.simulations import Simulated
 from lode_ui.feed import Feed
 from lode_ui.hub_energy import EnergyQueries
@@ -138,6 +138,12 @@ class EnergyAnswers:
     ) -> Simulated:
         """Walk along a span that is over; nobody shares it."""
         return await self._queries.simulations.run(site, *span_ms, tariff, progress=progress)
+
+    async def limits(self, site: str) -> Sequence[LimitRow]:
+        """Give what bounds a site, and by whose word."""
+        return await self._feed.ask(
+            ("limits", site), lambda: self._queries.planner.limits(site), period_s=NOW_PERIOD_S
+        )
 
     async def loop(self, site: str) -> LoopRow:
         """Give how the site follows its setpoint."""

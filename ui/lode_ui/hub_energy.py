@@ -17,7 +17,7 @@ from lode_hub.queries.energy_nouns import (
     ProgrammeRow,
     SourceRow,
 )
-from lode_hub.queries.planner import LoopRow, PlannerMode, PlannerState, PlanRow
+from lode_hub.queries.planner import LimitRow, LoopRow, PlannerMode, PlannerState, PlanRow
 from lode_hub.queries.simulations import Simulated
 
 
@@ -44,6 +44,9 @@ class PlannerQueries(Protocol):
 
     async def preview(self, site: str) -> PlanRow:
         """Make a plan as the planner would now, and neither keep nor send it."""
+
+    async def limits(self, site: str) -> Sequence[LimitRow]:
+        """Give what bounds a site, and by whose word."""
 
     async def loop(self, site: str) -> LoopRow:
         """Give how the site follows its setpoint."""

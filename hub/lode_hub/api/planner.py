@@ -10,7 +10,7 @@ from lode_hub.actions import Actions
 from lode_hub.api.parts import Asker
 from lode_hub.api.problems import answers
 from lode_hub.queries import Queries
-from lode_hub.queries.planner import LoopRow, PlannerMode, PlannerState, PlanRow
+from lode_hub.queries.planner import LimitRow, LoopRow, PlannerMode, PlannerState, PlanRow
 
 Site = Annotated[str, Path(max_length=64)]
 _ASKED = answers(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND)
@@ -46,6 +46,10 @@ def routes(queries: Queries, actions: Actions) -> APIRouter:
     @router.post("/{site}/plan/preview", summary="A plan that is not sent", responses=_ASKED)
     async def preview(site: Site) -> PlanRow:
         return await planner.preview(site)
+
+    @router.get("/{site}/limits", summary="What bounds plans, by whose word", responses=_ASKED)
+    async def limits(site: Site) -> tuple[LimitRow, ...]:
+        return await planner.limits(site)
 
     @router.get("/{site}/loop", summary="How the site follows its setpoint", responses=_ASKED)
     async def loop(site: Site) -> LoopRow:

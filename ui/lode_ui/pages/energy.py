@@ -19,7 +19,7 @@ from lode_hub.queries.energy_nouns import (
     SourceRow,
 )
 from lode_hub.queries.nouns import Series, SiteTotals
-from lode_hub.queries.planner import LoopRow, PlannerState, PlanRow
+from lode_hub.queries.planner import LimitRow, LoopRow, PlannerState, PlanRow
 from lode_ui import energy_words as words
 from lode_ui import figures
 from lode_ui.desk import Desk
@@ -37,6 +37,7 @@ from lode_ui.pages.energy_parts import (
     subject,
 )
 from lode_ui.widgets.energy_chart import HeldChart
+from lode_ui.widgets.energy_limits import LimitsTable
 from lode_ui.widgets.energy_money import BreakEvens, Earned, ProfitChart
 from lode_ui.widgets.energy_planner import price_ahead
 from lode_ui.widgets.energy_price import PriceChart, PriceParts, marks
@@ -72,6 +73,7 @@ class Found:
     planner: PlannerState
     plan: PlanRow | None
     loop: LoopRow
+    limits: Sequence[LimitRow]
 
 
 class EnergyPage:
@@ -111,6 +113,8 @@ class EnergyPage:
             self._profit = ProfitChart()
         with card("Which rigs earn now"):
             self._break_even = BreakEvens()
+        with card("What limits it", aside="plans keep the tighter word"):
+            self._limits = LimitsTable()
 
     def _build_why(self) -> None:
         with card("Why it costs that"):
@@ -143,6 +147,7 @@ class EnergyPage:
         self._break_even.show(found.break_even, words.less_adders(found.price))
         self._show_hashprice(found.hashprice)
         self._planner.show(found.planner, found.plan, found.loop)
+        self._limits.show(found.limits)
         made = accounts_of_calls(found.accounts)
         over = [call for call in found.calls if call.state == "over"]
         unmade = sum(subject(call) not in made for call in over)
@@ -230,6 +235,7 @@ async def ask(desk: Desk, site: str, now: int) -> Found:
         planner=planner,
         plan=plan,
         loop=loop,
+        limits=await answers.limits(site),
     )
 
 
