@@ -48,7 +48,7 @@ POOL_QUANTILE = 0.75
 WINSOR = 2.5  # spreads
 _WINSOR = (WINSOR / THRESHOLDS)[:, None, None].astype(np.float32)
 _THRESHOLDS = THRESHOLDS[:, None, None]
-_MINUS_TAU = -np.array(CHART_S, np.float32)[:, None, None]
+_MINUS_TAU = -np.array(CHART_S, np.float32)
 _LEAST = np.float32(1e-9)
 DOUBT, DOUBTING = 0.5, 0.2  # beyond half the limit, learn at a fifth
 
@@ -78,16 +78,20 @@ def update(
     Gives (row) where any chart is beyond its limit, or the hashrate is gone.
     """
     chart, limit, calm_ms = of(m.chart, at), of(m.limit, at), of(m.calm_ms, at)
-    move = e - chart
-    move *= 1 - np.exp(step_s.astype(np.float32) / _MINUS_TAU)
-    np.copyto(move, 0, where=np.isnan(e))
-    chart += move
+    is_unsaid, is_far = np.isnan(e), np.zeros(e.shape, bool)
+    step_s = step_s.astype(np.float32)
+    # One chart at a time: all three are more than the processor's cache holds.
+    for one, its_limit, minus_tau in zip(chart, limit, _MINUS_TAU, strict=True):
+        move = e - one
+        move *= 1 - np.exp(step_s / minus_tau)
+        np.copyto(move, 0, where=is_unsaid)
+        np.add(one, move, out=one)
+        is_far |= np.abs(one, out=move) > its_limit
     put(m.chart, at, chart)
-    size = np.abs(chart, out=move)
-    is_calm = (size[0] < CALM * limit[0]) & (limit[0] < np.inf)
+    is_calm = (np.abs(chart[0]) < CALM * limit[0]) & (limit[0] < np.inf)
     np.copyto(calm_ms, at_ms, where=is_calm)
     put(m.calm_ms, at, calm_ms)
-    far: Mask = np.logical_or.reduce((size > limit).reshape(-1, size.shape[-1]))
+    far: Mask = np.logical_or.reduce(is_far)
     return far
 
 

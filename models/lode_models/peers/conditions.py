@@ -15,7 +15,7 @@ STEP_LOG = -0.10  # a fall of the hashrate at once, rather than by and by
 GONE_LOG = -2.3  # a tenth: nothing worth the name
 FAN_SLOW_LOG = -0.35
 OWN_HASH_LOG, OWN_HEAT_C = -0.18, 8.0
-OWN_READY_S = np.array([600.0, 600.0, 600.0, 1800.0, 1800.0, 600.0])[:, None]  # heat is slow
+HASH_READY_S, HEAT_READY_S = 600.0, 1800.0  # heat is slow
 OWN_HASH, OWN_HEAT, OWN_REJECTS = range(3)
 FLAT, REJECTED = NUMBER["flatline"], NUMBER["rejected_shares"]
 CHARTED = np.array([NUMBER[name] for name in ("hash_loss", "hash_decay", "power_up",
@@ -114,25 +114,25 @@ def _flat(m: Memory, turn: Turn) -> tuple[Mask, np.ndarray]:
 def follow_own(m: Memory, turn: Turn, rejects: parts.Rejects) -> None:
     """Note who lost its hashrate, became hot or is refused shares, whatever its peers do."""
     at, x, at_ms, judged = turn.at, turn.x, turn.rows["at_ms"], turn.judged
-    own = x - of(m.own, at)
+    hash_log, chip_c, board_c = (x[i] - of(m.own[i], at) for i in (HASH, CHIP, BOARD))
+    heat_c = np.fmax(chip_c, board_c)
     limit = of(m.limit[0, HASH], at)
     with np.errstate(invalid="ignore"):
         noise = 1.2 * np.where(np.isinf(limit), 0, limit)
-        falls = own[HASH] < np.minimum(OWN_HASH_LOG, -noise)
-        heats = np.fmax(own[CHIP], own[BOARD]) > OWN_HEAT_C
+        falls = hash_log < np.minimum(OWN_HASH_LOG, -noise)
+        heats = heat_c > OWN_HEAT_C
     is_any = (falls | heats | rejects.own) & judged
     here = np.flatnonzero(is_any | of(m.own_ms, at).any(axis=0))
     if not len(here):
         return
     slots = np.arange(len(m))[at][here]
-    own, judged = own.take(here, axis=-1), judged[here]
-    ready = m.learned_s.take(slots, axis=-1) >= OWN_READY_S
-    is_hot = heats[here] & (ready[CHIP] | ready[BOARD])
-    has = np.stack([falls[here] & ready[HASH], is_hot, rejects.own[here]]) & judged
-    knows_heat = ~(np.isnan(own[CHIP]) & np.isnan(own[BOARD]))
+    has_level = m.learned_s[HASH][slots] >= HASH_READY_S
+    heat_s = np.maximum(m.learned_s[CHIP][slots], m.learned_s[BOARD][slots])
+    is_hot = heats[here] & (heat_s >= HEAT_READY_S)
+    has = np.stack([falls[here] & has_level, is_hot, rejects.own[here]]) & judged[here]
     knows_shares = rejects.said[here] & turn.heard[here]
-    said = np.stack([~np.isnan(own[HASH]), knows_heat, knows_shares])
-    begun = m.own_ms[:, slots]
+    said = np.stack([~np.isnan(hash_log[here]), ~np.isnan(heat_c[here]), knows_shares])
+    begun = m.own_ms.take(slots, axis=-1)
     now = np.where(has & (begun == 0), at_ms[here], begun)
     m.own_ms[:, slots] = np.where(said & ~has, 0, now)
     count = np.minimum(m.own_n[:, slots] + has, 250)
