@@ -143,6 +143,7 @@ async def test_a_webhook_is_signed_and_has_a_key(store, rigs, hook, hooks):
     sent = json.loads(body)
     assert (sent["id"], sent["what"], sent["site"]) == (key, "news", "north")
     assert sent["alerts"][0]["subject"] == "rig-001"
+    assert sent["alerts"][0]["key"] == f"device:{rigs[0]}"
     assert sent["alerts"][0]["evidence"]["temp_c"] == 101.0
     assert sent["alerts"][0]["link"] == f"http://hub.example:8420/rigs/{rigs[0]}"
 
