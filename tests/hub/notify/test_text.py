@@ -15,8 +15,8 @@ CHANNEL = SmtpChannel(
     recipients=("ann@mine.example",),
 )  # fmt: skip
 ITEM = Item(
-    alert_id=1, device_id=17, agent_id=3, key="device:17", subject="rig-017", rule="rig-over-temperature",
-    site="north", cause="heat", members=0, what="opened",
+    alert_id=1, device_id=17, agent_id=3, key="device:17", subject="rig-017",
+    rule="rig-over-temperature", site="north", cause="heat", members=0, what="opened",
     severity="critical", state="open", title="rig-017 is too hot", likely_cause="dust",
     evidence={"temp_c": 101.0}, since_ms=0, opened_ms=0, at_ms=0, by=None, resolved_ms=None,
 )  # fmt: skip
