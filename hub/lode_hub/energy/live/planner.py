@@ -45,6 +45,7 @@ NOBODY_MS = 30_000
 SOLVE_S = 120.0
 _RETRY_S = 5.0
 
+_AWAY: tuple[type[Exception], ...] = (UnavailableError, *trouble.AWAY)
 _log = structlog.get_logger(__name__)
 
 
@@ -103,7 +104,7 @@ class Planner:
             try:
                 await self.look(cause)
                 cause, is_told = "", False
-            except (UnavailableError, *trouble.AWAY) as error:
+            except _AWAY as error:
                 # Some site may have been passed over, or its plan not kept: all are made anew.
                 cause = cause or "the database was away"
                 if not is_told:

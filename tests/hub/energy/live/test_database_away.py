@@ -56,6 +56,10 @@ async def _waits(logs) -> bool:
     return any(each["event"] == "planner waits" for each in logs)
 
 
+async def _many(looks) -> bool:
+    return len(looks) > 3
+
+
 async def _asleep(site) -> bool:
     return bool(await site.orders()) and await site.asleep() == ALL
 
@@ -64,11 +68,17 @@ async def _kept(site) -> bool:
     return len(await site.mine.run("select 1 from energy_plan where is_sent")) == 1
 
 
-async def test_orders_that_found_a_full_disk_go_out_once_there_is_room(site, postgres, quick):
+async def test_orders_that_found_a_full_disk_go_out_once_there_is_room(
+    site, postgres, quick, monkeypatch
+):
+    look, looks = site.planner.look, []
+    monkeypatch.setattr(site.planner, "look", lambda cause: looks.append(cause) or look(cause))
     async with at_work(site) as logs:
         async with full(postgres, "command"):
             await site.price(5000.0)
             await until(lambda: _waits(logs))
+            looks.clear()
+            await until(lambda: _many(looks))
             assert await site.orders() == []
         await until(lambda: _asleep(site))
         await until(lambda: _kept(site))

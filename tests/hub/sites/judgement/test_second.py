@@ -1,5 +1,7 @@
 """The learned opinion in the hub: beside others' findings where people let it, never by itself."""
 
+import contextlib
+import copy
 import shutil
 from functools import partial
 from pathlib import Path
@@ -10,17 +12,22 @@ import pytest
 from lode_hub import sites as domain
 from lode_hub.access import Access, Person
 from lode_hub.actions import Actions
-from lode_hub.errors import ConflictError, ForbiddenError, NotFoundError
+from lode_hub.errors import ConflictError, ForbiddenError, NotFoundError, UnavailableError
 from lode_hub.queries import Queries
 from lode_hub.queries.learned import LearnedQueries
 from lode_hub.settings import AccessSettings
 from lode_hub.sites.judgement import words
+from lode_hub.store import trouble
 from lode_models import rig
 from lode_models.rig import Drift
 from lode_models.rig.model import SHIPPED
 from lode_models.rig.trial import DAY_MS, LEAST_DAYS
+from tests.hub.alerts.stage import rows
+from tests.hub.away import full, refusing
 from tests.hub.sites.judgement.mine import BOARD_LOST, Mine, with_
+from tests.hub.sites.stage import until
 
+MINUTE_MS = 60_000
 OPINION = 0.9  # what a made-up model says of a rig it holds for strange
 DRIFT = Drift(feature="power", words="power, against its class", index=1.5, limit=0.25, since_ms=7)
 
@@ -192,7 +199,7 @@ async def test_drift_where_it_advises_is_an_alert_of_the_site_and_ends(mine, act
     assert alert["evidence"]["stability_index"] == DRIFT.index
     assert alert["title"].startswith("north: ")
     (row,) = await Queries(mine.store).alerts()
-    assert (row.subject, row.site) == (site, "north")
+    assert (row.key, row.subject, row.site) == (site, "north", "north")
     await mine.restart()
     said = await LearnedQueries(mine.store, lambda: mine.now_ms).site("north")
     assert (said.is_judging, said.is_heard) == (True, False)
@@ -219,3 +226,71 @@ async def test_a_model_that_was_changed_is_told_once_and_all_else_goes_on(store,
     assert said.count("learned opinion off") == 1
     assert "its SHA-256 is" in said
     assert await mine.told() == [("rig-board-loss", f"device:{mine.rigs[4]}")]
+
+
+async def test_while_the_database_refuses_everybody_nothing_is_learned_twice_or_forgotten(
+    mine, actions, postgres, monkeypatch
+):
+    monkeypatch.setattr(mine.store.pool, "timeout", 0.3)
+    monkeypatch.setattr("lode_hub.store.asking.WAIT_S", 0.3)
+    has_shown_enough(mine)
+    await mine.sites.write_down()
+    await actions.let_model("north", "advisory", ANNA)
+    await mine.play(2)
+    before = copy.deepcopy(standing(mine).trial)
+    async with refusing(postgres):
+        for act in (
+            mine.sites.write_down,
+            lambda: mine.sites.tick(mine.now_ms + MINUTE_MS),
+            lambda: mine.sites.tick(mine.now_ms + 2 * MINUTE_MS),
+            lambda: actions.let_model("north", "shadow", ANNA),
+        ):
+            with pytest.raises((*trouble.AWAY, UnavailableError)):
+                await act()
+        assert standing(mine).trial == before  # no minute is judged without readings
+    await until(partial(_answers, mine))
+    await mine.play(3)
+    after = standing(mine)
+    assert after.stage == "advisory"
+    assert MINUTE_MS <= after.trial.judged_ms - before.judged_ms <= 4 * MINUTE_MS
+    await mine.sites.write_down()
+    kept = copy.deepcopy(standing(mine).trial)
+    await mine.restart(in_order=False)
+    assert standing(mine).trial == kept
+    assert await decided(mine) == ["advisory"]
+
+
+async def test_what_finds_a_full_disk_is_decided_and_kept_once_there_is_room(
+    mine, actions, postgres
+):
+    has_shown_enough(mine)
+    await mine.sites.write_down()
+    async with full(postgres, "learned_decision"):
+        with pytest.raises(UnavailableError, match="disk is full; make room"):
+            await actions.let_model("north", "advisory", ANNA)
+    assert await decided(mine) == []
+    await mine.play(1)
+    assert standing(mine).stage == "shadow"
+    await actions.let_model("north", "advisory", ANNA)
+    await mine.play(2)
+    async with full(postgres, "judgement_state"):
+        with pytest.raises(trouble.AWAY):
+            await mine.sites.write_down()
+    assert standing(mine).stage == "advisory"
+    await mine.sites.write_down()
+    kept = copy.deepcopy(standing(mine).trial)
+    await mine.restart(in_order=False)
+    assert standing(mine).trial == kept
+    assert await decided(mine) == ["advisory"]
+
+
+async def _answers(mine: Mine) -> bool:
+    with contextlib.suppress(*trouble.AWAY):
+        async with mine.store.pool.connection() as conn:
+            await conn.execute("select 1")
+            return True
+    return False
+
+
+async def decided(mine: Mine) -> list[str]:
+    return [row["stage"] for row in await rows(mine.store, "select stage from learned_decision")]
