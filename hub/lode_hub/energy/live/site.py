@@ -99,7 +99,8 @@ class Steered:
         planned_w = float(self.solved.plan.power_w[place] * look.market.pue[place]) + look.fixed_w
         is_bound = setpoint_w <= cap_w and planned_w >= BOUND * setpoint_w
         # Within its period a change may take as long as the period.
-        response_s = 0.0 if self.limits.ramp_kw_min is None else STEP_S
+        bounded = self.solved.fleet.site.bounded
+        response_s = STEP_S if any(part.ramp_kw_min is not None for part in bounded) else 0.0
         return Aim(setpoint_w=min(setpoint_w, cap_w), is_bound=is_bound, response_s=response_s)
 
     @property

@@ -20,13 +20,14 @@ from lode_edge.drivers.driver import DeviceEntry, Facts
 from lode_hub.energy.live import limits, lines
 from lode_hub.energy.live.fleet import Fleet, fleet
 from lode_hub.energy.live.limits import Limits
+from lode_hub.energy.live.outlook import STEP_S
 from lode_hub.energy.live.rig import Rig
 from lode_hub.energy.plan.make import feeder_w, make
 from lode_hub.ingest.check import check
 from lode_hub.ingest.writer import Writer
 from lode_hub.queries.planner import PlannerQueries, PlanRow
 from lode_wire.records import Controls, Device, DeviceKind, Record
-from tests.hub.energy.live.conftest import MODEL, Site
+from tests.hub.energy.live.conftest import ADA, MODEL, Site
 from tests.hub.energy.live.plant import rig_of
 from tests.hub.energy.plan.cases import market
 from tests.hub.ingest.agents import NOW_MS, Agent
@@ -240,6 +241,23 @@ async def test_from_an_agents_envelope_to_the_plan(site: Site, tmp_path):
     await north.say(*(Controls(at_ms=NOW_MS, device=n, offers=("sleep", "wake"), feeder="main")
                       for n in range(1, 11)))  # fmt: skip
     assert (await north.plan()).periods[0].power_w == pytest.approx(28_000)
+
+
+@pytest.mark.parametrize(("ramp_kw_min", "response_s"), [(None, 0.0), (600.0, STEP_S)])
+async def test_the_loop_waits_as_long_as_an_agents_ramp_may_take(
+    site: Site, ramp_kw_min, response_s
+):
+    north = North(site)
+    await north.begin()
+    ramp = {"feeder_ramp_down_kw_per_min": ramp_kw_min}
+    await north.say(*(Controls(at_ms=NOW_MS, device=n, offers=("sleep", "wake"), feeder="main",
+                               **ramp) for n in range(1, 11)))  # fmt: skip
+    await site.desk.set_planner(ADA, "north", "act")
+    await site.planner.look("signal")
+    (steered,) = site.planner.sites.values()
+    aim = steered.aim(site.now[0])
+    assert aim is not None
+    assert aim.response_s == response_s
 
 
 @pytest.mark.parametrize(
