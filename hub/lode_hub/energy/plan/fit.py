@@ -21,7 +21,7 @@ class Fit:
     `worth` is dollars per watt of each step; `low` and `high` how many of a class may be awake.
     `through` (place, class) says whose power counts in which bounded part of the site. By place,
     too, are `asleep_w` and `floor_w`, `guide_w` and `most_w`: what the ramp asks for, what the
-    programme draws, and what cap and ramp allow.
+    programme draws, what it can still be followed from, and what cap and ramp allow.
     """
 
     taken: Ints
@@ -33,6 +33,7 @@ class Fit:
     asleep_w: Floats
     floor_w: Floats
     guide_w: Floats
+    loose_w: Floats
     most_w: Floats
 
     def power_w(self) -> Floats:
@@ -51,6 +52,13 @@ class Fit:
         worth = self.worth > 0
         room = np.minimum(self._room(), (whole - self.taken) * worth)
         self._take_more(places - 1, np.inf, room, self.guide_w)
+        # Less than a step of what it wanted is left: one of another rig awake may fit, also on a
+        # feeder that wanted less, but no more at the site.
+        room = self._room() * worth
+        room[:, 0] = 0
+        wanted_w = drawn_w(wanted, self.step_w, self.through, self.asleep_w)
+        site_w = min(self.guide_w[-1], wanted_w[-1])
+        self._take_more(places - 1, np.inf, room, np.append(self.loose_w[:-1], site_w))
 
     def force(self, caps_w: Floats) -> None:
         """Get below caps with rigs that may not stop yet; nothing else is left."""
@@ -110,7 +118,7 @@ class Fit:
 
 
 def drawn_w(
-    taken: Ints, step_w: Floats, through: npt.NDArray[np.bool_], asleep_w: Floats
+    taken: Ints | Floats, step_w: Floats, through: npt.NDArray[np.bool_], asleep_w: Floats
 ) -> Floats:
     """Give the power by place of steps taken by (class, step)."""
     return np.asarray(asleep_w + through @ (taken * step_w).sum(axis=1))

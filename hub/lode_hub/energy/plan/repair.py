@@ -54,12 +54,13 @@ class Repair:
         """Do so many periods; give each one's modes by rig, and starts by (class, period)."""
         wanted = np.stack([self._stretched(steps) for steps in wish.steps])
         whole = np.floor(wanted[:, 0] + LITTLE).astype(np.int64)
+        wish_w = self._together(wish.feeder_w) + LITTLE
         locked = self.locked_up.copy()
         modes, starts = [], np.zeros((len(self.curves), periods), dtype=np.int64)
         for at in range(periods):
             if at and self.market.day[at] != self.market.day[at - 1]:
                 self.rigs.starts[:] = 0
-            fit = self._fit(wanted[:, :, at], wish.feeder_w[:, at], at)
+            fit = self._fit(wanted[:, :, at], wish_w, at)
             fit.high = np.minimum(fit.high, self._lasting(whole, locked, at))
             np.clip(fit.taken[:, 0], fit.low, fit.high, out=fit.taken[:, 0])
             np.minimum.accumulate(fit.taken, axis=1, out=fit.taken)
@@ -81,7 +82,6 @@ class Repair:
         caps_w = self.caps_w(at)
         floor_w = self.power_w - self.ramp_w_s * dt_s
         most_w = np.minimum(caps_w, self.power_w + self.ramp_w_s * dt_s)
-        wish_all = self._together(wish_w) + LITTLE
         return Fit(
             taken=taken,
             step_w=self.step_w,
@@ -91,9 +91,17 @@ class Repair:
             through=self.through,
             asleep_w=self.asleep_w,
             floor_w=np.minimum(floor_w, most_w),
-            guide_w=np.minimum(most_w, np.maximum(wish_all, floor_w + self.quantum_w)),
+            guide_w=np.minimum(most_w, np.maximum(wish_w[:, at], floor_w + self.quantum_w)),
+            loose_w=np.minimum(most_w, self._followed_w(wish_w, at)),
             most_w=most_w,
         )
+
+    def _followed_w(self, wish_w: Floats, at: int) -> Floats:
+        """Give from what power each part can still follow the wishes to come, ramp by ramp."""
+        later = slice(at + 1, wish_w.shape[1])
+        falls_w = np.outer(self.ramp_w_s, self.begins_s[later] - self.begins_s[at])
+        left_w = np.min(wish_w[:, later] + falls_w, axis=1, initial=np.inf)
+        return np.asarray(left_w - self.quantum_w)
 
     def caps_w(self, at: int) -> Floats:
         """Give what each bounded part, the site last, may draw at the rigs in a period."""
@@ -173,7 +181,7 @@ class Repair:
         """Sum what is by feeder by bounded part."""
         names = [feeder.name for feeder in self.site.feeders]
         inside = [[names.index(name) for name in part.feeders] for part in self.bounded]
-        return np.array([by_feeder[of].sum() for of in inside])
+        return np.array([by_feeder[of].sum(axis=0) for of in inside])
 
     def _padded(self, rows: list[Floats]) -> Floats:
         return np.stack([np.pad(row, (0, self.longest - len(row))) for row in rows])

@@ -20,7 +20,7 @@ INF = np.inf
 def fit(taken, *, step_w=(2000.0, 1500.0), worth=None, low=0, high=10, **limits) -> Fit:
     """Classes on one feeder, ten rigs each, with two steps: on, and full."""
     rows = np.array(taken)
-    usual = {"floor_w": -INF, "guide_w": INF, "most_w": INF} | limits
+    usual = {"floor_w": -INF, "guide_w": INF, "loose_w": INF, "most_w": INF} | limits
     return Fit(
         taken=rows.copy(),
         step_w=np.tile(step_w, (len(rows), 1)).astype(float),
@@ -76,6 +76,19 @@ def test_a_ramps_floor_keeps_steps_that_earn_nothing() -> None:
 )
 def test_what_rounding_took_is_given_back_where_it_earns(worth, taken) -> None:
     assert settled(fit([[7, 4]], worth=[worth]), [[7.6, 4.3]]) == taken
+
+
+@pytest.mark.parametrize(
+    ("loose_w", "taken"), [(INF, [[5, 0], [5, 1]]), (10_100, [[5, 1], [5, 0]])]
+)
+def test_what_no_whole_rig_can_take_goes_to_a_step_of_another(loose_w, taken) -> None:
+    one = fit([[5, 0], [5, 0]], step_w=(2000.0, 1000.0), worth=[[2, 1], [2, 1.5]])
+    one.through = np.array([[True, False], [False, True], [True, True]])  # two feeders, the site
+    one.asleep_w = np.array([100.0, 100.0, 200.0])
+    one.floor_w, one.most_w = np.full(3, -INF), np.full(3, INF)
+    one.guide_w = np.array([11_300.0, 10_100.0, 21_400.0])
+    one.loose_w = np.array([INF, loose_w, INF])
+    assert settled(one, [[5.6, 0], [5, 0]]) == taken
 
 
 @given(
