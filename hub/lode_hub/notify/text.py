@@ -137,13 +137,8 @@ def values(evidence: Mapping[str, object]) -> str:
 
 
 def link(message: Message, item: Item) -> str:
-    """Give the page that shows the rig, the agents or the alerts; empty without a base."""
-    if not message.base_url:
-        return ""
-    page = "alerts" if item.agent_id is None else "agents"
-    if item.device_id is not None:
-        page = f"rigs/{item.device_id}"
-    return f"{message.base_url.rstrip('/')}/{page}"
+    """Give the alert's page, where its evidence is and what to do; empty without a base."""
+    return message.base_url and f"{message.base_url.rstrip('/')}/alerts/{item.alert_id}"
 
 
 def _mark(message: Message) -> str:

@@ -60,7 +60,7 @@ async def test_an_alert_becomes_a_mail_that_says_it_all(store, rigs, smtp, mails
         "since:        2023-11-14 22:13:20 UTC",
         "likely cause: 2 of 4 fans do not turn",
         "temp 101 °C, limit 95 °C",
-        f"http://hub.example:8420/rigs/{rigs[0]}",
+        "http://hub.example:8420/alerts/1",
     ):
         assert words in body_of(mail)
     assert "<h3>rig-001 is too hot" in mail.get_body(("html",)).get_content()
@@ -145,7 +145,8 @@ async def test_a_webhook_is_signed_and_has_a_key(store, rigs, hook, hooks):
     assert sent["alerts"][0]["subject"] == "rig-001"
     assert sent["alerts"][0]["key"] == f"device:{rigs[0]}"
     assert sent["alerts"][0]["evidence"]["temp_c"] == 101.0
-    assert sent["alerts"][0]["link"] == f"http://hub.example:8420/rigs/{rigs[0]}"
+    first = sent["alerts"][0]
+    assert first["link"] == f"http://hub.example:8420/alerts/{first['alert_id']}"
 
 
 async def test_failing_then_fine_is_sent_with_the_same_key(store, rigs, hook, hooks):

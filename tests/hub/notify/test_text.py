@@ -108,16 +108,8 @@ def test_values_are_told_with_their_units(evidence, said):
     assert text.values(evidence) == said
 
 
-@pytest.mark.parametrize(
-    ("ids", "link"),
-    [
-        ({"device_id": 17, "agent_id": 3}, "http://hub.example/rigs/17"),
-        ({"device_id": None, "agent_id": 3}, "http://hub.example/agents"),
-        ({"device_id": None, "agent_id": None}, "http://hub.example/alerts"),
-    ],
-)
-def test_the_link_goes_where_the_trouble_is(ids, link):
-    assert text.link(MESSAGE, dataclasses.replace(ITEM, **ids)) == link
+def test_the_link_is_to_the_alert():
+    assert text.link(MESSAGE, ITEM) == f"http://hub.example/alerts/{ITEM.alert_id}"
 
 
 def test_a_message_without_a_base_has_no_links():
