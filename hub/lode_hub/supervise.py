@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import structlog
 
+from lode_hub.store import trouble
+
 PAUSES_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 """How long to wait after the n-th failure in a row; the last for all further ones."""
 
@@ -59,6 +61,9 @@ async def _keep(part: Part) -> None:
         try:
             await part.run()
             part.trouble = "it ended"
+        except trouble.GONE as error:
+            part.trouble = str(error).partition("\n")[0] or type(error).__name__
+            _log.warning("part waits for the database", part=part.name, reason=part.trouble)
         except Exception as error:
             part.trouble = str(error) or type(error).__name__
             _log.exception("part failed", part=part.name)

@@ -6,6 +6,9 @@ import psycopg_pool
 AWAY: tuple[type[Exception], ...] = (psycopg.Error, psycopg_pool.PoolTimeout, TimeoutError)
 """What a short, harmless statement raises when the database cannot be asked now."""
 
+GONE: tuple[type[Exception], ...] = (psycopg.OperationalError, psycopg_pool.PoolTimeout)
+"""What any statement raises when the database is not there, or is full: nobody's mistake."""
+
 _DATA_STATES = ("22", "23")  # SQLSTATE classes: data exception, integrity violation
 
 

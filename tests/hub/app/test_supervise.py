@@ -2,7 +2,9 @@
 
 import asyncio
 
+import psycopg
 import pytest
+import structlog.testing
 
 from lode_hub import supervise
 from lode_hub.supervise import Supervisor
@@ -30,6 +32,29 @@ async def test_a_part_that_fails_is_begun_again_and_counted(
     await until(runs, 10, "the part to run")
     assert supervisor.parts["shaky"].restarts == 3
     await supervisor.stop()
+
+
+@pytest.mark.parametrize(
+    ("error", "is_told_whole"),
+    [(psycopg.OperationalError("refused\nIs it running?"), False), (ValueError("ours"), True)],
+)
+async def test_a_database_away_is_one_line_and_a_mistake_has_its_traceback(
+    error: Exception, is_told_whole: bool
+) -> None:
+    async def fails() -> None:
+        raise error
+
+    supervisor = Supervisor()
+    with structlog.testing.capture_logs() as logs:
+        supervisor.start("shaky", fails)
+
+        async def is_told() -> bool:
+            return bool(logs)
+
+        await until(is_told, 10, "a line")
+    await supervisor.stop()
+    assert ("exc_info" in logs[0]) == is_told_whole
+    assert "\n" not in str(logs[0].get("reason"))
 
 
 async def test_trouble_is_told_while_it_lasts() -> None:
