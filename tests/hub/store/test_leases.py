@@ -177,6 +177,44 @@ async def _until(condition, within_s=12.0):
         await asyncio.sleep(0.02)
 
 
+async def test_a_cancellation_that_the_pool_lost_is_kept(store):
+    begun, went_on = asyncio.Event(), asyncio.Event()
+
+    async def work():
+        async with store.pool.connection():
+            begun.set()
+            with contextlib.suppress(asyncio.CancelledError):  # as wait_for of Python 3.11 may
+                await asyncio.sleep(60)
+        went_on.set()
+
+    task = asyncio.ensure_future(work())
+    await begun.wait()
+    task.cancel()
+    await asyncio.wait({task}, timeout=10)
+    assert task.cancelled()
+    assert not went_on.is_set()
+
+
+async def test_cleaning_up_after_a_cancellation_may_ask_the_database(store):
+    begun, cleaned = asyncio.Event(), []
+
+    async def work():
+        try:
+            begun.set()
+            await asyncio.sleep(60)
+        finally:
+            async with store.pool.connection() as conn:
+                cleaned.append(await leases.beat(conn, "one"))
+            cleaned.append("all")
+
+    task = asyncio.ensure_future(work())
+    await begun.wait()
+    task.cancel()
+    await asyncio.wait({task}, timeout=10)
+    assert task.cancelled()
+    assert cleaned == [1, "all"]
+
+
 async def test_sessions_of_others_are_left_alone(postgres, store):
     other = await Store.open(postgres, name=leases.SESSIONS + "other")
     async with store.pool.connection() as conn:
