@@ -24,8 +24,9 @@ class Pool(psycopg_pool.AsyncConnectionPool[Connection]):
     """Connections to lend, from which whoever is cancelled ends."""
 
     @asynccontextmanager
-    async def connection(  # noqa: ASYNC109 -- the parent has it so
-        self, timeout: float | None = None
+    async def connection(
+        self,
+        timeout: float | None = None,  # noqa: ASYNC109 -- the parent has it so
     ) -> AsyncIterator[Connection]:
         """Lend a connection for a block, at whose end a cancellation that was lost in it is kept.
 
