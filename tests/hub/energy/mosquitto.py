@@ -43,6 +43,11 @@ class Mosquitto:
             assert time.monotonic() < deadline, "mosquitto did not start"
             time.sleep(0.02)
 
+    def keep(self) -> None:
+        """Start it again when it has ended by itself, as who runs one does; 2.0.11 may, rarely."""
+        if self.process is not None and self.process.poll() is not None:
+            self.start()
+
     def stop(self) -> None:
         if self.process is not None:
             self.process.terminate()

@@ -63,6 +63,7 @@ class Stage:
             )
 
     async def look(self) -> None:
+        self.broker.keep()
         async with httpx.AsyncClient() as client:
             await self.sources.look(client)
 
