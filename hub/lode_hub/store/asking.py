@@ -7,10 +7,13 @@ import psycopg
 import psycopg_pool
 
 from lode_hub.errors import InvalidError, UnavailableError
-from lode_hub.store import Connection, Store
+from lode_hub.store import Connection, Store, trouble
 
 WAIT_S = 5.0
 """How long a page or the API waits for a free connection."""
+
+AWAY: tuple[type[Exception], ...] = (UnavailableError, *trouble.AWAY)
+"""What work raises that asks the database, by `asking` or past it, while it is away."""
 
 
 @asynccontextmanager

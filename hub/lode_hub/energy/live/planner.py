@@ -26,8 +26,8 @@ from lode_hub.energy.live.site import Steered, learned, owned, send
 from lode_hub.energy.live.solve import Ground, Solved, gain_usd, ground, read_rigs, solve
 from lode_hub.energy.live.wishes import FULL
 from lode_hub.errors import ConflictError, HubError, UnavailableError
-from lode_hub.store import Store, energy_live, leases, trouble
-from lode_hub.store.asking import asking
+from lode_hub.store import Store, energy_live, leases
+from lode_hub.store.asking import AWAY, asking
 from lode_hub.store.listen import listen
 
 LEASE = "planner"
@@ -45,7 +45,6 @@ NOBODY_MS = 30_000
 SOLVE_S = 120.0
 _RETRY_S = 5.0
 
-_AWAY: tuple[type[Exception], ...] = (UnavailableError, *trouble.AWAY)
 _log = structlog.get_logger(__name__)
 
 
@@ -104,7 +103,7 @@ class Planner:
             try:
                 await self.look(cause)
                 cause, is_told = "", False
-            except _AWAY as error:
+            except AWAY as error:
                 # Some site may have been passed over, or its plan not kept: all are made anew.
                 cause = cause or "the database was away"
                 if not is_told:

@@ -20,8 +20,8 @@ class Fit:
 
     `worth` is dollars per watt of each step; `low` and `high` how many of a class may be awake.
     `through` (place, class) says whose power counts in which bounded part of the site. By place,
-    too, are `asleep_w` and `floor_w`, `guide_w` and `most_w`: what the ramp asks for, what the
-    programme draws, what it can still be followed from, and what cap and ramp allow.
+    too, are `asleep_w` and `floor_w`, `guide_w`, `loose_w` and `most_w`: what the ramp asks for,
+    what the programme draws, from what it can still be followed, and what cap and ramp allow.
     """
 
     taken: Ints

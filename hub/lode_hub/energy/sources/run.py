@@ -26,11 +26,11 @@ from lode_hub.energy.sources import decode, described
 from lode_hub.energy.sources.described import Source
 from lode_hub.energy.sources.fetch import Answer, FetchError, fetch
 from lode_hub.energy.sources.keep import keep
-from lode_hub.errors import HubError, InvalidError, SettingsError, UnavailableError
+from lode_hub.errors import HubError, InvalidError, SettingsError
 from lode_hub.ingest.ingress import MakeLink
-from lode_hub.store import Store, energy, energy_documents, leases, trouble
+from lode_hub.store import Store, energy, energy_documents, leases
 from lode_hub.store import alerts as alert_rows
-from lode_hub.store.asking import asking
+from lode_hub.store.asking import AWAY, asking
 
 LEASE = "energy sources"
 LOOK_S = 2.0
@@ -41,7 +41,6 @@ LONGEST_PAUSE_S = 60.0
 
 STALE = "energy-price-stale"
 
-_AWAY: tuple[type[Exception], ...] = (UnavailableError, *trouble.AWAY)
 _log = structlog.get_logger(__name__)
 Row = dict[str, Any]
 _T = TypeVar("_T")
@@ -116,7 +115,7 @@ class EnergySources:
                     try:
                         await self.look(client)
                         pause_s = LOOK_S
-                    except* _AWAY as away:
+                    except* AWAY as away:
                         pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
                         _log.warning("energy waits", reason=_first(away), retry_s=pause_s)
                     await asyncio.sleep(pause_s)
