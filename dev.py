@@ -9,6 +9,7 @@ python3 dev.py lock     pin every dependency again, with hashes
 """
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -32,6 +33,8 @@ DEBIAN = {
     "faketime": "faketime",
     "postgresql": "pg_ctlcluster",
 }
+
+MOST_UNSTEADY = 3  # tests that may fail on a busy machine and pass by themselves
 
 CHECKS = [["ruff", "format", "--check"], ["ruff", "check"], ["mypy"], ["lint-imports"]]
 
@@ -71,10 +74,13 @@ def _digest() -> str:
 
 def run(*command: str, env: dict[str, str] | None = None) -> None:
     """Run a command in the project; leave with its status when it fails."""
-    path = f"{BIN}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
-    status = subprocess.call(command, cwd=ROOT, env={**os.environ, "PATH": path, **(env or {})})
-    if status:
+    if status := _status(*command, env=env):
         sys.exit(status)
+
+
+def _status(*command: str, env: dict[str, str] | None = None) -> int:
+    path = f"{BIN}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    return subprocess.call(command, cwd=ROOT, env={**os.environ, "PATH": path, **(env or {})})
 
 
 def test(*arguments: str) -> None:
@@ -98,10 +104,26 @@ def test(*arguments: str) -> None:
     processes = "3" if strict else "4"  # what is slow is busier
     beside = ["-n", processes, "--dist", "loadfile", "--no-loadscope-reorder"]
     beside += ["-m", f"not alone{chosen}"]
-    run(str(BIN / "pytest"), *beside, env=strictness)
+    if status := _status(str(BIN / "pytest"), "--cache-clear", *beside, env=strictness):
+        _try_again(status, strictness)
     run(str(BIN / "pytest"), "-m", f"alone{chosen}", env=strictness)
     if not strict:
         print("left out: the slow tests; run them with --strict")
+
+
+def _try_again(status: int, env: dict[str, str]) -> None:
+    """Run the few that failed once more by themselves; leave when one fails again, or many did.
+
+    Two cores that run thousands of servers and browsers at once can miss any deadline. What passes
+    only by itself is named, and is to be looked into: it may be a race of the product.
+    """
+    kept = ROOT / ".pytest_cache" / "v" / "cache" / "lastfailed"
+    failed = json.loads(kept.read_text()) if kept.exists() else {}
+    if status != 1 or not 0 < len(failed) <= MOST_UNSTEADY:
+        sys.exit(status)
+    print("\nonce more, by themselves:", *failed, sep="\n  ", flush=True)
+    run(str(BIN / "pytest"), "--last-failed", "--last-failed-no-failures=none", env=env)
+    print("UNSTEADY, passed only by themselves:", *failed, sep="\n  ", flush=True)
 
 
 def check() -> None:

@@ -26,10 +26,14 @@ def birth() -> list[Birth | Device]:
     ]
 
 
+def uplink_of(spool: Spool, *urls: str) -> Uplink:
+    identity = Identity(agent=AGENT, partition=7, boot="b")
+    return Uplink(identity, spool, [Address(url=url) for url in urls], Window())
+
+
 @contextmanager
 def uplink(spool: Spool, *urls: str, announce: bool = True) -> Iterator[Uplink]:
-    identity = Identity(agent=AGENT, partition=7, boot="b")
-    made = Uplink(identity, spool, [Address(url=url) for url in urls], Window())
+    made = uplink_of(spool, *urls)
     if announce:
         made.announce(spool.announce(birth()).result(10))
     made.start()
@@ -127,6 +131,22 @@ def test_the_next_broker_is_tried(broker: Broker, hub: TinyHub, spool: Spool) ->
     spool.put([rig(1)])
     with uplink(spool, "mqtt://127.0.0.1:1", broker.url):
         wait_for(lambda: numbers(hub) == [1], 15)
+
+
+def test_the_wait_grows_by_rounds_of_all_brokers(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits_s: list[float] = []
+    made = uplink_of(spool, *(f"mqtt://127.0.0.1:{port}" for port in (1, 2, 3)))
+    monkeypatch.setattr(made._stopping, "wait", waits_s.append)
+    made.start()
+    wait_for(lambda: len(waits_s) > 20, 15)
+    made.stop()
+    assert max(waits_s[:2]) <= 0.5
+    for turn in range(2, 18, 3):  # each round waits at most twice as long as the one before
+        longest_s = min(15.0, 2.0 ** ((turn + 1) // 3) / 2)
+        assert longest_s / 2 <= min(waits_s[turn : turn + 3])
+        assert max(waits_s[turn : turn + 3]) <= longest_s
 
 
 def test_presence_tells_of_coming_and_going(broker: Broker, hub: TinyHub, spool: Spool) -> None:

@@ -24,6 +24,7 @@ def cluster(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_every_node_may_be_killed_in_turn(launch, cluster, record_property):
     stack = launch(
         base="127.91.0.0",

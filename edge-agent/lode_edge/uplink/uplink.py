@@ -20,7 +20,7 @@ from lode_edge.uplink.window import Window
 from lode_wire import messages, topics
 from lode_wire.messages import Presence
 
-_OPEN_S = 10.0  # from dialling to the subscription
+_OPEN_S = 15.0  # from dialling to the subscription; a cluster that lost a node elects for 4 to 9 s
 _BACKOFF_S, _MAX_BACKOFF_S = 0.5, 15.0
 
 log = structlog.get_logger(__name__)
@@ -138,7 +138,8 @@ class Uplink:
             failures = 0 if self._sender.has_heard_hub else failures + 1
             if not is_again:
                 turn += 1
-                self._stopping.wait(_backoff_s(failures))
+                # Other brokers are tried at once; what grows is the wait between rounds of all.
+                self._stopping.wait(_backoff_s(failures // len(self._addresses)))
 
     def _connection(self, address: Address) -> Closed:
         """Live through one connection; say how it ended."""
@@ -240,6 +241,6 @@ class Uplink:
         return was_v5 and not closed.is_silent  # a frozen broker must not cost the time twice
 
 
-def _backoff_s(failures: int) -> float:
-    longest_s = min(_MAX_BACKOFF_S, _BACKOFF_S * 2.0 ** min(failures, 10))
+def _backoff_s(rounds: int) -> float:
+    longest_s = min(_MAX_BACKOFF_S, _BACKOFF_S * 2.0 ** min(rounds, 10))
     return random.uniform(longest_s / 2, longest_s)  # noqa: S311 -- spreads agents, hides nothing

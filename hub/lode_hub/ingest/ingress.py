@@ -20,7 +20,7 @@ from lode_hub.errors import HubError, SettingsError
 
 Version = Literal[4, 5]  # MQTT 3.1.1 and 5, as the protocol numbers them
 
-OPEN_S = 10.0
+OPEN_S = 15.0  # as the agents: a cluster that lost a node elects for 4 to 9 s
 KEEPALIVE_S = 20
 RECEIVE_MAXIMUM = 256
 """How many unacknowledged messages a session takes (MQTT 5); the shipped brokers' limit too."""

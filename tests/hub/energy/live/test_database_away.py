@@ -61,7 +61,8 @@ async def _many(looks) -> bool:
 
 
 async def _asleep(site) -> bool:
-    return bool(await site.orders()) and await site.asleep() == ALL
+    # In any order: what was learned of each rig while the planner waited has changed it.
+    return bool(await site.orders()) and sorted(await site.asleep()) == ALL
 
 
 async def _kept(site) -> bool:
