@@ -75,7 +75,7 @@ async def tell_again(conn: Connection, ids: Sequence[int], now_ms: int) -> None:
 _TARGETS = """
     target as materialized (
         select a.id, a.rule, a.cause, a.subject, a.site_id, a.agent_id, a.device_id, a.rack,
-            a.model, a.untold, a.settles_at, a.cleared_at, g.name as agent,
+            a.model, a.members, a.untold, a.settles_at, a.cleared_at, g.name as agent,
             called(a.subject, d.name, g.name, s.name) as name,
             coalesce(r.inhibited_by, '{agent-stale}') as inhibited_by
         from alert a left join alert_rule r on r.id = a.rule_id
@@ -94,6 +94,10 @@ _COVERED = """
         select t.id, s.id, true
         from source s cross join lateral unnest(s.members) m (subject)
             join target t on t.subject = m.subject and t.id <> s.id
+        union all
+        select t.id, s.id, false
+        from source s join target t on t.members <@ s.members and t.id <> s.id
+        where t.members <> '{}' and s.members <> '{}'
         union all
         select t.id, s.id, false
         from source s join target t on t.subject = s.subject and t.id <> s.id

@@ -48,6 +48,24 @@ async def test_whichever_finds_it_first_one_is_told(store, both, apart_ms):
     assert why["untold"] == f"inhibited by alert {by['id']}"
 
 
+@pytest.mark.parametrize(("hung", "is_told"), [((1, 2), False), ((1, 2, 3), False), ((1, 3), True)])
+async def test_of_many_rigs_one_is_told_where_the_other_is_of_all_of_them(store, hung, is_told):
+    """Two rigs repeat their values together; data quality finds it of those that it can judge."""
+    await rules.install(store, None)
+    rigs = await stage.add_rigs(store, await stage.add_agent(store), 3)
+    together = finding(
+        "site:1:rack:A", "site-common-flatline", title="rigs repeat the same values",
+        members=tuple(f"device:{rig}" for rig in rigs[:2]),
+    )  # fmt: skip
+    hangs = finding(
+        "site:1:model:Antminer S21", "quality-flatline", title="chip temperature hangs",
+        members=tuple(f"device:{rigs[number - 1]}" for number in hung),
+    )  # fmt: skip
+    await alerts.take(store, [together, hangs], T0)
+    await alerts.take(store, [], LONG_AFTER)
+    assert await titles(store) == [hangs.title, together.title][: 1 + is_told]
+
+
 async def test_where_data_quality_cannot_judge_the_rigs_detector_is_told(store, both):
     repeats, _ = both
     await alerts.take(store, [repeats], T0)
