@@ -259,6 +259,8 @@ def preview(ask: Ask, terms: dict[str, object], rigs: Sequence[RigRow]) -> Curta
         needed_w=needed_w,
         expected_w=choice.expected_w,
         is_enough=choice.is_enough,
+        down_s=180.0,
+        up_s=360.0,
         feeders=choice.feeders,
         taken=choice.taken,
         skipped=choice.skipped,

@@ -25,6 +25,7 @@ async def test_a_preview_says_for_every_rig_why_it_is_skipped(visit):
         await user.open(f"/curtail/{made}")
         said = seen(user)
         assert "Reduce north by 60 kW" in said
+        assert "By the agents' ramps it takes 3 min at best, and 6 min back up." in said
         assert f"{len(row.taken)} | of 40" in said
         assert f"Site north | {len(row.taken)} | " in said
         for word in ("Not needed", "Unreachable", "Silent", "Blocked", "In maintenance"):

@@ -8,6 +8,9 @@ from lode_ui.states import Look
 
 SOURCE = {"meters": "its meters", "rigs": "what the rigs say", "none": "nothing that is known"}
 
+SECONDS = 10.0
+"""Below it the orders' own way to the rigs takes as long."""
+
 PREVIEW = Look(word="Preview", tone="info", shape="query", meaning="nothing was sent")
 UNDER_WAY = Look(word="Under way", tone="info", shape="down", meaning="not every rig is down yet")
 HOLDS = Look(word="Holds", tone="good", shape="check", meaning="every rig of it is proved down")
@@ -46,6 +49,24 @@ def basis(row: CurtailmentRow) -> str:
     if rated:
         return f"at most; {rated:,} rigs by their rating, for they measure no power"
     return "at most: a sleeping rig draws a little"
+
+
+def pace(row: CurtailmentRow) -> str:
+    """Say how long it takes down, and back up."""
+    if row.down_s is None and row.up_s is None:
+        return "No agent tells a ramp: as fast as rigs obey, and so back up."
+    down, up = _at_best(row.down_s), _at_best(row.up_s)
+    return f"By the agents' ramps it takes {down} at best, and {up} back up."
+
+
+def way_back(row: CurtailmentRow) -> str:
+    """Say how rigs come back."""
+    within = "" if row.up_s is None else f", in {_at_best(row.up_s)} at best"
+    return f"rigs come back, the most efficient first, by the envelope's ramps{within}"
+
+
+def _at_best(seconds: float | None) -> str:
+    return "seconds" if seconds is None or seconds < SECONDS else figures.duration(seconds)
 
 
 def form(row: CurtailmentRow) -> dict[str, str]:

@@ -49,6 +49,10 @@ class Candidate:
     feeder: str | None
     lease: str | None  # the command that holds it
     maintenance: str | None
+    site_ramp_up_kw_per_min: float | None = None  # by its agent's envelope, of all its rigs
+    site_ramp_down_kw_per_min: float | None = None
+    feeder_ramp_up_kw_per_min: float | None = None
+    feeder_ramp_down_kw_per_min: float | None = None
 
     @property
     def draw_w(self) -> float | None:

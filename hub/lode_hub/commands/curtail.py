@@ -4,12 +4,12 @@ Ask ─► preview (kept) ─► start: still so? ─► one lease for each agen
 """
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from lode_hub.commands import choose
+from lode_hub.commands import choose, pace
 from lode_hub.commands import orders as rules
 from lode_hub.commands.choose import Ask, Candidate, Choice
 from lode_hub.commands.desk import Desk, Person
@@ -61,7 +61,7 @@ class Curtailments:
             site_power_w, source = await _site_power(conn, ask.site, rigs)
             choice = choose.choose(ask, rigs, _needed(ask, site_power_w))
             asked = {"ask": ask, "terms": terms}
-            chosen = _chosen(choice, site_power_w, source)
+            chosen = _chosen(choice, rigs, site_power_w, source)
             await commands_curtail.add(conn, curtailment_id, ask.site, person.name, asked, chosen)
         return curtailment_id
 
@@ -86,7 +86,8 @@ class Curtailments:
         async def first(conn: Connection) -> None:
             await _check_begin(conn, curtailment_id, choice)
             before = row["chosen"]
-            chosen = _chosen(choice, before["site_power_w"], before["site_power_source"])
+            power_w, source = before["site_power_w"], before["site_power_source"]
+            chosen = _chosen(choice, rigs.values(), power_w, source)
             await commands_curtail.begin(conn, curtailment_id, person.name, chosen)
 
         wanted = [
@@ -175,13 +176,19 @@ def _needed(ask: Ask, site_power_w: float | None) -> float | None:
     return max(0.0, site_power_w - ask.reduce_to_w)
 
 
-def _chosen(choice: Choice, site_power_w: float | None, source: str) -> dict[str, Any]:
+def _chosen(
+    choice: Choice, rigs: Iterable[Candidate], site_power_w: float | None, source: str
+) -> dict[str, Any]:
+    taken = {rig.device_id for rig in choice.taken}
+    down_s, up_s = pace.least_s(rig for rig in rigs if rig.device_id in taken)
     return {
         "site_power_w": site_power_w,
         "site_power_source": source,
         "needed_w": choice.needed_w,
         "expected_w": choice.expected_w,
         "is_enough": choice.is_enough,
+        "down_s": down_s,
+        "up_s": up_s,
         "feeders": choice.feeders,
         "taken": choice.taken,
         "skipped": choice.skipped,

@@ -212,6 +212,8 @@ class CurtailmentRow:
     needed_w: float | None  # None: all that can be taken
     expected_w: float  # of the rigs that are taken
     is_enough: bool  # whether that covers what is needed
+    down_s: float | None  # at least, by the agents' ramps; None: no ramp is told
+    up_s: float | None
     feeders: list[FeederSum]
     taken: list[TakenRig]
     skipped: list[SkippedRig]

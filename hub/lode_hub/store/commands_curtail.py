@@ -35,7 +35,8 @@ _CANDIDATES = f"""
     with {HOLDERS}
     select r.device_id, r.name, d.agent_id, r.agent, r.rack, r.state, r.age_s, r.power_w,
         r.rated_power_w, r.hashrate_ths, r.rated_hashrate_ths, k.offers, k.blocked, k.starts_left,
-        k.feeder, h.lease,
+        k.feeder, k.site_ramp_up_kw_per_min, k.site_ramp_down_kw_per_min,
+        k.feeder_ramp_up_kw_per_min, k.feeder_ramp_down_kw_per_min, h.lease,
         m.person || ': ' || m.note as maintenance
     from rig_now r
         join device d on d.id = r.device_id

@@ -11,6 +11,7 @@ from lode_hub.store import Store
 from tests.hub.queries.mine import Mine
 
 OFFERS = ["sleep", "wake", "power_limit", "preset", "reboot", "fault_light", "pools", "firmware"]
+RAMPS = [f"{whose}_ramp_{way}_kw_per_min" for whose in ("site", "feeder") for way in ("up", "down")]
 
 
 @dataclass
@@ -46,12 +47,15 @@ class Site:
     async def controls(self, device: int, **given: Any) -> None:
         values: dict[str, Any] = {"offers": OFFERS, "presets": ["eco"], "starts_left": None}
         values |= {"power_min_w": 1500, "power_max_w": 3600}
-        values |= {"feeder": "", "outlet": "", "blocked": ""} | given
+        values |= {"feeder": "", "outlet": "", "blocked": ""}
+        values |= dict.fromkeys(RAMPS) | given
         await self.mine.run(
             "insert into device_controls (device_id, offers, presets, power_min_w, power_max_w, "
-            "starts_left, feeder, outlet, blocked, at, source_id, seq) values (%(device)s, "
+            "starts_left, feeder, outlet, blocked, at, source_id, seq, "
+            f"{', '.join(RAMPS)}) values (%(device)s, "
             "%(offers)s, %(presets)s, %(power_min_w)s, %(power_max_w)s, %(starts_left)s, "
-            "%(feeder)s, %(outlet)s, %(blocked)s, now(), 1, 1)",
+            "%(feeder)s, %(outlet)s, %(blocked)s, now(), 1, 1, "
+            f"{', '.join(f'%({name})s' for name in RAMPS)})",
             device=device, **values,
         )  # fmt: skip
 

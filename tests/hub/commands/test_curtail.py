@@ -214,6 +214,27 @@ async def test_reduce_to_counts_from_the_feeders_meters(site: Site) -> None:
     assert len(rigs) == 4
 
 
+async def test_a_preview_says_how_long_the_agents_ramps_take(site: Site) -> None:
+    ada, rigs = await mine_of(site)
+    seen = await look(site, ada, Ask(site="north"))
+    assert (seen.down_s, seen.up_s) == (None, None)
+    # Two rigs of 3 kW hang on a feeder of one agent: 6 kW at 2 kW/min. The other's are faster.
+    slow = {"site_ramp_down_kw_per_min": 4.0, "feeder_ramp_down_kw_per_min": 2.0}
+    for rig in rigs[:2]:
+        await site.mine.run("delete from device_controls where device_id = %(d)s", d=rig)
+        await site.controls(rig, feeder="meter-1", feeder_ramp_up_kw_per_min=1.0, **slow)
+    for rig in rigs[2:]:
+        await site.mine.run("delete from device_controls where device_id = %(d)s", d=rig)
+        await site.controls(rig, site_ramp_down_kw_per_min=3.0)
+    seen = await look(site, ada, Ask(site="north"))
+    assert (seen.down_s, seen.up_s) == pytest.approx((180.03, 360.06))
+    seen = await look(site, ada, Ask(site="north", excluding=frozenset({"rig-0", "rig-1"})))
+    assert (seen.down_s, seen.up_s) == (pytest.approx(120.1), None)
+    begun = await site.actions.curtailments.start(ada, seen.curtailment_id)
+    row = await site.queries.commands.curtailment(seen.curtailment_id)
+    assert (row.down_s, len(begun)) == (seen.down_s, 1)
+
+
 async def test_an_ask_that_makes_no_sense_is_refused(site: Site) -> None:
     ada, _ = await mine_of(site)
     preview = site.actions.curtailments.preview

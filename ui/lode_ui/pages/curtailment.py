@@ -59,7 +59,7 @@ class CurtailmentPage:
                 self._why = note("")
             with columns("buttons") as self._after:
                 self._end = Button("End curtailment", self._release, "lode-button-main")
-                note("rigs come back, the most efficient first, by the envelope's ramps")
+                self._back = note("")
             self._progress = _Progress()
             with columns("wide-narrow"):
                 with columns("stack"):
@@ -123,7 +123,8 @@ class CurtailmentPage:
         if not obstacle and now_ms() - row.made_ms > FRESH_MS:
             obstacle = OLD
         self._start.forbid(obstacle)
-        self._why.text = obstacle or "Takes the rigs listed here, and no other."
+        self._why.text = obstacle or f"Takes the rigs listed here, and no other. {reach.pace(row)}"
+        self._back.text = reach.way_back(row)
         site = {"site": str(self._desk.site_id)} if self._desk.site_id else {}
         back = f"/curtail?{urlencode({**reach.form(row), **site})}"
         if self._change.props.get("href") != back:
