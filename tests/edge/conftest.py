@@ -33,7 +33,7 @@ class Broker:
     def start(self) -> None:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(self.command, stdout=log, stderr=log)
-        wait_for(lambda: is_open(self.port), 10)
+        wait_for(lambda: is_open(self.port))
 
     def kill(self) -> None:
         if self.process is not None:
@@ -50,7 +50,7 @@ def is_open(port: int) -> bool:
     return True
 
 
-def wait_for(holds: Callable[[], object], timeout_s: float = 10.0) -> None:
+def wait_for(holds: Callable[[], object], timeout_s: float = 40.0) -> None:
     """Wait until a condition holds; fail when it does not in time."""
     until = time.monotonic() + timeout_s
     while not holds():

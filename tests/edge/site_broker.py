@@ -97,7 +97,7 @@ async def running(work: Any) -> AsyncIterator["asyncio.Task[Any]"]:
         await asyncio.wait([task])
 
 
-async def until(holds: Callable[[], object], timeout_s: float = 10.0) -> None:
+async def until(holds: Callable[[], object], timeout_s: float = 40.0) -> None:
     """Wait until a condition holds; fail when it does not in time."""
     end = time.monotonic() + timeout_s
     while not holds():

@@ -64,10 +64,10 @@ class Run:
 
     async def __aexit__(self, *_):
         self.task.cancel()
-        await asyncio.wait([self.task], timeout=5)
+        await asyncio.wait([self.task], timeout=30)
         assert self.task.done()
 
-    async def until(self, condition, limit_s=5.0):
+    async def until(self, condition, limit_s=30.0):
         async with asyncio.timeout(limit_s):
             while not condition():
                 assert not self.task.done(), self.task.exception()
@@ -216,7 +216,7 @@ async def test_a_record_that_cannot_be_kept_ends_the_poller():
     def full(_records):
         raise OSError("spool: full")
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         with pytest.raises(ExceptionGroup) as raised:
             await Poller([polled(Rig())], full).run()
     assert raised.group_contains(OSError, match="spool: full")
@@ -296,6 +296,6 @@ async def test_a_stop_lets_what_is_half_read_end():
     await begun.wait()
     poller.stop()
     may_end.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await running
     assert len(emitted) == 1

@@ -98,7 +98,7 @@ def test_a_receipt_deletes_nothing(broker: Broker, hub: TinyHub, spool: Spool) -
         time.sleep(0.5)
         assert spool.depth.records == 3
         hub.is_committing = True
-        wait_for(lambda: numbers(hub) == [1] and not spool.depth.batches, 15)
+        wait_for(lambda: numbers(hub) == [1] and not spool.depth.batches)
 
 
 def test_a_killed_broker_loses_nothing(broker: Broker, hub: TinyHub, spool: Spool) -> None:
@@ -130,7 +130,7 @@ def test_a_killed_broker_loses_nothing(broker: Broker, hub: TinyHub, spool: Spoo
 def test_the_next_broker_is_tried(broker: Broker, hub: TinyHub, spool: Spool) -> None:
     spool.put([rig(1)])
     with uplink(spool, "mqtt://127.0.0.1:1", broker.url):
-        wait_for(lambda: numbers(hub) == [1], 15)
+        wait_for(lambda: numbers(hub) == [1])
 
 
 def test_the_wait_grows_by_rounds_of_all_brokers(
@@ -140,7 +140,7 @@ def test_the_wait_grows_by_rounds_of_all_brokers(
     made = uplink_of(spool, *(f"mqtt://127.0.0.1:{port}" for port in (1, 2, 3)))
     monkeypatch.setattr(made._stopping, "wait", waits_s.append)
     made.start()
-    wait_for(lambda: len(waits_s) > 20, 15)
+    wait_for(lambda: len(waits_s) > 20)
     made.stop()
     assert max(waits_s[:2]) <= 0.5
     for turn in range(2, 18, 3):  # each round waits at most twice as long as the one before

@@ -15,7 +15,7 @@ from lode_sim.rig import Clocks
 from lode_sim.simulator import Simulator
 from lode_sim.site import Plan
 
-PATIENCE_S = 5.0
+PATIENCE_S = 30.0
 
 
 @pytest.fixture

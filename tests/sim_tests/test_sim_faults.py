@@ -130,7 +130,7 @@ async def test_a_dripping_rig_answers_a_byte_at_a_time(site, rig):
 
 async def test_an_overheating_rig_says_so_on_the_wire(site, rig):
     site.desk.begin("overheat", [rig.name])
-    deadline_s = time.monotonic() + 3
+    deadline_s = time.monotonic() + 30
     hottest = 0
     while hottest <= 95:
         assert time.monotonic() < deadline_s

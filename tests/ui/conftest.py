@@ -27,7 +27,7 @@ from tests.ui.world import Someone, StandInActions, StandInLive, StandInQueries,
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CHROMIUM = "/usr/bin/chromium"
-expect.set_options(timeout=15_000)  # a page beside other tests on two cores may take long
+expect.set_options(timeout=30_000)  # a page beside other tests on two cores may take long
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync"]
 FLAGS += ["--disable-background-networking", "--disable-component-update"]
 

@@ -9,7 +9,7 @@ from nicegui.element import Element
 from nicegui.testing import User
 
 
-async def until(holds: Callable[[], bool], timeout_s: float = 8.0) -> None:
+async def until(holds: Callable[[], bool], timeout_s: float = 40.0) -> None:
     """Wait for a condition, with a deadline."""
     end = time.monotonic() + timeout_s
     while not holds():

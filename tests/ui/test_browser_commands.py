@@ -25,7 +25,7 @@ def test_what_is_typed_stays_while_the_page_lives(look, launch):
     expect(outcome).to_contain_text("Dry run of power limit 2.500")
     change = {"key": "power_limit", "before": "3250", "after": "2500"}
     served.control("tell", stage="effective", changes=[change])
-    expect(outcome.locator(".lode-after")).to_have_text("2500", timeout=5000)
+    expect(outcome.locator(".lode-after")).to_have_text("2500")
     expect(page.get_by_label("Draw at most")).to_have_value("2500")
     assert served.control("ask")["done"] == [["dry_run", 3, "mira"]]
 
@@ -71,7 +71,7 @@ def test_registers_on_a_phone(look, launch):
     expect(page.get_by_text("Read registers 0 to 3")).to_be_visible()
     served.control("tell", stage="effective", answer=REGISTERS)
     table = page.get_by_label("Registers", exact=True)
-    expect(table).to_contain_text("230.2", timeout=5000)
+    expect(table).to_contain_text("230.2")
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
 
 

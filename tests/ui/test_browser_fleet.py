@@ -71,7 +71,7 @@ def test_a_hot_chip_is_marked(look, launch):
     page = opened(look, served)
     served.control("change", number=2, chip_temp_c=92.0)
     cell = page.locator(".ag-row[row-index='1'] [col-id=chip_temp]")
-    expect(cell).to_contain_text("92.0", timeout=5000)
+    expect(cell).to_contain_text("92.0")
     assert "lode-cell-bad" in (cell.get_attribute("class") or "")
 
 

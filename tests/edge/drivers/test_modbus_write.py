@@ -198,7 +198,7 @@ async def test_a_write_waits_for_one_request_and_nothing_comes_in_between(way, p
 
 
 async def _until(holds):
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not holds():  # noqa: ASYNC110 -- what it waits for has no event
             await asyncio.sleep(0.001)
 

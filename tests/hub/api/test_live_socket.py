@@ -18,7 +18,7 @@ async def opened(doors: Doors, name: str = "ada") -> ClientConnection:
 
 
 async def hear(socket: ClientConnection) -> dict[str, Any]:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(30):
         said: dict[str, Any] = json.loads(await socket.recv())
         return said
 
@@ -69,6 +69,6 @@ async def test_a_session_that_ends_ends_the_socket(doors: Doors) -> None:
     await doors.mine.run("delete from session")
     await asyncio.sleep(1.1)  # what a session's answer may be old
     await socket.send("anybody there?")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await socket.wait_closed()
     assert socket.close_code == 1008

@@ -44,7 +44,7 @@ class Hub:
         found = await self.site.queries.commands.command(command_id)
         return found.command.stage if found else "none"
 
-    async def comes_to(self, command_id: str, stage: str, within_s: float = 20) -> float:
+    async def comes_to(self, command_id: str, stage: str, within_s: float = 40) -> float:
         async def is_there() -> bool:
             return await self.stage(command_id) == stage
 
@@ -205,7 +205,7 @@ async def test_a_broker_that_restarts_loses_nothing(hub: Hub) -> None:
         await hub.broker.program.stop()
         made = await hub.site.actions.commands.order(hub.ada, orders.Sleep(), device_id=rig)
         await hub.broker.program.start()
-        await hub.comes_to(made, "effective", within_s=40)
+        await hub.comes_to(made, "effective")
 
 
 @pytest.mark.slow
@@ -256,5 +256,5 @@ async def test_an_order_is_on_the_wire_in_no_time(hub: Hub) -> None:
             took_s.append(time.monotonic() - begun)
     took_s.sort()
     print(f"order to agent: median {took_s[5] * 1e3:.0f} ms, worst {took_s[-1] * 1e3:.0f} ms")
-    assert took_s[5] < 0.2
+    assert took_s[5] < 0.5 * dispatch.LOOK_S  # by the signal, not by the look
     assert seal.decode(hub.agent.heard[-1][0]).action == "sleep"

@@ -38,7 +38,7 @@ class Mosquitto:
             [program, "-c", str(self.config)],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 40
         while not self._answers():
             assert time.monotonic() < deadline, "mosquitto did not start"
             time.sleep(0.02)

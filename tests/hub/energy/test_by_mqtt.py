@@ -82,7 +82,7 @@ class Stage:
 
     async def until(self, kind: str, **wanted: object) -> dict:
         """Look until a document's state is this."""
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 40
         while True:
             await self.look()
             state = await self.state(kind)
@@ -192,7 +192,7 @@ async def test_a_wrong_password_is_said_and_another_one_is_taken_without_a_resta
 
 
 async def _troubled(stage: Stage, words: str) -> dict:
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 40
     while words not in (await stage.state()).get("trouble", ""):
         assert time.monotonic() < deadline, words
         await stage.look()

@@ -112,7 +112,7 @@ def event(name: str) -> dict:
 
 
 async def until(holds: Callable[[], Awaitable[bool]], what: str) -> None:
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 40
     while not await holds():
         assert time.monotonic() < deadline, what
         await asyncio.sleep(0.02)

@@ -11,7 +11,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from lode_hub.ingest.ingress import Address
 
 
-async def until(condition: Callable[[], bool], what: str, within_s: float = 15.0) -> None:
+async def until(condition: Callable[[], bool], what: str, within_s: float = 40.0) -> None:
     """Wait for a condition, and fail by name when it does not come."""
     deadline = time.monotonic() + within_s
     while not condition():

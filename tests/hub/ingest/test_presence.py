@@ -70,7 +70,7 @@ async def test_writes_who_is_there_and_by_how_much_its_clock_is_off(store):
     async with hearing(store) as (presences, _):
         presences.note(delivery(presence(NOW_MS - 5030)))
         presences.note(delivery(presence(NOW_MS - 5000, agent="north-2", is_online=False)))
-        await asyncio.wait_for(_written(store, 2), 10)
+        await asyncio.wait_for(_written(store, 2), 40)
         assert await agents(store) == [("north-1", True, -5030.0), ("north-2", False, None)]
         assert presences.offset_ms("north-1") == -5030.0
 
@@ -84,7 +84,7 @@ async def test_the_last_will_says_gone_and_keeps_the_offset(store):
     async with hearing(store) as (presences, said):
         presences.note(delivery(presence(NOW_MS - 40)))
         presences.note(delivery(presence(None, is_online=False)))
-        await asyncio.wait_for(_written(store, 1), 10)
+        await asyncio.wait_for(_written(store, 1), 40)
         assert await agents(store) == [("north-1", False, -40.0)]
     assert len(said) == 1
 
@@ -92,7 +92,7 @@ async def test_the_last_will_says_gone_and_keeps_the_offset(store):
 async def test_a_retained_one_is_old_and_says_nothing_of_the_clock(store):
     async with hearing(store) as (presences, said):
         presences.note(delivery(presence(NOW_MS - 3_600_000), is_retained=True))
-        await asyncio.wait_for(_written(store, 1), 10)
+        await asyncio.wait_for(_written(store, 1), 40)
         assert await agents(store) == [("north-1", True, None)]
         assert not said
 
@@ -105,7 +105,7 @@ async def test_others_partitions_are_heard_and_taken_over(store):
         assert (await agents(store), said) == ([], [])
         owned.add(7)
         presences.taken_over(frozenset({7}))
-        await asyncio.wait_for(_written(store, 1), 10)
+        await asyncio.wait_for(_written(store, 1), 40)
 
 
 async def test_nobody_speaks_for_another(store):

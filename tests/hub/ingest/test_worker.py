@@ -82,7 +82,7 @@ async def ask(store, query, *args):
         return await (await conn.execute(query.encode(), args)).fetchall()
 
 
-async def eventually(condition, what, within_s=20.0):
+async def eventually(condition, what, within_s=40.0):
     deadline = time.monotonic() + within_s
     while not await condition():
         assert time.monotonic() < deadline, f"not within {within_s} s: {what}"

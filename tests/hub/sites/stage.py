@@ -74,7 +74,7 @@ async def add_rigs(store: Store, agent_id: int, n: int, **facts: object) -> list
         return [int(found[0]) for found in await cursor.fetchall()]
 
 
-async def until(condition: object, deadline_s: float = 10.0) -> None:
+async def until(condition: object, deadline_s: float = 40.0) -> None:
     """Wait for a condition, a callable that may be async; fail after the deadline."""
     end = time.monotonic() + deadline_s
     while True:

@@ -51,7 +51,7 @@ class Ear:
         return self.readings[-1]
 
 
-async def until(holds: Callable[[], object], timeout_s: float = 10.0) -> None:
+async def until(holds: Callable[[], object], timeout_s: float = 40.0) -> None:
     """Wait until a condition holds; fail when it does not in time."""
     end = time.monotonic() + timeout_s
     while not holds():

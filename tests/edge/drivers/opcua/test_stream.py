@@ -235,7 +235,7 @@ async def test_stopped_at_any_moment_it_leaves_nothing_behind(plant, feeder, mon
             task = asyncio.create_task(stream.run(lambda _records: None, lambda _facts: None))
             await asyncio.sleep(n * 0.002)
             task.cancel()
-            await asyncio.wait([task], timeout=10)
+            await asyncio.wait([task], timeout=30)
             assert task.cancelled()
     await until(lambda: plant.sessions == 0)
     await until(lambda: not [t for t in asyncio.all_tasks() if "lode_edge" in repr(t)])

@@ -217,7 +217,7 @@ async def test_silence_is_silence():
         before = time.monotonic()
         with pytest.raises(TimedOut, match="is its community or login right"):
             await ours.read(5)
-        assert time.monotonic() - before < 1.0
+        assert time.monotonic() - before < 4
         (missed,) = ours.missed(5, TimedOut("x"))
         assert (missed.value, missed.quality) == (None, Quality.TIMED_OUT)
 
@@ -227,7 +227,7 @@ async def test_nobody_there_is_refused_at_once():
     before = time.monotonic()
     with pytest.raises(Refused, match="no connection"):
         await ours.read(5)
-    assert time.monotonic() - before < 1.0
+    assert time.monotonic() - before < 4
 
 
 async def test_a_lost_question_is_asked_again_and_a_lost_set_is_not(monkeypatch):

@@ -39,7 +39,7 @@ async def at_work(site) -> AsyncIterator[list]:
 
 
 async def until(holds: Callable[[], Awaitable[bool]]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 40
     while True:
         with contextlib.suppress(Exception):  # the pool has yet to come back
             if await holds():
