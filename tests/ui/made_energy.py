@@ -370,4 +370,14 @@ def limits() -> tuple[LimitRow, ...]:
         row("site", 45.0, 42.0, "own"),
         row("feeder main", None, 43.5, "own"),
         row("feeder east", 20.0, None, "typed"),
+        LimitRow(
+            where="model Antminer S21",
+            what="least time awake",
+            unit="s",
+            typed=1800.0,
+            own=None,
+            holds="typed",
+            is_looser=False,
+            is_default=True,
+        ),
     )

@@ -40,6 +40,7 @@ async def test_it_says_by_whose_word_a_limit_holds_and_which_is_typed_looser(vis
         await user.open("/energy")
         said = seen(user)
         for part in ("site: power", "the agents' own, signed", "45 kW", "42 kW", "43.5 kW",
+                     "Lode's default", "1,800 s",
                      "Typed looser than the agents allow: power of site."):  # fmt: skip
             assert part in said, part
     async with visit(World(rigs=40, has_energy=False)) as user:

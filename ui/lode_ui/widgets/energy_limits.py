@@ -10,6 +10,7 @@ from lode_ui.widgets.text import Words, box, note
 
 HEADS = ("Limit", "Holds", "Typed#", "The agents' own#")
 BY = {"typed": "typed", "own": "the agents' own, signed"}
+DEFAULT = "Lode's default"
 
 
 class LimitsTable:
@@ -57,6 +58,7 @@ class _LimitLine:
 
     def show(self, row: LimitRow) -> None:
         self._name.text = f"{row.where}: {row.what}"
-        self._by.text = BY[row.holds]
+        is_ours = row.is_default and row.holds == "typed"
+        self._by.text = DEFAULT if is_ours else BY[row.holds]
         self._typed.text = value(row.typed, row.unit)
         self._own.text = value(row.own, row.unit)

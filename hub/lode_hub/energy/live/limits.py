@@ -51,8 +51,12 @@ class Limits(_Form, frozen=True, kw_only=True):
 
     def model(self, name: str) -> Model:
         """Give what holds for a model."""
+        return self.typed(name) or Model()
+
+    def typed(self, name: str) -> Model | None:
+        """Give what is written of a model, or of all; None: what holds are Lode's defaults."""
         found = {known.casefold(): model for known, model in self.models.items()}
-        return found.get(name.casefold()) or found.get(ANY_MODEL) or Model()
+        return found.get(name.casefold()) or found.get(ANY_MODEL)
 
 
 def described(text: str, where: str = "limits") -> Limits:

@@ -9,6 +9,7 @@ The tighter word holds. What neither says is not limited.
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import msgspec
 
@@ -170,12 +171,16 @@ def _model_rows(name: str, rigs: Sequence[Rig], limits: Limits) -> list[LimitRow
     up = [rig.min_up_s for rig in rigs if rig.min_up_s is not None]
     down = [rig.min_down_s for rig in rigs if rig.min_down_s is not None]
     starts = least(rig.starts_per_day for rig in rigs)
-    return [
+    found = [
         _row(where, "starts a day", "", typed.starts_per_day, starts),
         _row(where, "least time awake", "s", typed.min_up_s, max(up, default=None), is_least=True),
         _row(where, "least time asleep", "s", typed.min_down_s, max(down, default=None),
              is_least=True),
     ]  # fmt: skip
+    if limits.typed(name) is not None:
+        return found
+    # A default is nobody's word, so it contradicts no agent's.
+    return [replace(row, is_default=row.typed is not None, is_looser=False) for row in found]
 
 
 def _row(

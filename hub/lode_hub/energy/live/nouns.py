@@ -59,7 +59,7 @@ class LimitRow:
 
     `typed` is what a person wrote in the document of limits, `own` what the agents' envelopes say,
     signed by the site's owner; None: not said. `holds` names the tighter; `is_looser` when what is
-    typed allows more than the agents do.
+    typed allows more than the agents do. `is_default` when nobody wrote `typed`: it is Lode's.
     """
 
     where: str
@@ -69,6 +69,7 @@ class LimitRow:
     own: float | None
     holds: Literal["typed", "own"]
     is_looser: bool
+    is_default: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

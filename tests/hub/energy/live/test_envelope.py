@@ -70,6 +70,16 @@ def test_a_feeder_bears_what_the_tighter_word_says(typed_kw, own_kw, limit_w):
     assert row(rigs, text, "feeder main") == (typed_kw, own_kw, holds, is_looser)
 
 
+def test_what_nobody_typed_is_no_word_against_the_agents():
+    rigs, what = [rig_of(1, min_up_s=7200.0)], "least time awake"
+    (found,) = (one for one in lines.said(rigs, Limits(), 1.0) if one.what == what)
+    assert (found.typed, found.own, found.holds) == (1800.0, 7200.0, "own")
+    assert (found.is_default, found.is_looser) == (True, False)
+    assert row(rigs, '[models."*"]', f"model {rigs[0].model}", what)[3]
+    (alone,) = (one for one in lines.said([rig_of(1)], Limits(), 1.0) if one.what == what)
+    assert (alone.holds, alone.is_default) == ("typed", True)
+
+
 def test_who_is_left_out_counts_against_what_the_agents_bear():
     rigs = [rig_of(n, feeder_limit_kw=20.0, site_limit_kw=18.0) for n in range(4)]
     rigs[0] = replace(rigs[0], maintenance="new fans")
