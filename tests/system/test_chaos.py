@@ -23,8 +23,9 @@ def test_twenty_random_kills_lose_nothing(launch, broker):
     result = balance(stack, timeout_s=90)
     assert_balanced(result, served=int(took_s * 100))
     assert {kill.victim for kill in chaos.kills} == {"edge", "hub", "postmaster", "broker"}
-    # The agent was killed, and says so for each time it had something in its hands.
-    assert result.explained <= 100 * 2 * sum(kill.victim == "edge" for kill in chaos.kills)
+    # The agent was killed, and says so for each time it had something in its hands: replies of
+    # some two seconds at most, of 170 a second, on two busy cores.
+    assert result.explained <= 170 * 2 * sum(kill.victim == "edge" for kill in chaos.kills)
     # Readings the agent saw while it ran: what was polled while it was dead does not exist.
     assert result.stored >= 0.5 * RATE * took_s
 

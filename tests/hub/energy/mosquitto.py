@@ -46,6 +46,7 @@ class Mosquitto:
     def keep(self) -> None:
         """Start it again when it has ended by itself, as who runs one does; 2.0.11 may, rarely."""
         if self.process is not None and self.process.poll() is not None:
+            print(f"mosquitto ended by itself with {self.process.returncode}")
             self.start()
 
     def stop(self) -> None:
@@ -71,7 +72,8 @@ def mosquitto(folder: Path) -> Iterator[Mosquitto]:
     subprocess.run([passwd, "-b", str(users), USER, PASSWORD], check=True, capture_output=True)
     broker.config.write_text(
         f"listener {broker.port} 127.0.0.1\npassword_file {users}\nallow_anonymous false\n"
-        f"persistence true\npersistence_location {folder}/\nautosave_interval 1\nuser root\n"
+        f"persistence true\npersistence_location {folder}/\nautosave_interval 1\n"
+        "autosave_on_changes true\nuser root\n"  # what is retained outlives an end by itself, too
     )
     broker.start()
     try:
