@@ -17,7 +17,8 @@ BACK = 0.7  # of the limit: nearer is over
 def judge(m: Memory, rigs: Rigs) -> tuple[Mask, Mask]:
     """Tell by slot who is offset from its peers, and who is not.
 
-    All are compared within the class, and temperatures then within the rack, which may be warm.
+    All are compared within the class, and temperatures then within the rack, which may be warm;
+    where the two cannot be told apart they are not judged.
     """
     classed = rigs.classed
     bias = np.where(m.learned_s >= READY_S, m.bias, np.float32(np.nan))
@@ -26,6 +27,7 @@ def judge(m: Memory, rigs: Rigs) -> tuple[Mask, Mask]:
     for peers, least in ((classed, 1), (rigs.racked, LEAST_NEIGHBOURS)):
         usual = peers.medians(heat, least)
         heat -= np.where(np.isnan(usual), 0, usual)
+    heat[:, ~rigs.knows_air] = np.nan
     worse = np.stack([heat[0], -bias[HASH], bias[EFFICIENCY]])
     worse -= classed.medians(worse, LEAST_PEERS)
     sigma = MAD_TO_SIGMA * classed.medians(np.abs(worse), LEAST_PEERS)

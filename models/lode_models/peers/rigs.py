@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lode_models.peers.sample import Slots
+from lode_models.peers.sample import Mask, Slots
 from lode_models.peers.split import Split
 
 LEAST_PEERS = 8
@@ -60,7 +60,8 @@ class Rigs:
         near = _numbers([(rig.site, rig.model, _rating(rig)) for rig in rigs])
         wide = _numbers([("", rig.model, _rating(rig)) for rig in rigs])
         wide = np.where(self._size(wide) >= LEAST_PEERS, wide + len(rigs), -1)
-        numbers = np.where(self._size(near) >= LEAST_PEERS, near, wide)
+        is_near = self._size(near) >= LEAST_PEERS
+        numbers = np.where(is_near, near, wide)
         self.classes = _dense(numbers)
         self.groups: list[list[Group]] = []
         self.group_of = np.zeros((len(LEVELS), len(rigs)), np.intp)
@@ -69,7 +70,9 @@ class Rigs:
         self.sizes = [
             count(of, len(groups)) for of, groups in zip(self.group_of, self.groups, strict=True)
         ]
-        self.racked = Split.by(self.group_of[LEVELS.index("rack")], LEAST_NEIGHBOURS)
+        racks = self.group_of[LEVELS.index("rack")]
+        self.racked = Split.by(racks, LEAST_NEIGHBOURS)
+        self.knows_air = _knows_air(self.classes, racks, is_near)
         self.sort(np.zeros(len(rigs), np.int16))
 
     def sort(self, modes: Slots) -> None:
@@ -101,6 +104,22 @@ class Rigs:
 def count(groups: Slots, n: int) -> Slots:
     """Count rigs by group; those without one are -1 and not counted."""
     return np.bincount(groups + 1, minlength=n + 1)[1:]
+
+
+def _knows_air(classes: Slots, racks: Slots, is_near: Mask) -> Mask:
+    """Tell of which rigs a warm place can be told from a warm rig.
+
+    Either most of its class breathe the same air, or most rigs of its rack are of classes that are
+    mostly elsewhere: then their median says how warm the rack is. Without racks its class must be
+    of its site.
+    """
+    in_class, in_rack = np.bincount(classes + 1)[classes + 1], np.bincount(racks + 1)[racks + 1]
+    pairs = _numbers(list(zip(classes.tolist(), racks.tolist(), strict=True)))
+    here = np.bincount(pairs)[pairs]
+    is_guest = (classes >= 0) & (2 * here <= in_class)
+    guests = np.bincount(racks + 1, weights=is_guest)[racks + 1]
+    tells = (guests >= LEAST_NEIGHBOURS) & (2 * guests >= in_rack)
+    return np.where(racks >= 0, (2 * here > in_class) | tells, is_near)
 
 
 def _rating(rig: Rig) -> float:

@@ -138,6 +138,46 @@ def test_a_rig_that_was_hot_from_the_start_is_offset_and_a_warm_rack_is_not():
     assert found[0].at_ms >= T0 + 3_600_000  # an hour is watched before it is said
 
 
+def placed(*rigs: tuple[str, str, str, int]) -> Rigs:
+    """Make rigs from (model, site, rack, how many)."""
+    return Rigs([
+        Rig(name=f"{model}-{site}-{rack}-{i}", model=model, site=site, rack=rack,
+            rated_hashrate_ths=100.0)
+        for model, site, rack, n in rigs for i in range(n)
+    ])  # fmt: skip
+
+
+def warmer(by_c: float, slots: slice):
+    def change(turn: int, rows: Table) -> Table:
+        for name in ("chip_temp_c", "board_temp_c"):
+            rows[name][slots] += by_c
+        return rows
+
+    return change
+
+
+def test_few_rigs_among_others_in_a_warm_rack_or_at_a_warm_site_are_not_offset():
+    """Their class is elsewhere, and the rack's other rigs are a class of the rack itself."""
+    for rigs in (
+        placed(("S19", "A", "cool", 10), ("S19", "A", "warm", 2), ("M50", "A", "warm", 10)),
+        placed(("S19", "A", "", 10), ("S19", "B", "", 2), ("M50", "B", "", 10)),
+    ):
+        peers = Peers(rigs)
+        assert not peers.rigs.knows_air[10:12].any()
+        assert peers.rigs.knows_air[:10].all()
+        assert peers.rigs.knows_air[12:].all()
+        assert play(peers, range(450), warmer(9, slice(10, 22))) == []
+
+
+def test_a_hot_rig_is_told_from_its_warm_rack_where_the_rack_has_rigs_of_classes_elsewhere():
+    rigs = placed(("S19", "A", "one", 12), ("S19", "A", "two", 12))
+    assert rigs.knows_air.all()
+    peers = Peers(rigs)
+    warm_rack, hot_rig = warmer(6, slice(12, 24)), warmer(9, slice(12, 13))
+    found = play(peers, range(450), lambda turn, rows: hot_rig(turn, warm_rack(turn, rows)))
+    assert kinds(found) == [("offset", 12, True)]
+
+
 def small_sites(sites: int, each: int) -> Rigs:
     return Rigs(
         [Rig(name=f"r{i}", model="S19", site=f"S{i // each}", rated_hashrate_ths=100.0)
