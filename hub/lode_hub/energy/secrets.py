@@ -1,9 +1,15 @@
 """What documents name and never hold: a file for each secret in one folder."""
 
 from pathlib import Path
+from typing import Annotated
+
+import msgspec
 
 from lode_hub.errors import SettingsError
 from lode_hub.settings import secret
+
+Secret = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+"""The name of one."""
 
 
 def named(folder: Path | None, name: str) -> str:

@@ -59,7 +59,7 @@ price_mwh = 10.0
     "source": """quantity = "real-time"  # day-ahead, hashprice, difficulty, coin-price, fees, ...
 unit = "USD/MWh"        # hashprice: "USD/TH/day"
 node = "HB_WEST"
-format = "csv"          # json, ercot, entsoe
+format = "csv"          # json, ercot, entsoe, openadr
 stale_after_s = 7200
 # url = "https://..."   # with it the hub polls; without it, files are uploaded here
 

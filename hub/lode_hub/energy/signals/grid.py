@@ -14,10 +14,11 @@ import structlog
 from lode_hub.committed import Finding
 from lode_hub.energy.signals import deaf
 from lode_hub.energy.signals.calls import Call, calls_ahead_ms
-from lode_hub.energy.signals.openadr import Vtn, VtnError, calls_of
+from lode_hub.energy.signals.openadr import calls_of
 from lode_hub.energy.signals.openadr_reports import Reports
-from lode_hub.energy.signals.programme import OpenAdr, Programme
+from lode_hub.energy.signals.programme import Programme
 from lode_hub.energy.signals.taking import keep_call
+from lode_hub.energy.vtn import OpenAdr, Vtns
 from lode_hub.errors import HubError, InvalidError, UnavailableError
 from lode_hub.store import Store, energy, energy_calls
 from lode_hub.store import alerts as alert_rows
@@ -41,10 +42,9 @@ class Grid:
         self, store: Store, secret: Callable[[str], str], clock_ms: Callable[[], int]
     ) -> None:
         self._store = store
-        self._secret = secret
         self._clock_ms = clock_ms
         self._due_ms: dict[tuple[int, str], int] = {}
-        self._vtns: dict[OpenAdr, Vtn] = {}
+        self._vtns = Vtns(secret)
         self._reports = Reports(store, clock_ms)
         self._told: dict[str, int] = {}  # subject of a call that holds: its newest modification
 
@@ -76,13 +76,7 @@ class Grid:
         if self._due_ms.get(key, 0) > now_ms:
             return
         self._due_ms[key] = now_ms + round(where.every_s * 1000)
-        secret = self._secret(where.client_secret) if where.client_secret else ""
-        vtn = self._vtns.setdefault(where, Vtn(where, secret, client))
-        try:
-            events = await vtn.events()
-        except VtnError:
-            self._vtns.pop(where, None)  # a secret may have been replaced
-            raise
+        events = await self._vtns.events(where, client)
         calls: dict[str, Call] = {}
         unread, read = set(), []
         for event in events:
@@ -104,7 +98,7 @@ class Grid:
             await deaf.asked(conn, document, now_ms=now_ms, every_s=where.every_s, trouble="")
             for event, mine in read:
                 await self._reports.note(conn, document, event, mine)
-        await self._reports.send(vtn, document, where)
+        await self._reports.send(self._vtns.of(where, client), document, where)
 
     async def _cancel_gone(
         self, conn: Connection, document: Row, calls: dict[str, Call], unread: set[str]

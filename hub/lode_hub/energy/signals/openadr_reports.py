@@ -11,8 +11,7 @@ import structlog
 from lode_hub.energy.account.event import EventAccount
 from lode_hub.energy.account.make import Told, of_event, span_of, told
 from lode_hub.energy.signals.calls import Call
-from lode_hub.energy.signals.openadr import Vtn
-from lode_hub.energy.signals.programme import OpenAdr
+from lode_hub.energy.vtn import OpenAdr, Vtn
 from lode_hub.errors import HubError
 from lode_hub.store import Store, energy_calls, energy_reports
 from lode_hub.store.connection import Connection

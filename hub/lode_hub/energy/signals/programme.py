@@ -1,17 +1,17 @@
 """A demand-response programme as a TOML document: what it asks, pays, and how it counts."""
 
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 import msgspec
 
+from lode_hub.energy.secrets import Secret
 from lode_hub.energy.sources.described import zone
 from lode_hub.energy.tariff import document
 from lode_hub.energy.topic import check_login, topic
+from lode_hub.energy.vtn import OpenAdr
 
 Usd = Annotated[float, msgspec.Meta(ge=0, le=1e6)]
 Kw = Annotated[float, msgspec.Meta(ge=0, le=1e7)]
-Secret = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 Path = Annotated[str, msgspec.Meta(max_length=200)]
 Reduce = Literal["to", "by", "all"]
 Method = Literal["10-of-10", "before", "before-after", "plan"]
@@ -34,27 +34,6 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         """Check that the adjustment has a time."""
         if self.adjustment_from_h <= self.adjustment_until_h:
             raise ValueError("adjustment_from_h is not before adjustment_until_h")
-
-
-class OpenAdr(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A VTN of OpenADR 3 that is asked for events."""
-
-    url: Annotated[str, msgspec.Meta(max_length=2000)]
-    programs: tuple[str, ...] = ()  # names or ids; empty: all that it shows us
-    targets: tuple[str, ...] = ()  # events for others are left out; empty: take all
-    token_url: str = ""  # empty: url + /auth/token
-    client_id: str = ""  # empty: no token is asked for
-    client_secret: Secret | None = None  # its name among the hub's energy secrets
-    ven_name: str = "lode"
-    every_s: Annotated[float, msgspec.Meta(ge=5, le=3600)] = 30.0
-    timeout_s: Annotated[float, msgspec.Meta(gt=0, le=60)] = 10.0
-
-    def __post_init__(self) -> None:
-        """Check the addresses."""
-        for url in filter(None, (self.url, self.token_url)):
-            parts = urlsplit(url)
-            if parts.scheme not in {"http", "https"} or not parts.hostname or parts.password:
-                raise ValueError("an address is none; expected http(s)://host without a password")
 
 
 class Mqtt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

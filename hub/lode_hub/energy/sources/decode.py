@@ -10,7 +10,7 @@ from typing import cast
 import msgspec
 
 from lode_hub.energy.prices import OPEN_MS, Parsed
-from lode_hub.energy.sources import entsoe, ercot
+from lode_hub.energy.sources import entsoe, ercot, openadr
 from lode_hub.energy.sources.described import Columns, Source, zone
 from lode_hub.energy.sources.rows import Cell, LocalClock, gather, moment, number
 from lode_hub.errors import InvalidError
@@ -140,4 +140,10 @@ def _unzipped(data: bytes, where: str) -> bytes:
         raise InvalidError(f"{where}: no archive that can be read: {error}") from None
 
 
-_DECODERS = {"csv": _csv, "json": _json, "ercot": ercot.decode, "entsoe": entsoe.decode}
+_DECODERS = {
+    "csv": _csv,
+    "json": _json,
+    "ercot": ercot.decode,
+    "entsoe": entsoe.decode,
+    "openadr": openadr.decode,
+}

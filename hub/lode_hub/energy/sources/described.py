@@ -10,6 +10,7 @@ import msgspec
 from lode_hub.energy.prices import PRICES, Quantity
 from lode_hub.energy.tariff import document
 from lode_hub.energy.topic import check_login, is_topic, topic
+from lode_hub.energy.vtn import OpenAdr
 
 Short = Annotated[str, msgspec.Meta(max_length=200)]
 Positive = Annotated[float, msgspec.Meta(gt=0, le=366 * 86_400)]
@@ -37,18 +38,20 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A source: what it gives, in which form, and where and how often it is asked.
 
-    A `url` of MQTT is a topic that is listened to. Without a `url` it takes uploads.
+    A `url` of MQTT is a topic that is listened to; a VTN has a table of its own, as often asked as
+    that says. Without either it takes uploads.
     """
 
     quantity: Quantity
     unit: Short  # of what it gives: USD/MWh, EUR/kWh, USD/TH/day, ...
-    format: Literal["csv", "json", "ercot", "entsoe"]
+    format: Literal["csv", "json", "ercot", "entsoe", "openadr"]
     node: Short = ""
     columns: Columns | None = None
     step_s: Positive | None = None  # how long a value holds; None: until the next
     time_zone: Short = "UTC"  # of times that name none
     known: Short = "on receipt"  # or "at end", or "day before 13:00" in the time zone
     sequence: Annotated[int, msgspec.Meta(ge=1)] = 1  # ENTSO-E: of several auctions
+    openadr: OpenAdr | None = None
     url: Annotated[str, msgspec.Meta(max_length=2000)] = ""
     every_s: Annotated[float, msgspec.Meta(ge=10, le=86_400)] = 300.0
     timeout_s: Annotated[float, msgspec.Meta(gt=0, le=120)] = 20.0
@@ -73,6 +76,10 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             raise ValueError(f"known {self.known!r}; use on receipt, at end or day before HH:MM")
         if self.format in {"ercot", "entsoe"} and not self.node:
             raise ValueError("ercot and entsoe need a node: a settlement point, a bidding zone")
+        if self.format == "openadr" and (self.url or self.quantity not in PRICES):
+            raise ValueError("openadr gives prices, from the VTN of its table [openadr]; leave url")
+        if self.openadr is not None and self.format != "openadr":
+            raise ValueError(f"a table [openadr] goes with format openadr, not {self.format}")
         self._check_way()
 
     @property
@@ -83,7 +90,12 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     @property
     def is_polled(self) -> bool:
         """Tell whether it is asked."""
-        return bool(self.url) and not self.is_heard
+        return self.openadr is not None or (bool(self.url) and not self.is_heard)
+
+    @property
+    def poll_s(self) -> float:
+        """Say how often it is asked."""
+        return self.every_s if self.openadr is None else self.openadr.every_s
 
     def _check_way(self) -> None:
         if self.secret and not _SECRET.fullmatch(self.secret):

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
+import msgspec
 import structlog
 
 from lode_hub import alerts
@@ -26,6 +27,7 @@ from lode_hub.energy.sources import decode, described
 from lode_hub.energy.sources.described import Source
 from lode_hub.energy.sources.fetch import Answer, FetchError, fetch
 from lode_hub.energy.sources.keep import keep
+from lode_hub.energy.vtn import VtnError, Vtns
 from lode_hub.errors import HubError, InvalidError, SettingsError
 from lode_hub.ingest.ingress import MakeLink
 from lode_hub.store import Store, energy, energy_documents, leases
@@ -71,6 +73,7 @@ class EnergySources:
         self._clock_ms = clock_ms
         self._secret = partial(named, secrets_dir)
         self._grid = self._make_grid()
+        self._vtns = Vtns(self._secret)
         self._messages = Messages(store, self._secret, clock_ms, make_link)
 
     async def run(self) -> None:
@@ -140,7 +143,7 @@ class EnergySources:
         site, name = document["site_id"], document["name"]
         after: Row = {"ok_ms": None, "failures": 0, "trouble": "", "refused": 0}
         after |= {"etag": state.get("etag", ""), "modified": state.get("modified", "")}
-        wait_s = source.every_s
+        wait_s = source.poll_s
         async with limit:
             try:
                 answer = await self._ask(client, name, source, state)
@@ -148,7 +151,7 @@ class EnergySources:
                     after["refused"] = await self._keep(site, name, source, answer.data)
                     after |= {"etag": answer.etag, "modified": answer.modified}
                 after["ok_ms"] = self._clock_ms()
-            except (FetchError, InvalidError, SettingsError) as error:
+            except (FetchError, VtnError, InvalidError, SettingsError) as error:
                 after |= {"failures": state.get("failures", 0) + 1, "trouble": str(error)[:500]}
                 asked_s = error.after_s if isinstance(error, FetchError) else 0.0
                 wait_s = max(asked_s, min(wait_s * 2 ** (after["failures"] - 1), LONGEST_WAIT_S))
@@ -163,6 +166,9 @@ class EnergySources:
     async def _ask(
         self, client: httpx.AsyncClient, name: str, source: Source, state: Row
     ) -> Answer:
+        if source.openadr is not None:
+            events = await self._vtns.events(source.openadr, client)
+            return Answer(data=msgspec.json.encode(events))
         # An answer that could not be read wholly is asked for anew, changed or not.
         is_good = not state.get("failures") and not state.get("refused")
         have = Answer(

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from lode_hub.energy.signals import call_of
 from lode_hub.energy.signals.calls import share
-from lode_hub.energy.signals.openadr import Vtn, VtnError, calls_of, seconds
-from lode_hub.energy.signals.programme import OpenAdr, Programme, described
+from lode_hub.energy.signals.openadr import calls_of
+from lode_hub.energy.signals.programme import Programme, described
 from lode_hub.energy.signals.taking import keep_call
 from lode_hub.energy.sources.run import EnergySources
+from lode_hub.energy.vtn import OpenAdr, Vtn, VtnError, seconds
 from lode_hub.errors import InvalidError
 from lode_hub.ingest.gmqtt_link import GmqttLink
 from lode_hub.store import Store, energy_calls, energy_documents

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lode_hub.energy.signals.calls import Call, call_of
-from lode_hub.energy.signals.openadr import PAGE, Vtn, VtnError, calls_of, seconds
-from lode_hub.energy.signals.programme import OpenAdr, Programme
+from lode_hub.energy.signals.openadr import calls_of
+from lode_hub.energy.signals.programme import Programme
+from lode_hub.energy.vtn import PAGE, OpenAdr, Vtn, VtnError, seconds
 from lode_hub.errors import InvalidError
 
 T0 = 1_800_000_000_000
