@@ -6,6 +6,7 @@ import pytest
 
 from lode_hub.queries.energy_nouns import HourRow
 from lode_ui import energy_words as words
+from lode_ui.widgets.energy_limits import joined
 from tests.ui import made_energy as made
 from tests.ui.reading import button, field, press, seen, send, until
 from tests.ui.world import Someone, World
@@ -47,6 +48,17 @@ async def test_it_says_by_whose_word_a_limit_holds_and_which_is_typed_looser(vis
         await user.open("/energy")
         assert "no agent has told any" in seen(user)
         assert "Typed looser" not in seen(user)
+
+
+def test_models_that_are_limited_alike_are_one_row():
+    (one,) = (row for row in made.limits() if row.where.startswith("model "))
+    other, more = replace(one, where="model M50"), replace(one, where="model A1", own=60.0)
+    apart = [row for row in made.limits() if row != one]
+    rows = joined([*apart, one, other])
+    assert rows[:-1] == apart
+    assert rows[-1] == replace(one, where="every model")
+    rows = joined([one, other, more])
+    assert [row.where for row in rows] == ["models Antminer S21, M50", "model A1"]
 
 
 async def test_what_is_missing_is_said_and_no_zero(visit):

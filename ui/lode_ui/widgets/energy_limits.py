@@ -1,6 +1,7 @@
 """What bounds a site's plans, and by whose word: typed here, or the agents' own."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from lode_hub.queries.planner import LimitRow
 from lode_ui.figures import MISSING
@@ -11,6 +12,7 @@ from lode_ui.widgets.text import Words, box, note
 HEADS = ("Limit", "Holds", "Typed#", "The agents' own#")
 BY = {"typed": "typed", "own": "the agents' own, signed"}
 DEFAULT = "Lode's default"
+MODEL = "model "
 
 
 class LimitsTable:
@@ -30,7 +32,25 @@ class LimitsTable:
         self._none.show(not found)
         self._looser.text = looser(found)
         self._looser.set_visibility(bool(self._looser.text))
-        self._rows.show(found)
+        self._rows.show(joined(found))
+
+
+def joined(found: Sequence[LimitRow]) -> list[LimitRow]:
+    """Make one row of those of models that say the same."""
+    models = {row.where for row in found if row.where.startswith(MODEL)}
+    alike: dict[LimitRow, list[str]] = {}
+    for row in found:
+        key = replace(row, where="") if row.where in models else row
+        alike.setdefault(key, []).append(row.where)
+    return [replace(row, where=_named(names, models)) for row, names in alike.items()]
+
+
+def _named(names: Sequence[str], models: Collection[str]) -> str:
+    if not names[1:]:
+        return names[0]
+    if len(names) == len(models):
+        return "every model"
+    return f"models {', '.join(name.removeprefix(MODEL) for name in names)}"
 
 
 def looser(found: Sequence[LimitRow]) -> str:
