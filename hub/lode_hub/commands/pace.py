@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from lode_hub.commands.choose import Candidate
 
-Line = tuple[str, str | None]  # an agent, and a feeder of its; None: all that it has
+Line = tuple[str | None, ...]  # an agent with all that it has, or with one of its feeders
 
 
 def least_s(taken: Iterable[Candidate]) -> tuple[float | None, float | None]:
@@ -24,7 +24,7 @@ def _slowest_s(rigs: Iterable[tuple[Candidate, float | None, float | None]]) -> 
     power_kw: defaultdict[Line, float] = defaultdict(float)
     ramps: dict[Line, float] = {}
     for rig, of_agent, of_feeder in rigs:
-        for line, ramp in (((rig.agent, None), of_agent), ((rig.agent, rig.feeder), of_feeder)):
+        for line, ramp in (((rig.agent,), of_agent), ((rig.agent, rig.feeder), of_feeder)):
             power_kw[line] += (rig.draw_w or 0.0) / 1000
             if ramp is not None:
                 ramps[line] = ramp  # one envelope says it of all that hangs there

@@ -20,7 +20,7 @@ from lode_hub.errors import HubError, InvalidError
 PAGE = 50
 MAX_LISTED = 1000
 MAX_BYTES = 4 << 20
-MAX_INTERVALS = 500
+MAX_INTERVALS = 3000  # a week of five minutes is 2016
 EARLY_S = 30.0
 """A token is replaced so long before its end."""
 
@@ -264,8 +264,10 @@ def intervals(event: Mapping[str, Any], now_ms: int) -> Iterator[Interval]:
     listed = event.get("intervals") or []
     if not isinstance(event.get("id"), str) or not isinstance(listed, list):
         raise InvalidError(f"{where}: no id, or intervals that are no list")
+    if len(listed) > MAX_INTERVALS:
+        raise InvalidError(f"{where}: {len(listed)} intervals, at most {MAX_INTERVALS}; split it")
     following, default = None, _object(event, "intervalPeriod", where)
-    for number, interval in enumerate(listed[:MAX_INTERVALS]):
+    for number, interval in enumerate(listed):
         if not isinstance(interval, dict):
             raise InvalidError(f"{where}: interval {number} is no object")
         own = _object(interval, "intervalPeriod", where)
@@ -342,12 +344,12 @@ def _is_ours(
     if programs is not None and str(event.get("programID")) not in programs:
         return False
     listed = event.get("targets")
-    named = {
+    theirs = {
         str(value)
         for target in (listed if isinstance(listed, list) else [])
         for value in _values(target)
     }
-    return not targets or not named or bool(named & set(targets))
+    return not targets or not theirs or bool(theirs & set(targets))
 
 
 def _values(target: object) -> list[Any]:

@@ -68,6 +68,7 @@ def test_other_payloads_are_no_prices() -> None:
         (priced(0.2, intervalPeriod={"start": "soon", "duration": "PT1H"}), "expected RFC 3339"),
         (priced(0.2, intervalPeriod={"start": iso(T0), "duration": "PT0S"}), "ends before"),
         (priced(0.2, intervals=3), "no list"),
+        (priced(*[0.2] * 3001), "3001 intervals, at most 3000"),
         (priced(2e5), "200000"),
     ],
 )  # fmt: skip
