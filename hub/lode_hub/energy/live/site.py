@@ -33,6 +33,9 @@ BOUND = 0.96
 """A plan that draws so much of a setpoint has run up to it."""
 
 LEARN_AFTER_MS = 600_000
+LEARN_EVERY_MS = round(900 * STEP_S)
+"""Once a step, not once a plan: signals, and a database that is full, make plans more often."""
+
 LEARN_RATIO = 0.02
 
 
@@ -54,6 +57,7 @@ class Steered:
     trim: Trim = field(default_factory=Trim)
     is_unsent: bool = False  # what was last to be ordered could not be
     is_told: bool = True  # an alert of rigs that disobey may be open
+    learned_ms: int = 0  # when what rigs draw in full was last learned
     settles_ms: int = 0  # until then rigs that are not heard of are waited for
 
     def resume(
@@ -169,6 +173,8 @@ def learned(
 ) -> list[dict[str, object]]:
     """Say what has been learned of rigs since they were read: turned, whose sleep, full power."""
     told = steered.now(now_ms)
+    with_power = with_power and now_ms >= steered.learned_ms + LEARN_EVERY_MS
+    steered.learned_ms = now_ms if with_power else steered.learned_ms
     found: list[dict[str, object]] = []
     for rig in rigs:
         is_awake = {"mining": True}.get(rig.state, False if rig.state in ASLEEP_STATES else None)

@@ -61,7 +61,7 @@ async def _many(looks) -> bool:
 
 
 async def _asleep(site) -> bool:
-    # In any order: what was learned of each rig while the planner waited has changed it.
+    # In any order: what was learned of each rig since has changed it.
     return bool(await site.orders()) and sorted(await site.asleep()) == ALL
 
 

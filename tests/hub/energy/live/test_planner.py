@@ -45,6 +45,28 @@ async def test_advice_is_kept_and_not_sent(site):
     assert await site.orders() == []
 
 
+async def test_what_rigs_do_in_full_is_learned_once_a_step_and_not_once_a_plan(site):
+    async def learned() -> float:
+        ((ths,),) = await site.mine.run(
+            "select hashrate_ths from energy_rig where device_id = %(d)s", d=site.rigs["rig-01"]
+        )
+        return round(ths, 3)
+
+    await site.desk.set_planner(ADA, "north", "advise")
+    before = await learned()
+    await site.planner.look("signal")
+    first = await learned()
+    assert first > before  # it hashes more than was known
+    for _ in range(3):
+        site.now[0] += 5_000
+        await site.planner.look("signal")
+    assert await learned() == first
+    site.now[0] += 5 * MINUTE
+    await site.reads("rig-01", 2800.0)
+    await site.planner.look()
+    assert await learned() > first
+
+
 async def test_a_price_above_break_even_puts_the_site_to_sleep_and_back(site):
     await site.desk.set_planner(ADA, "north", "act")
     await site.planner.look("signal")
