@@ -63,26 +63,26 @@ def test_every_family_sleeps_and_wakes_with_its_settings_untouched(launch):
     assert sorted(families.values()) == able
     site.wait_until_offered(len(able))
     before = site.kept()
-    slept = tell(site, "sleep", list(families))
+    slept = tell(site, "sleep", families)
     assert {row["mode"] for row in site.settings().values()} == {"sleep"}
-    alone = [name for name, model in families.items() if model in ANTMINERS]
-    tell(site, "wake", [name for name in families if name not in alone])
+    alone = {name: model for name, model in families.items() if model in ANTMINERS}
+    tell(site, "wake", {name: families[name] for name in families if name not in alone})
     tell(site, "wake", alone)
     assert {row["mode"] for row in site.settings().values()} == {"normal"}
     assert {site.stage(ordered) for ordered in slept} == {"released"}
     assert_only_power_changed(before, site.kept())
 
 
-def tell(site: Acting, action: str, names: list[str]) -> set[str]:
+def tell(site: Acting, action: str, families: dict[str, str]) -> set[str]:
     """Order one thing of each of some rigs, and check how it is proved; give the commands."""
     end = "effective" if action == "sleep" else "released"
-    ordered = {site.order(action, name): name for name in names}
+    ordered = {site.order(action, name): name for name in families}
     for command, name in ordered.items():
         (proof,) = site.until(command, end, timeout_s=120)["devices"]
         assert list(dict.fromkeys(site.steps(command)))[:4] == WAYS, name
         assert proof["power_source"] in {"meter", "rig"}, name
         powers = [proof["power_before_w"], proof["power_after_w"]]
         less_w, more_w = powers[::-1] if action == "sleep" else powers
-        most = 0.8 if proof["power_source"] == "meter" else 0.5  # the meter shows others, too
-        assert less_w < most * more_w, (name, proof)
+        # A meter shows others, too; a rig that was woken may still warm up.
+        assert more_w - less_w > 0.3 * BY_KEY[families[name]].power_w, (name, proof)
     return set(ordered)
