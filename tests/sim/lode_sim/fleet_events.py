@@ -142,4 +142,4 @@ class Acts:
         share = np.clip(since / WARM_S, 0.02, 1)
         mode.hash_share[who] *= share[who]
         mode.power_share[who] *= np.clip(share + 0.2, 0, 1)[who]
-        mode.uptime_s[who] = np.minimum(mode.uptime_s, np.maximum(since, 0))[who]
+        mode.uptime_s[who] = np.minimum(mode.uptime_s[who], np.maximum(since, 0)[who])
