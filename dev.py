@@ -104,9 +104,9 @@ def test(*arguments: str) -> None:
     processes = "3" if strict else "4"  # what is slow is busier
     beside = ["-n", processes, "--dist", "loadfile", "--no-loadscope-reorder"]
     beside += ["-m", f"not alone{chosen}"]
-    if status := _status(str(BIN / "pytest"), "--cache-clear", *beside, env=strictness):
-        _try_again(status, strictness)
-    run(str(BIN / "pytest"), "-m", f"alone{chosen}", env=strictness)
+    for which in (beside, ["-m", f"alone{chosen}"]):
+        if status := _status(str(BIN / "pytest"), "--cache-clear", *which, env=strictness):
+            _try_again(status, strictness)
     if not strict:
         print("left out: the slow tests; run them with --strict")
 
