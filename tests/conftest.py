@@ -26,8 +26,8 @@ LONG = ("tests/system/", "tests/hub/ingest/", "tests/ui/test_browser", "tests/hu
 
 
 SLOW = ("tests/system/", "tests/ui/test_browser")
-ALWAYS = ("tests/system/test_alert.py", "tests/system/test_browser.py")
-"""Tests of the whole system and those in a browser are slow, but one of each always runs."""
+ALWAYS = ("tests/system/test_browser.py",)
+"""Tests of the whole system and those in a browser are slow, but one file that is both runs."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
