@@ -41,8 +41,10 @@ def _prices(event: Mapping[str, Any], source: Source) -> Iterator[object]:
                         begin_ms=interval.begin_ms, until_ms=interval.until_ms,
                         value=number(price), published_ms=modified_ms(event), node=source.node,
                     )  # fmt: skip
-    except (InvalidError, ValueError) as error:
-        yield ValueError(f"{named(event)}: {str(error).removeprefix(f'{named(event)}: ')}")
+    except InvalidError as error:
+        yield ValueError(str(error))
+    except ValueError as error:
+        yield ValueError(f"{named(event)}: {error}")
 
 
 def _check_unit(event: Mapping[str, Any], source: Source) -> None:
