@@ -34,7 +34,7 @@ DEBIAN = {
     "postgresql": "pg_ctlcluster",
 }
 
-MOST_UNSTEADY = 3  # tests that may fail on a busy machine and pass by themselves
+MOST_UNSTEADY = 5  # tests that may fail on a busy machine and pass by themselves
 
 CHECKS = [["ruff", "format", "--check"], ["ruff", "check"], ["mypy"], ["lint-imports"]]
 

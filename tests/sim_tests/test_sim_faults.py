@@ -123,7 +123,7 @@ async def test_a_dripping_rig_answers_a_byte_at_a_time(site, rig):
     writer.write(SUMMARY)
     began_s = time.monotonic()
     assert len(await reader.readexactly(10)) == 10
-    assert 0.1 < time.monotonic() - began_s < 2
+    assert time.monotonic() - began_s > 0.1
     writer.close()
     await writer.wait_closed()
 

@@ -149,20 +149,20 @@ async def test_what_is_held_comes_later_and_whole(proxy, client):
 
 
 async def test_delay_delays_each_way_and_keeps_the_order(proxy, client):
-    proxy.set("delay", 0.1)
+    proxy.set("delay", 0.5)
     began_s = time.monotonic()
     for number in range(50):
         client.writer.write(bytes([number]))
         await client.writer.drain()
     assert await asyncio.wait_for(client.reader.readexactly(50), 30) == bytes(range(50))
-    assert 0.19 < time.monotonic() - began_s < 2
+    assert 0.95 < time.monotonic() - began_s < 50 * 0.5  # each, and not one after another
 
 
 async def test_throttle_keeps_the_rate(proxy, client):
     proxy.set("throttle", 20_000)
     began_s = time.monotonic()
     await client.say(b"z" * 8_000)
-    assert 0.3 < time.monotonic() - began_s < 3
+    assert time.monotonic() - began_s > 0.3
 
 
 async def test_corrupt_flips_one_bit_of_a_chunk(proxy, client):

@@ -9,11 +9,15 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from lode_hub.notify import http, text
 from lode_hub.notify.channels import AppriseChannel, Receipt
 from lode_hub.notify.errors import UnavailableError
 from lode_hub.notify.text import Message
+
+if TYPE_CHECKING:
+    import apprise
 
 _LISTED = 10
 
@@ -38,7 +42,15 @@ class LongTail:
         except OSError as error:
             raise UnavailableError(f"{where}: {error.strerror}; check its urls' file") from None
         body = f"{text.plain(message, _LISTED)}\n#{message.key[:6]}"
-        said = await self._within(channel, lambda: _notify(urls, text.subject(message), body))
+        try:
+            # Outside of the deadline: its hundred plug-ins may take seconds to load, once.
+            sender = await asyncio.to_thread(_sender, urls)
+        except (ImportError, ValueError) as error:
+            raise UnavailableError(f"{where}: {error}; check its urls") from None
+        secrets = [part for url in urls for part in (url, *url.partition("://")[2].split("/"))]
+        said = await self._within(
+            channel, lambda: _notify(sender, text.subject(message), body, secrets)
+        )
         if said is not None:
             raise UnavailableError(f"{where}: {said}; check its urls and that they answer")
         return Receipt()
@@ -72,26 +84,37 @@ class LongTail:
             return f"no end within {channel.timeout_s:g} s"
 
 
-def _notify(urls: list[str], title: str, body: str) -> str | None:
-    """Send, and say what went wrong; None when nothing did."""
+def _sender(urls: list[str]) -> "apprise.Apprise":
+    """Make what sends to these URLs.
+
+    Raises:
+        ImportError: Apprise is not installed, or too old.
+        ValueError: it does not know a URL.
+    """
     try:
         import apprise  # noqa: PLC0415 -- an extra, and half a second of imports
     except ImportError:
-        return "it is not installed; pip install lode-hub[apprise]"
+        raise ImportError("it is not installed; pip install lode-hub[apprise]") from None
     apprise.logger.propagate = False  # its lines may have a URL's secrets in them
     if not hasattr(apprise.AppriseAsset, "http_redirects"):
-        return "it is too old to be kept from following redirects; pip install -U apprise"
+        raise ImportError("it is too old not to follow redirects; pip install -U apprise")
     sender = apprise.Apprise()
     for place, url in enumerate(urls, 1):
         if not sender.add(url):
-            return f"url {place} is none that Apprise knows"
+            raise ValueError(f"url {place} is none that Apprise knows")
     for server in sender:
         server.request_rate_per_sec = 0.0
         # Whatever its URL says: who answers must not make the hub call an address inside.
         server.redirects = False
-    secrets = [part for url in urls for part in (url, *url.partition("://")[2].split("/"))]
+    return sender
+
+
+def _notify(sender: "apprise.Apprise", title: str, body: str, secrets: list[str]) -> str | None:
+    """Send, and say what went wrong; None when nothing did."""
+    import apprise  # noqa: PLC0415 -- an extra
+
     with apprise.LogCapture(level=logging.WARNING) as log:  # type: ignore[no-untyped-call]
-        if urls and sender.notify(body=body, title=title):
+        if len(sender) and sender.notify(body=body, title=title):
             return None
         said = log.getvalue().strip().splitlines()
     return http.masked(text.clean(said[-1]), secrets) if said else "not taken"

@@ -78,7 +78,7 @@ async def test_a_bad_rig_raises_within_its_limit(handler, error, serve):
     before = time.monotonic()
     with pytest.raises(error):
         await driver.read(5)
-    assert time.monotonic() - before < 4
+    assert time.monotonic() - before < 20
 
 
 async def test_nobody_listens(serve):

@@ -69,7 +69,7 @@ async def test_keeps_what_is_committed_and_starts_again_quickly(
 
     begun = time.monotonic()
     assert await postgres.start() == url
-    assert time.monotonic() - begun < 5.0  # idle: 0.05 s
+    assert time.monotonic() - begun < 20  # idle: 0.05 s
     async with await psycopg.AsyncConnection.connect(url) as db:
         assert await (await db.execute("select n from kept")).fetchall() == [(7,)]
 

@@ -81,12 +81,17 @@ class Stage:
             return ([*await energy_documents.fetches(conn, kind), {}])[0]
 
     async def until(self, kind: str, **wanted: object) -> dict:
-        """Look until a document's state is this."""
+        """Look until a document's state is this, and so many messages or more were heard.
+
+        One whose acknowledgement was lost with its session comes again, and counts again.
+        """
+        least = wanted.pop("messages", 0)
         deadline = time.monotonic() + 40
         while True:
             await self.look()
             state = await self.state(kind)
-            if state and all(state[name] == value for name, value in wanted.items()):
+            is_so = state and all(state[name] == value for name, value in wanted.items())
+            if is_so and state["messages"] >= least:
                 return state
             assert time.monotonic() < deadline, f"{wanted}, but {state}"
             await asyncio.sleep(0.02)

@@ -257,7 +257,7 @@ async def test_two_workers_one_stopped_one_killed(store, broker):
         await drill.until_served(second=64)
         await drive(edges, lambda: all(edge.is_done for edge in edges), 60)
         await check_all_stored_once(store, edges)
-        assert max(edge.longest_silence_s for edge in edges) < 10.0
+        assert max(edge.longest_silence_s for edge in edges) < 30.0
         for edge in edges:
             edge.speaker.stop()
 

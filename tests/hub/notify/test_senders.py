@@ -6,6 +6,7 @@ import datetime
 import email.utils
 import json
 import ssl
+import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
@@ -23,6 +24,7 @@ from lode_hub.notify import (
     TelegramChannel,
     TwilioChannel,
     WebhookChannel,
+    longtail,
 )
 from lode_hub.notify.errors import DeliveryError, RefusedError, UnavailableError
 from lode_sim.messengers import SILENCE, Messenger, Reply, Telegram, Twilio, gateway
@@ -30,7 +32,7 @@ from tests.hub.notify.sinks import MailSink
 from tests.hub.notify.test_text import MESSAGE
 
 SECRET = "5ecret-t0ken"
-TIMEOUT_S = 0.5
+TIMEOUT_S = 2.0
 # Apprise imports what later Pythons drop.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 HTTP = ["webhook", "twilio", "gateway", "telegram"]
@@ -80,7 +82,7 @@ def channel(kind: str, url: str) -> Channel:
         return TelegramChannel(name="x", token=secret, url=url, timeout_s=TIMEOUT_S)
     if kind == "apprise":
         urls = Secret(value=f"{url.replace('http', 'json')}/hook/{SECRET}")
-        return AppriseChannel(name="x", urls=urls, timeout_s=2.0)
+        return AppriseChannel(name="x", urls=urls, timeout_s=TIMEOUT_S)
     return SmsGatewayChannel(
         name="x", url=f"{url}/send?key={{secret}}", body="to={to}&text={text}&id={key}",
         secret=secret, timeout_s=TIMEOUT_S,
@@ -233,6 +235,17 @@ async def test_who_answers_apprise_cannot_make_the_hub_call_an_address_inside(st
         assert isinstance(await failing(found, moved), UnavailableError)
         assert len(found.server.requests) == 1
         assert not inside.requests
+
+
+async def test_what_apprise_takes_to_load_does_not_count_against_the_server(monkeypatch):
+    def slowly(urls, make=longtail._sender):
+        time.sleep(2.5)  # as on a cold disk
+        return make(urls)
+
+    monkeypatch.setattr(longtail, "_sender", slowly)
+    async with case("apprise") as found:
+        await found.send()
+        assert found.taken() == 1
 
 
 async def test_apprises_own_pauses_are_off():

@@ -217,17 +217,17 @@ async def test_silence_is_silence():
         before = time.monotonic()
         with pytest.raises(TimedOut, match="is its community or login right"):
             await ours.read(5)
-        assert time.monotonic() - before < 4
+        assert time.monotonic() - before < 20
         (missed,) = ours.missed(5, TimedOut("x"))
         assert (missed.value, missed.quality) == (None, Quality.TIMED_OUT)
 
 
 async def test_nobody_there_is_refused_at_once():
-    ours = driver("127.0.0.1:1", "apc", timeout_s=5.0)
+    ours = driver("127.0.0.1:1", "apc", timeout_s=40.0)
     before = time.monotonic()
     with pytest.raises(Refused, match="no connection"):
         await ours.read(5)
-    assert time.monotonic() - before < 4
+    assert time.monotonic() - before < 20
 
 
 async def test_a_lost_question_is_asked_again_and_a_lost_set_is_not(monkeypatch):
