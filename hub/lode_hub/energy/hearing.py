@@ -35,11 +35,15 @@ Take = Callable[[Delivery], Awaitable[None]]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Place:
-    """Where a document's messages are told; another revision or password is another place."""
+    """Where a document's messages are told; another revision or password is another place.
+
+    `ca` is who has signed the broker's certificate, as PEM; empty: whom the system trusts.
+    """
 
     url: str
     revision: int
     password: str
+    ca: str = ""
 
     def __repr__(self) -> str:
         """Leave the password out."""
@@ -94,7 +98,7 @@ class _Ear:
     """One session, and the messages that wait to be taken."""
 
     def __init__(self, session: Session, place: Place, make: MakeLink, take: Take) -> None:
-        address = Address.of(place.url, password=place.password or None)
+        address = Address.of(place.url, password=place.password or None, ca=place.ca)
         self.ingress = Ingress(session, [address], self._put, make=make)
         self._take = take
         self._waiting: asyncio.Queue[Delivery] = asyncio.Queue()  # the session is paused in time

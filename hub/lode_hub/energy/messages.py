@@ -9,12 +9,14 @@ from functools import partial
 from typing import Any
 
 from lode_hub.energy.hearing import MAX_BYTES, Hearing, Key, Place, Take
+from lode_hub.energy.secrets import authority
 from lode_hub.energy.signals.programme import Programme
 from lode_hub.energy.signals.taking import Ours, take_message
 from lode_hub.energy.sources import decode
 from lode_hub.energy.sources.described import Source
 from lode_hub.energy.sources.keep import keep
 from lode_hub.energy.sources.rows import iso
+from lode_hub.energy.topic import Broker
 from lode_hub.errors import InvalidError, SettingsError
 from lode_hub.ingest.ingress import Delivery, MakeLink
 from lode_hub.store import Store, energy_documents, trust
@@ -57,16 +59,15 @@ class Messages:
         wanted: dict[Key, tuple[Place, Take]] = {}
         troubles: dict[Key, str] = {}
         for row, source in sources:
-            if source.is_heard:
+            if source.broker is not None:
                 take = partial(self._take_values, row, source)
-                self._want(wanted, troubles, row, source.url, source.secret, take)
+                self._want(wanted, troubles, row, source.broker, take)
         for row, programme in programmes:
             if programme.mqtt is not None and row["site_id"] is not None:
                 ours = Ours(site_id=row["site_id"], site=row["site"], name=row["name"],
                             told=programme)  # fmt: skip
                 take = partial(self._take_calls, ours)
-                where = programme.mqtt
-                self._want(wanted, troubles, row, where.url, where.secret or "", take)
+                self._want(wanted, troubles, row, programme.mqtt, take)
         hearing = await self._ears(bool(wanted))
         if hearing is not None:
             await hearing.follow(wanted)
@@ -79,16 +80,18 @@ class Messages:
             await self._hearing.close()
 
     def _want(
-        self, wanted: dict[Key, tuple[Place, Take]], troubles: dict[Key, str], row: Row, url: str,
-        secret: str, take: Take,
+        self, wanted: dict[Key, tuple[Place, Take]], troubles: dict[Key, str], row: Row,
+        broker: Broker, take: Take,
     ) -> None:  # fmt: skip
         key = (row["kind"], row["site_id"], row["name"])
         try:
-            password = self._secret(secret) if secret else ""
+            password = self._secret(broker.secret) if broker.secret else ""
+            ca = authority(broker.ca, self._secret(broker.ca)) if broker.ca else ""
         except SettingsError as error:
             troubles[key] = str(error)
             return
-        wanted[key] = (Place(url=url, revision=row["revision"], password=password), take)
+        place = Place(url=broker.url, revision=row["revision"], password=password, ca=ca)
+        wanted[key] = (place, take)
 
     async def _ears(self, is_wanted: bool) -> Hearing | None:
         if self._hearing is None and is_wanted:

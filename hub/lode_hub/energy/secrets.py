@@ -1,5 +1,6 @@
 """What documents name and never hold: a file for each secret in one folder."""
 
+import ssl
 from pathlib import Path
 from typing import Annotated
 
@@ -21,3 +22,18 @@ def named(folder: Path | None, name: str) -> str:
     if folder is None:
         raise SettingsError(f"secret {name}: energy.secrets_dir is not set; set it")
     return secret(None, folder / name)
+
+
+def authority(name: str, pem: str) -> str:
+    """Give the certificates of a secret as they are, if they are any.
+
+    Raises:
+        SettingsError: there is none in it.
+    """
+    try:
+        ssl.create_default_context(cadata=pem)
+    except (ssl.SSLError, ValueError):
+        raise SettingsError(
+            f"secret {name}: no certificate in PEM in it; put its CA's in"
+        ) from None
+    return pem

@@ -1,8 +1,29 @@
 """A topic at somebody's MQTT broker as a URL: mqtts://user@host:8883/prices/HB_WEST."""
 
+from typing import Annotated
 from urllib.parse import unquote, urlsplit
 
+import msgspec
+
+from lode_hub.energy.secrets import Secret
+
 MAX_TOPIC_BYTES = 500
+
+
+class Broker(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A topic at somebody's broker, and how that lets us in and shows who it is."""
+
+    url: Annotated[str, msgspec.Meta(max_length=2000)]
+    secret: Secret | None = None  # the user's password, by its name among the energy secrets
+    ca: Secret | None = None  # the authority its certificate is of; None: one the system trusts
+
+    def __post_init__(self) -> None:
+        """Check the address, and what goes with it."""
+        topic(self.url)
+        if bool(urlsplit(self.url).username) != bool(self.secret):
+            raise ValueError("a user in the url goes with a secret, its password")
+        if self.ca and not self.url.startswith("mqtts://"):
+            raise ValueError("ca goes with a url of mqtts://")
 
 
 def is_topic(url: str) -> bool:
@@ -29,13 +50,3 @@ def topic(url: str) -> str:
     if not found or len(found.encode()) > MAX_TOPIC_BYTES or not is_sound or "#" in levels[:-1]:
         raise ValueError(f"url has no topic that can be: {found[:40]!r}; see docs/energy.md")
     return found
-
-
-def check_login(url: str, secret: str | None) -> None:
-    """Check that a user and the name of its password's secret come together.
-
-    Raises:
-        ValueError: one is without the other.
-    """
-    if bool(urlsplit(url).username) != bool(secret):
-        raise ValueError("a user in the url goes with a secret, its password")

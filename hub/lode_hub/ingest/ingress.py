@@ -60,8 +60,10 @@ class Address:
     tls: ssl.SSLContext | None = None
 
     @classmethod
-    def of(cls, url: str, *, password: str | None = None) -> "Address":
+    def of(cls, url: str, *, password: str | None = None, ca: str = "") -> "Address":
         """Read mqtt://user@host:port or mqtts://...; better give the password apart.
+
+        A `ca`, as PEM, is trusted instead of those that the system trusts.
 
         Raises:
             SettingsError: it is no such URL.
@@ -76,7 +78,7 @@ class Address:
             port=parts.port or (8883 if is_tls else 1883),
             username=unquote(parts.username) if parts.username else None,
             password=secret,
-            tls=ssl.create_default_context() if is_tls else None,
+            tls=ssl.create_default_context(cadata=ca or None) if is_tls else None,
         )
 
 

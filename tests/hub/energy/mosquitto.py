@@ -22,6 +22,7 @@ class Mosquitto:
 
     port: int
     config: Path
+    tls_port: int | None = None
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -30,6 +31,9 @@ class Mosquitto:
 
     def url(self, topic: str) -> str:
         return f"mqtt://{USER}@127.0.0.1:{self.port}/{topic}"
+
+    def tls_url(self, topic: str) -> str:
+        return f"mqtts://{USER}@127.0.0.1:{self.tls_port}/{topic}"
 
     def start(self) -> None:
         program = shutil.which("mosquitto", path=PLACES)
@@ -62,8 +66,8 @@ class Mosquitto:
 
 
 @contextlib.contextmanager
-def mosquitto(folder: Path) -> Iterator[Mosquitto]:
-    """Run one in a folder."""
+def mosquitto(folder: Path, *, shown: tuple[Path, Path] | None = None) -> Iterator[Mosquitto]:
+    """Run one in a folder; one that is `shown` a certificate and its key speaks TLS, too."""
     broker = Mosquitto(free_port(), folder / "mosquitto.conf")
     users = folder / "users"
     users.touch(mode=0o600)
@@ -75,6 +79,10 @@ def mosquitto(folder: Path) -> Iterator[Mosquitto]:
         f"persistence true\npersistence_location {folder}/\nautosave_interval 1\n"
         "autosave_on_changes true\nuser root\n"  # what is retained outlives an end by itself, too
     )
+    if shown is not None:
+        broker.tls_port = free_port()
+        secured = f"listener {broker.tls_port} 127.0.0.1\ncertfile {shown[0]}\nkeyfile {shown[1]}\n"
+        broker.config.write_text(broker.config.read_text() + secured)
     broker.start()
     try:
         yield broker

@@ -13,6 +13,7 @@ from lode_hub.energy import hearing
 from lode_hub.energy.sources.run import EnergySources
 from lode_hub.ingest.ingress import MakeLink
 from lode_hub.store import Store, energy, energy_calls, energy_documents
+from lode_hub.trust.ca import Authority
 from tests.hub.energy.mosquitto import PASSWORD, Mosquitto, mosquitto
 from tests.hub.ingest.conftest import LINKS
 from tests.hub.ingest.talk import speaker
@@ -241,6 +242,32 @@ rows = "events"
     await stage.say("dr/ers", {"events": [{**first, "version": 9}]})
     await stage.look()
     assert (await stage.calls())[0][2]
+
+
+# paho leaves a socket whose handshake failed to the collector of garbage.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+async def test_a_broker_of_an_authority_of_its_own_is_trusted_by_name_only(
+    store: Store, tmp_path: Path, make_link: MakeLink
+) -> None:
+    theirs = Authority.open(tmp_path / "theirs")
+    shown = theirs.own(tmp_path / "theirs", "broker", ["127.0.0.1"])
+    with mosquitto(tmp_path, shown=shown) as broker:
+        stage = Stage(store, tmp_path, broker, make_link)
+        body = SOURCE.format(form="json", url=broker.tls_url("rt"))
+        trusting = body.replace('secret = "broker"', 'secret = "broker"\nca = "theirs-ca"')
+        await stage.save("source", "rt", body)
+        await _troubled(stage, "verify failed")  # the system trusts others
+        (tmp_path / "theirs-ca").write_text("no such thing")
+        await stage.save("source", "rt", trusting)
+        await _troubled(stage, "secret theirs-ca: no certificate in PEM in it")
+        (tmp_path / "theirs-ca").write_text(Authority.open(tmp_path / "others").pem)
+        await _troubled(stage, "verify failed")
+        (tmp_path / "theirs-ca").write_text(theirs.pem)
+        await stage.until("source", failures=0, trouble="")
+        await stage.say("rt", [{"when": T0, "price": 40}])
+        await stage.until("source", messages=1)
+        assert await stage.prices() == [40]
+        await stage.sources.close()
 
 
 async def test_a_retained_call_that_was_overtaken_stays_so(stage: Stage) -> None:

@@ -55,6 +55,9 @@ def test_a_url_without_one_says_why(url: str, why: str) -> None:
         ("csv", 'url = "mqtt://host/a"\nsecret = "s"', "goes with a secret"),
         ("csv", 'url = "mqtt://u@host/a"\nsecret = "s"\nsecret_header = "X"', "no header"),
         ("csv", 'url = "mqtt://u@host/a"\nsecret = "../s"', "small letters"),
+        ("csv", 'url = "mqtt://host/a"\nca = "ours"', "ca goes with a url of mqtts"),
+        ("csv", 'url = "https://host/a"\nca = "ours"', "ca goes with a url of mqtts"),
+        ("csv", 'url = "mqtts://host/a"\nca = "../ours"', "ca"),
         ("csv", 'url = "amqp://host/a"', "expected https:// or mqtts://"),
     ],
 )

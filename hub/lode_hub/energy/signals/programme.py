@@ -7,7 +7,7 @@ import msgspec
 from lode_hub.energy.secrets import Secret
 from lode_hub.energy.sources.described import zone
 from lode_hub.energy.tariff import document
-from lode_hub.energy.topic import check_login, topic
+from lode_hub.energy.topic import Broker
 from lode_hub.energy.vtn import OpenAdr
 
 Usd = Annotated[float, msgspec.Meta(ge=0, le=1e6)]
@@ -34,18 +34,6 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         """Check that the adjustment has a time."""
         if self.adjustment_from_h <= self.adjustment_until_h:
             raise ValueError("adjustment_from_h is not before adjustment_until_h")
-
-
-class Mqtt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A topic at somebody's broker on which calls are told as JSON."""
-
-    url: Annotated[str, msgspec.Meta(max_length=2000)]
-    secret: Secret | None = None  # the user's password, by its name among the energy secrets
-
-    def __post_init__(self) -> None:
-        """Check the address."""
-        topic(self.url)
-        check_login(self.url, self.secret)
 
 
 class Columns(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -82,7 +70,7 @@ class Programme(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     time_zone: str = "UTC"  # of the baseline's days, and of times that name none
     columns: Columns = Columns()
     openadr: OpenAdr | None = None
-    mqtt: Mqtt | None = None
+    mqtt: Broker | None = None  # calls are told there as JSON
     webhook_secret: Secret | None = None
 
     def __post_init__(self) -> None:

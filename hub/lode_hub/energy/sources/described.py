@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from lode_hub.energy.prices import PRICES, Quantity
+from lode_hub.energy.secrets import Secret
 from lode_hub.energy.tariff import document
-from lode_hub.energy.topic import check_login, is_topic, topic
+from lode_hub.energy.topic import Broker, is_topic
 from lode_hub.energy.vtn import OpenAdr
 
 Short = Annotated[str, msgspec.Meta(max_length=200)]
@@ -62,6 +63,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     secret_header: Short = ""
     secret_prefix: Short = ""
     secret_query: Short = ""
+    ca: Secret | None = None  # by MQTT; as a programme's table [mqtt] has it
 
     def __post_init__(self) -> None:
         """Check what belongs together."""
@@ -88,6 +90,13 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         return is_topic(self.url)
 
     @property
+    def broker(self) -> Broker | None:
+        """Say where it is listened to; None when it does not speak by MQTT."""
+        if not self.is_heard:
+            return None
+        return Broker(url=self.url, secret=self.secret or None, ca=self.ca)
+
+    @property
     def is_polled(self) -> bool:
         """Tell whether it is asked."""
         return self.openadr is not None or (bool(self.url) and not self.is_heard)
@@ -100,9 +109,11 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def _check_way(self) -> None:
         if self.secret and not _SECRET.fullmatch(self.secret):
             raise ValueError(f"secret {self.secret!r}: small letters, digits, - and _ only")
-        if self.is_heard:
-            self._check_topic()
+        if self.broker is not None:
+            self._check_heard()
             return
+        if self.ca:
+            raise ValueError("ca goes with a url of mqtts://")
         parts = urlsplit(self.url)
         if self.url and (parts.scheme not in {"http", "https"} or not parts.hostname):
             raise ValueError("url is none; expected https:// or mqtts://")
@@ -111,9 +122,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         if bool(self.secret) != bool(self.secret_header or self.secret_query):
             raise ValueError("a secret goes with secret_header or secret_query")
 
-    def _check_topic(self) -> None:
-        topic(self.url)
-        check_login(self.url, self.secret)
+    def _check_heard(self) -> None:
         if self.format not in {"csv", "json"}:
             raise ValueError(f"{self.format} by MQTT; only csv and json come so")
         if self.secret_header or self.secret_query:
