@@ -6,7 +6,6 @@ order ─NOTIFY─► due ─► seal (sequence, signature; kept) ─► publish
 """
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from lode_hub.ingest.ingress import Address, Delivery, Ingress, MakeLink, Sessio
 from lode_hub.live import Live
 from lode_hub.store import Store, commands, commands_findings, commands_queue, leases, trust
 from lode_hub.store.commands_queue import Due, Unsealed
+from lode_hub.waiting import told
 from lode_wire import messages, records, seal, topics
 from lode_wire.errors import DecodeError
 
@@ -134,7 +134,7 @@ class Dispatcher:
 
     async def _send(self) -> None:
         while True:
-            await _first(self._changed, LOOK_S)
+            await told(self._changed, LOOK_S)
             if self._ingress.is_connected:
                 await self._send_due()
             await self._end()
@@ -191,7 +191,7 @@ class Dispatcher:
 
     async def _tell(self) -> None:
         while True:
-            await _first(self._to_tell, LOOK_S)
+            await told(self._to_tell, LOOK_S)
             async with self._store.pool.connection() as conn:
                 found = await commands_findings.waiting(conn, MAX_FINDINGS)
             if not found:
@@ -219,10 +219,3 @@ def _command(found: Unsealed, sequence: int) -> records.Command:
         key="",
         signature=b"",
     )
-
-
-async def _first(event: asyncio.Event, wait_s: float) -> None:
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(wait_s):
-            await event.wait()
-    event.clear()

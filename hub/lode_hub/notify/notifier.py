@@ -6,7 +6,6 @@ once a second ─────┘                             │ failed: back of
 """
 
 import asyncio
-import contextlib
 import datetime
 import functools
 import random
@@ -28,6 +27,7 @@ from lode_hub.notify.text import MAX_LISTED, Message
 from lode_hub.store import Store, outbox, outbox_sending, telling
 from lode_hub.store.connection import Connection
 from lode_hub.store.outbox_sending import Leased
+from lode_hub.waiting import told
 
 FAILED_RULE, FAILED_VERSION = "notify-failed", 2
 GAP_RULE, GAP_VERSION = "on-call-gap", 1
@@ -114,7 +114,7 @@ class Notifier:
     async def _dispatch(self) -> None:
         """Turn the outbox into deliveries once, and wait until there may be more."""
         next_s = await self.dispatch()
-        await _first(self._changed, min(max(next_s, 0.02), self._routing.poll_s))
+        await told(self._changed, min(max(next_s, 0.02), self._routing.poll_s))
 
     async def dispatch(self) -> float:
         """Write the deliveries that are due; give the seconds until there may be more."""
@@ -160,7 +160,7 @@ class Notifier:
             next_s = await outbox_sending.next_due_s(conn, name)
         poll_s = self._routing.poll_s
         wait_s = poll_s if next_s is None else min(max(next_s, 0.02), poll_s)
-        await _first(self._due[name], wait_s)
+        await told(self._due[name], wait_s)
 
     async def send_one(self, name: str) -> bool:
         """Lease, send and mark the next due delivery of a channel; give whether there was one."""
@@ -292,10 +292,3 @@ def _end_if_cancelled() -> None:
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError
-
-
-async def _first(event: asyncio.Event, wait_s: float) -> None:
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(wait_s):
-            await event.wait()
-    event.clear()

@@ -10,7 +10,7 @@ import msgspec
 
 from lode_edge import images
 from lode_edge.drivers.acting import Abilities, Posture
-from lode_edge.drivers.asic.hands import Rig
+from lode_edge.drivers.asic.hands import Rig, offered
 from lode_edge.drivers.asic.link import WEB_PORT
 from lode_edge.drivers.asic.reply import Row, decode, number, text
 from lode_edge.drivers.asic.steps import (
@@ -36,13 +36,10 @@ _CANNOT_PAUSE = "its firmware has no pause"
 class BitaxeHands(Stepwise):
     """The hands for one rig."""
 
-    offers = frozenset(
-        intent.action
-        for intent in (
-            *(orders.Sleep, orders.Wake, orders.FanSpeed, orders.Reboot, orders.ChangePools),
-            orders.UpdateFirmware,
-        )
-    )
+    offers = offered(
+        orders.Sleep, orders.Wake, orders.FanSpeed, orders.Reboot, orders.ChangePools,
+        orders.UpdateFirmware,
+    )  # fmt: skip
 
     def __init__(self, rig: Rig) -> None:
         super().__init__(f"{rig.host}:{rig.port}")

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from lode_edge.drivers.acting import Abilities, Posture
 from lode_edge.drivers.asic.braiins_graphql import LIGHT, LIMITS, POOLS, TUNING, UPTIME, GraphQl
 from lode_edge.drivers.asic.braiins_rest import inner
-from lode_edge.drivers.asic.hands import Rig
+from lode_edge.drivers.asic.hands import Rig, offered
 from lode_edge.drivers.asic.reply import Row, number, rows, text
 from lode_edge.drivers.asic.steps import Step, Stepwise, awake, needed, pools_needed, restart, whole
 from lode_edge.errors import BadAnswer, NotNow, Unsupported
@@ -30,13 +30,10 @@ _POWER_TARGET = "POWER_TARGET"
 class GraphQlHands(Stepwise):
     """The hands for one rig; how its program is set can only be asked while that runs."""
 
-    offers = frozenset(
-        intent.action
-        for intent in (
-            *(orders.Sleep, orders.Wake, orders.PowerLimit),
-            *(orders.RestartMining, orders.Reboot, orders.FaultLight, orders.ChangePools),
-        )
-    )
+    offers = offered(
+        orders.Sleep, orders.Wake, orders.PowerLimit, orders.RestartMining, orders.Reboot,
+        orders.FaultLight, orders.ChangePools,
+    )  # fmt: skip
 
     def __init__(self, rig: Rig) -> None:
         super().__init__(f"{rig.host}:{rig.port}")

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from lode_edge.drivers.acting import Abilities, Posture
 from lode_edge.drivers.asic.braiins_rest import DETAILS, NOT_STARTED, PAUSED, POOLS, Rest, inner
-from lode_edge.drivers.asic.hands import Rig
+from lode_edge.drivers.asic.hands import Rig, offered
 from lode_edge.drivers.asic.reply import Row, number, rows, text
 from lode_edge.drivers.asic.steps import Step, Stepwise, awake, needed, pools_needed, restart, whole
 from lode_edge.errors import BadAnswer, Unsupported
@@ -19,13 +19,10 @@ POWER_TARGET = "/api/v1/performance/power-target"
 class RestHands(Stepwise):
     """The hands for one rig."""
 
-    offers = frozenset(
-        intent.action
-        for intent in (
-            *(orders.Sleep, orders.Wake, orders.PowerLimit),
-            *(orders.RestartMining, orders.Reboot, orders.FaultLight, orders.ChangePools),
-        )
-    )
+    offers = offered(
+        orders.Sleep, orders.Wake, orders.PowerLimit, orders.RestartMining, orders.Reboot,
+        orders.FaultLight, orders.ChangePools,
+    )  # fmt: skip
 
     def __init__(self, rig: Rig) -> None:
         super().__init__(f"{rig.host}:{rig.port}")

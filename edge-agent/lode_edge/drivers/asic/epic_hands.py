@@ -10,7 +10,7 @@ import msgspec
 
 from lode_edge import images
 from lode_edge.drivers.acting import Abilities, Posture
-from lode_edge.drivers.asic.hands import Rig
+from lode_edge.drivers.asic.hands import Rig, offered
 from lode_edge.drivers.asic.reply import Row, decode, number, rows, text
 from lode_edge.drivers.asic.steps import (
     Step,
@@ -48,14 +48,10 @@ async def page(web: Web, path: str, deadline: float) -> bytes:
 class EpicHands(Stepwise):
     """The hands for one rig."""
 
-    offers = frozenset(
-        intent.action
-        for intent in (
-            *(orders.Sleep, orders.Wake, orders.Preset, orders.FanSpeed),
-            *(orders.RestartMining, orders.Reboot, orders.FaultLight, orders.ChangePools),
-            orders.UpdateFirmware,
-        )
-    )
+    offers = offered(
+        orders.Sleep, orders.Wake, orders.Preset, orders.FanSpeed, orders.RestartMining,
+        orders.Reboot, orders.FaultLight, orders.ChangePools, orders.UpdateFirmware,
+    )  # fmt: skip
 
     def __init__(self, rig: Rig) -> None:
         super().__init__(f"{rig.host}:{rig.port}")

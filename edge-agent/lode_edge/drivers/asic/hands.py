@@ -10,6 +10,7 @@ from lode_edge.drivers.asic.client import PORT
 from lode_edge.drivers.driver import Login
 from lode_edge.errors import Unsupported
 from lode_profiles import RigProfile
+from lode_wire.orders import Intent
 
 _MOVED_BY = 1000
 _MAX_PORT = 65_535
@@ -55,3 +56,8 @@ class Hands(Acting, Protocol):
 
     offers: frozenset[str]
     """Actions that rigs of this family know at all; `abilities` says what this one does."""
+
+
+def offered(*intents: type[Intent]) -> frozenset[str]:
+    """Give the action names of orders, as `Hands.offers` has them."""
+    return frozenset(intent.action for intent in intents)

@@ -10,7 +10,7 @@ import msgspec
 
 from lode_edge import images
 from lode_edge.drivers.acting import Abilities, Posture
-from lode_edge.drivers.asic.hands import Rig
+from lode_edge.drivers.asic.hands import Rig, offered
 from lode_edge.drivers.asic.orders4028 import strict
 from lode_edge.drivers.asic.reply import Row, as_number, text
 from lode_edge.drivers.asic.steps import Step, Stepwise, install, needed, pool_text, restart
@@ -28,10 +28,10 @@ _UPDATE = "/firmware/update"
 class VnishHands(Stepwise):
     """The hands for one rig."""
 
-    offers = frozenset(
-        {"sleep", "wake", "preset", "power_limit", "restart_mining", "reboot", "fault_light"}
-        | {"pools", "firmware"}
-    )
+    offers = offered(
+        orders.Sleep, orders.Wake, orders.Preset, orders.PowerLimit, orders.RestartMining,
+        orders.Reboot, orders.FaultLight, orders.ChangePools, orders.UpdateFirmware,
+    )  # fmt: skip
 
     def __init__(self, rig: Rig) -> None:
         super().__init__(rig.host)

@@ -13,7 +13,7 @@ import msgspec
 from lode_edge.drivers.acting import Abilities, Deed, Posture
 from lode_edge.drivers.asic import client, whatsminer_v3
 from lode_edge.drivers.asic import whatsminer_cipher as cipher
-from lode_edge.drivers.asic.hands import Rig
+from lode_edge.drivers.asic.hands import Rig, offered
 from lode_edge.drivers.asic.reply import Row, check, decode, number, rows, text
 from lode_edge.drivers.asic.steps import Step, Stepwise, awake, needed, pools_needed, restart, whole
 from lode_edge.drivers.driver import Login
@@ -34,13 +34,10 @@ BLINK: Row = {"color": "red", "period": 200, "duration": 100, "start": 0}  # ms
 class Version2(Stepwise):
     """The orders of API version 2."""
 
-    offers = frozenset(
-        intent.action
-        for intent in (
-            *(orders.Sleep, orders.Wake, orders.PowerLimit, orders.PowerMode),
-            *(orders.RestartMining, orders.Reboot, orders.FaultLight, orders.ChangePools),
-        )
-    )
+    offers = offered(
+        orders.Sleep, orders.Wake, orders.PowerLimit, orders.PowerMode, orders.RestartMining,
+        orders.Reboot, orders.FaultLight, orders.ChangePools,
+    )  # fmt: skip
 
     def __init__(self, rig: Rig) -> None:
         super().__init__(f"{rig.host}:{rig.port}")

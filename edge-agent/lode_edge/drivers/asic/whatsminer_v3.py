@@ -16,7 +16,7 @@ from lode_edge.drivers.asic.client import MAX_REPLY_BYTES
 from lode_edge.drivers.asic.details import Details, Pool
 from lode_edge.drivers.asic.family import Family, Identity
 from lode_edge.drivers.asic.figures import Board, Figures
-from lode_edge.drivers.asic.hands import Rig
+from lode_edge.drivers.asic.hands import Rig, offered
 from lode_edge.drivers.asic.reply import Replies, Row, as_number, decode, number, rows, text
 from lode_edge.drivers.asic.steps import Step, Stepwise, awake, needed, pools_needed, restart, whole
 from lode_edge.drivers.driver import Login
@@ -180,13 +180,10 @@ def _part(replies: Replies, command: str, name: str) -> Row:
 class Version3(Stepwise):
     """The orders of API version 3."""
 
-    offers = frozenset(
-        intent.action
-        for intent in (
-            *(orders.Sleep, orders.Wake, orders.PowerLimit, orders.PowerMode),
-            *(orders.RestartMining, orders.Reboot, orders.FaultLight, orders.ChangePools),
-        )
-    )
+    offers = offered(
+        orders.Sleep, orders.Wake, orders.PowerLimit, orders.PowerMode, orders.RestartMining,
+        orders.Reboot, orders.FaultLight, orders.ChangePools,
+    )  # fmt: skip
 
     def __init__(self, rig: Rig) -> None:
         super().__init__(f"{rig.host}:{rig.port}")
