@@ -96,7 +96,7 @@ class Fleet:
         wait_for(all_move, timeout_s, f"fresh commits of {', '.join(names)}", *parts)
         return time.monotonic() - began
 
-    def balance(self, *, timeout_s: float = 60.0) -> dict[str, Account]:
+    def balance(self, *, timeout_s: float = 150.0) -> dict[str, Account]:
         """Stop the sites, wait for the rest to arrive, and give each agent's last account."""
         for site in (self.stack.site, *(further.site for further in self.further)):
             if site.is_running:

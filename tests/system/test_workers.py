@@ -109,10 +109,11 @@ def watched(workers: Workers) -> Iterator[Watch]:
 
 
 @pytest.mark.slow
+@pytest.mark.alone  # six sites and two workers are enough for two cores
 def test_a_killed_and_a_stopped_worker_are_taken_over_without_loss(launch, record_property):
     env = {"LODE_HUB_INGEST__WORKERS": "2"}
     meters = ("--meters", "20")
-    stack = launch(base="127.90.0.0", rigs=20, interval_s=0.5, hub_env=env, site_options=meters)
+    stack = launch(base="127.90.0.0", rigs=20, interval_s=1.0, hub_env=env, site_options=meters)
     workers = Workers(Fleet(stack, *SITES))
     workers.wait_until_shared()
     workers.fleet.wait_until_all_move(45)
