@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from lode_edge.control.book import Book
 from lode_edge.control.site import Device, Site
 from lode_edge.drivers.acting import Abilities
 from lode_wire.orders import (
@@ -14,6 +15,7 @@ from lode_wire.orders import (
     ReadRegisters,
     Reason,
     Sleep,
+    Wake,
     Wish,
 )
 
@@ -53,14 +55,21 @@ def _choice_refusal(device: Device, offered: Abilities, intent: Intent) -> str:
     return ""
 
 
-HARMLESS = (Sleep, FaultLight, ReadRegisters)
-"""What may be asked of a device whatever the envelope says, or does not say, of its model."""
+_HARMLESS = (Sleep, FaultLight, ReadRegisters)
 
 
-def wish_refusal(site: Site, device: Device, wish: Intent) -> str:
+def harmless(book: Book, device: Device) -> tuple[type[Intent], ...]:
+    """List what may be asked of a device, whatever the envelope says or does not say of its model.
+
+    What we put to sleep we may wake: nobody else at the hub can.
+    """
+    return (*_HARMLESS, Wake) if book.has_put_to_sleep(device.name) else _HARMLESS
+
+
+def wish_refusal(book: Book, site: Site, device: Device, wish: Intent) -> str:
     """Say why a wish may not be asked of a device; empty when it may."""
     refused = offer_refusal(device, wish)
-    if refused or isinstance(wish, HARMLESS):
+    if refused or isinstance(wish, harmless(book, device)):
         return refused
     model = site.model(device)
     if model is None:
@@ -117,11 +126,11 @@ def modes(site: Site, device: Device) -> tuple[str, ...]:
     return tuple(wish.mode for wish in wishes if site.expected_w(device.name, wish) <= most_w)
 
 
-def offered_actions(site: Site, device: Device) -> frozenset[str]:
+def offered_actions(book: Book, site: Site, device: Device) -> frozenset[str]:
     """List the actions that a device offers and the envelope does not forbid altogether."""
     offered = frozenset(() if device.abilities is None else device.abilities.actions)
     if site.model(device) is None:
-        return offered & {harmless.action for harmless in HARMLESS}
+        return offered & {intent.action for intent in harmless(book, device)}
     least_w, most_w = limits_w(site, device)
     if least_w > most_w:
         offered -= {PowerLimit.action}

@@ -181,6 +181,13 @@ class Book:
         elif isinstance(wish, Wake):
             self.turned.put(device, msgspec.structs.replace(turned, woken_ms=self._now.ms))
 
+    def has_put_to_sleep(self, device: str) -> bool:
+        """Tell whether a rig was put to sleep by us, and not woken by us since."""
+        turned = self.turned.get(device)
+        if turned is None or turned.slept_ms is None:
+            return False
+        return turned.woken_ms is None or turned.slept_ms >= turned.woken_ms
+
     def note(
         self, about: Named, stage: Stage, reason: str = "", evidence: Evidence | None = None
     ) -> Entry:

@@ -68,6 +68,10 @@ class Model(_Form, frozen=True, kw_only=True):
     min_down_s: Seconds = 0.0
 
 
+UNNAMED = Model(power_max_w=0.0)
+"""Stands for a model that an envelope does not name: its least times and starts bind nobody."""
+
+
 class Envelope(_Form, frozen=True, kw_only=True):
     """All limits of one agent's part of a site. The model `*` stands for every other model."""
 

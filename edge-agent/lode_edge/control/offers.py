@@ -64,11 +64,12 @@ class Offers:
             left = None
             if device.is_rig and model is not None:
                 left = book.starts_left(device.name, model.starts_per_day)
-            owners = self._owners(device)
-            rests_on = (device.abilities, device.facts, model, left, owners, self._site.blocked)
+            owners, blocked = self._owners(device), self._site.blocked
+            is_ours = model is None and book.has_put_to_sleep(device.name)
+            rests_on = (device.abilities, device.facts, model, left, owners, blocked, is_ours)
             if self._told.get(device.name) == rests_on:
                 continue
-            controls = self._controls(device, left, at_ms)
+            controls = self._controls(book, device, left, at_ms)
             if controls is not None:
                 self._told[device.name] = rests_on
                 found.append(controls)
@@ -79,7 +80,9 @@ class Offers:
         self._told.clear()
         self._news_s = 0.0
 
-    def _controls(self, device: Device, left: int | None, at_ms: int) -> Controls | None:
+    def _controls(
+        self, book: Book, device: Device, left: int | None, at_ms: int
+    ) -> Controls | None:
         offered = device.abilities
         if offered is None:
             if not self._site.blocked or device.hands is None:
@@ -88,7 +91,7 @@ class Offers:
         blocked, model = self._site.blocked, self._site.model(device)
         least_w, most_w = limits_w(self._site, device)
         unknown = "" if model is not None else "the envelope says nothing of its model"
-        offers = frozenset() if blocked else offered_actions(self._site, device)
+        offers = frozenset() if blocked else offered_actions(book, self._site, device)
         if PowerMode.action in offers:
             offers |= {mode_offer(mode) for mode in modes(self._site, device)}
         is_limited = PowerLimit.action in offers

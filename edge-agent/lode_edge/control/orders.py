@@ -67,7 +67,7 @@ class Orders:
             raise Refused(Reason.APPROVAL, f"{intent.action} takes two people")
         if device is not None:
             wish = intent.wish if isinstance(intent, DryRun) else intent
-            self._check(wish_refusal(self._site, device, wish))
+            self._check(wish_refusal(self._book, self._site, device, wish))
         if self._stop.read() is not None and not isinstance(intent, _WHILE_STOPPED):
             raise Refused(Reason.STOPPED, "the site is stopped; end the stop first")
         self._bring_about(command, order, device)
@@ -153,7 +153,7 @@ class Orders:
                 device = self._site.devices.get(name)
                 why = f"{Reason.UNKNOWN_TARGET}: no such device here"
                 if device is not None:
-                    why = wish_refusal(self._site, device, step.wish)
+                    why = wish_refusal(self._book, self._site, device, step.wish)
                 if why:
                     refused.setdefault(name, why)
                 else:

@@ -12,7 +12,7 @@ import msgspec
 from lode_edge.control import proof
 from lode_edge.control.allowed import wish_refusal
 from lode_edge.control.book import Baseline, Book, Course, Turned, shelved
-from lode_edge.control.envelope import Model
+from lode_edge.control.envelope import UNNAMED
 from lode_edge.control.errands import Answer, Errand
 from lode_edge.control.now import Now
 from lode_edge.control.proof import Shown
@@ -106,7 +106,7 @@ class Reconciler:
     def _begin(self, course: Course, device: Device, pulse: Pulse) -> None:
         now_s = self._now.s
         is_urgent = course.origin in ("stop", "local") and isinstance(course.wish, Sleep)
-        refused = wish_refusal(self._site, device, course.wish)
+        refused = wish_refusal(self._book, self._site, device, course.wish)
         if refused and not course.is_restore:
             self.stages.failed(course, refused)
         elif not is_urgent and now_s - device.posture_s > KNOWN_S:
@@ -228,8 +228,7 @@ class Reconciler:
 
     def _waits(self, course: Course, device: Device, change_w: float) -> bool:
         """Tell whether an order has to wait; who waits for a ramp lets nobody overtake."""
-        model = self._site.model(device)
-        if model is None or self._is_too_early(course, device, model):
+        if device.facts is None or self._is_too_early(course, device):
             return True
         if not change_w:
             return False
@@ -241,8 +240,9 @@ class Reconciler:
             return True
         return False
 
-    def _is_too_early(self, course: Course, device: Device, model: Model) -> bool:
+    def _is_too_early(self, course: Course, device: Device) -> bool:
         """Tell whether a rig has to be left as it is: by its least times, or the day's starts."""
+        model = self._site.model(device) or UNNAMED
         turned = self._book.turned.get(device.name) or Turned()
         if isinstance(course.wish, Sleep):
             return self._is_within(turned.woken_ms, model.min_up_s)

@@ -4,7 +4,7 @@ from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, cast
 
-from lode_edge.control.envelope import Envelope, Model
+from lode_edge.control.envelope import UNNAMED, Envelope, Model
 from lode_edge.control.wishes import Key
 from lode_edge.drivers.acting import Abilities, Acting, Posture
 from lode_edge.drivers.driver import DeviceEntry, Facts
@@ -147,18 +147,23 @@ class Site:
         for sample in (self.outlet_w(device), self.own_w(device)):
             if sample is not None and now_s - sample.at_s <= device.stale_s:
                 return sample.power_w
-        model = self.model(device)
-        if device.is_asleep(now_s) is True:
-            return 0.0 if model is None else model.sleep_w
-        return self.awake_w(device)
+        return self._asleep_w(device) if device.is_asleep(now_s) is True else self.awake_w(device)
 
     def awake_w(self, device: Device) -> float:
-        """Give what a rig draws when it hashes as rated; the envelope's most where not known."""
-        model = self.model(device)
+        """Give what a rig draws when it hashes as rated; the envelope's most where not known.
+
+        One of a model that the envelope does not name is taken for the hungriest that it names.
+        """
         rated_w = None if device.facts is None else device.facts.rated_power_w
         if rated_w is not None:
             return rated_w
-        return 0.0 if model is None else model.power_max_w
+        model = self.model(device)
+        if model is not None:
+            return model.power_max_w
+        return max((named.power_max_w for named in self.envelope.models.values()), default=0.0)
+
+    def _asleep_w(self, device: Device) -> float:
+        return (self.model(device) or UNNAMED).sleep_w
 
     def expected_w(self, name: str, wish: Wish) -> float:
         """Estimate what a device draws once a wish holds."""
@@ -166,8 +171,7 @@ class Site:
         awake_w = 0.0 if device is None else self.awake_w(device)
         match wish:
             case Sleep():
-                model = None if device is None else self.model(device)
-                return 0.0 if model is None else model.sleep_w
+                return 0.0 if device is None else self._asleep_w(device)
             case PowerLimit(power_w=power_w):
                 return power_w
             case PowerMode(mode=mode):

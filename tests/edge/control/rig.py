@@ -26,6 +26,7 @@ class Rig:
     uptime_since_s: float = 0.0
     faults: set[str] = field(default_factory=set)
     measures: bool = True
+    is_rated: bool = True
     ths: float = 100.0
     chip_c: float = 70.0
     offers: tuple[str, ...] = ("sleep", "wake", "power_limit", "reboot", "fault_light", "pools")

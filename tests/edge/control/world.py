@@ -131,9 +131,8 @@ class World:
             devices.append(Device(_entry(self.feeder, "meter", "", 1.0), 9999, object()))
         self.control = Control(place, devices, self.hub, heard=self._hears, clock=clock)
         for rig in self.rigs.values():
-            self.control.learned(
-                rig.name, Facts(model="S19", mac="aa:bb", rated_power_w=rig.power_w)
-            )
+            rated_w = rig.power_w if rig.is_rated else None
+            self.control.learned(rig.name, Facts(model="S19", mac="aa:bb", rated_power_w=rated_w))
         self._tasks = [
             self.loop.create_task(self.control.run()),
             self.loop.create_task(self._poll()),
