@@ -54,7 +54,6 @@ class Gate:
 
         Raises:
             Refused: it fails a check.
-            StoreError: its sequence could not be remembered.
         """
         command, order = self._genuine(payload)
         before = self._latest(command.id)

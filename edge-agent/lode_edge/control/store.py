@@ -1,10 +1,11 @@
 """What must outlive the agent's end: what is wished, what was sent, what was promised and told.
 
-    begin ─► put, drop, write ─► commit (synced) ─► only then is anything sent to a device
+    begin ─► put, drop, write ─► commit (synced) ─► marks (synced) ─► only then is anything sent
 
 It is a file of its own beside the spool's (docs/decisions/005): the spool's is replaced when it
 breaks and forgets what is old. The highest sequence seen is kept a second time, in a file that
-does not break with this one.
+does not break with this one. It is written after the commit, so that what the disk did not take
+was not seen, and before anything is sent, so that nothing that was sent is ever taken anew.
 """
 
 import contextlib
@@ -110,6 +111,11 @@ class Store:
         if life.agent != agent:
             self._db.close()
             raise StoreError(f"{self.path}: belongs to agent {life.agent}; use another data_dir")
+        try:
+            self._write_marks()  # a kill may have come between a commit and them
+        except StoreError:
+            self._db.close()
+            raise
         self.life = life
         self.journal = Journal(self._db)
 
@@ -141,7 +147,7 @@ class Store:
         """End the transaction; what it wrote outlives a power cut from here on.
 
         Raises:
-            StoreError: the disk did not take it; nothing was written.
+            StoreError: the disk did not take it, or not the marks after it.
         """
         try:
             self._db.execute("commit")
@@ -151,24 +157,18 @@ class Store:
             raise StoreError(f"{self.path}: {error}; free space on its disk") from error
         finally:
             self._begun = False
+        if self._has_new_marks:
+            self._write_marks()
 
     def highest(self, key: str) -> int | None:
         """Give the highest sequence seen of a key; None when there was none."""
         return self._highest.get(key)
 
     def raise_mark(self, key: str, sequence: int) -> None:
-        """Remember a key's highest sequence, within a transaction; the second file is synced here.
-
-        Raises:
-            StoreError: the disk did not take it.
-        """
+        """Remember a key's highest sequence, within a transaction."""
         self._highest[key] = max(sequence, self._highest.get(key, sequence))
-        marks = Marks(highest=dict(self._highest))
-        self._kept_marks.put("", marks)
-        try:
-            _write_synced(self._marks_path, msgspec.json.encode(marks))
-        except OSError as error:
-            raise StoreError(f"{self._marks_path}: {error.strerror}") from error
+        self._kept_marks.put("", Marks(highest=dict(self._highest)))
+        self._has_new_marks = True
 
     def close(self) -> None:
         """Close the file; what was not committed is gone."""
@@ -215,6 +215,13 @@ class Store:
         for suffix in ("-wal", "-shm"):
             self.path.with_name(_FILE + suffix).unlink(missing_ok=True)
         self.path.rename(self.path.with_name(f"{_FILE}.broken-{now_ms}"))
+
+    def _write_marks(self) -> None:
+        try:
+            _write_synced(self._marks_path, msgspec.json.encode(Marks(highest=self._highest)))
+        except OSError as error:
+            raise StoreError(f"{self._marks_path}: {error.strerror}; free space") from error
+        self._has_new_marks = False
 
     def _read_marks(self) -> dict[str, int]:
         """Take the higher of what the two files say."""

@@ -9,7 +9,7 @@ from tests.edge.control.hub import Hub
 from tests.edge.control.world import limits
 
 from lode_edge.control.journal import verify
-from lode_edge.control.store import Store
+from lode_edge.control.store import Store, StoreError
 from lode_wire import orders, seal
 from lode_wire.orders import ChangePools, Pool, PowerLimit, Precondition, Reboot, Sleep, Wake
 from lode_wire.records import Stage
@@ -141,6 +141,24 @@ def test_the_highest_sequence_outlives_kill_and_loss_of_the_store(world):
     site.start()
     take(site, seal.encode(old))
     assert reasons(site) == ["out-of-order"]
+
+
+def test_a_command_that_the_disk_did_not_take_is_taken_when_it_comes_again(world, monkeypatch):
+    site = world()
+    site.pass_s(10)
+    command = site.hub.order(Sleep(), site.now_ms, "r1")
+
+    def full(store: Store) -> None:
+        store._db.execute("rollback")
+        raise StoreError("disk full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Store, "commit", full)
+        take(site, seal.encode(command))
+    assert not site.rigs["r1"].orders
+    take(site, seal.encode(command))
+    assert reasons(site) == []
+    assert len(site.rigs["r1"].orders) == 1
 
 
 @pytest.mark.parametrize("off_ms", [-40_000, 40_000, -(10**12)])

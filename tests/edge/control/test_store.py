@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from lode_edge.control import journal
+from lode_edge.control import store as store_module
 from lode_edge.control.book import Book, Named, Turned
 from lode_edge.control.journal import JournalError, verify
 from lode_edge.control.now import Now
@@ -39,7 +40,7 @@ def test_what_is_committed_stays_and_what_is_not_is_gone(tmp_path):
     store.close()
     store, book = opened(tmp_path)
     assert book.turned.get("r1") == Turned(starts=2)
-    assert store.highest("k") == 7  # the second file was synced before
+    assert store.highest("k") is None
     assert [entry.number for entry in store.journal.untold(100)] == [1, 2, 3, 4, 5]
     store.close()
 
@@ -162,6 +163,44 @@ def test_a_store_of_another_agent_is_not_used(tmp_path):
     filled(tmp_path)[0].close()
     with pytest.raises(StoreError, match="belongs to agent a"):
         Store(tmp_path, "b", 1000)
+
+
+def test_a_sequence_counts_as_seen_once_it_is_committed(tmp_path):
+    store, book = filled(tmp_path)
+    pages = store._db.execute("pragma page_count").fetchone()[0]
+    store.begin()
+    store.raise_mark("k", 7)
+    store._db.execute(f"pragma max_page_count = {pages}")
+    with pytest.raises((StoreError, sqlite3.OperationalError), match="full"):
+        write_much(store, book)
+    store.close()
+    store, _ = opened(tmp_path)
+    assert store.highest("k") is None
+    store.close()
+
+
+def test_a_kill_between_commit_and_marks_forgets_no_sequence(tmp_path, monkeypatch):
+    """Nothing was sent by then, and nothing is until the marks are written too."""
+
+    def killed(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    store, _ = filled(tmp_path)
+    store.begin()
+    store.raise_mark("k", 7)
+    with monkeypatch.context() as patched:
+        patched.setattr(store_module, "_write_synced", killed)
+        with pytest.raises(StoreError, match=r"control\.marks"):
+            store.commit()
+        store.close()
+        with pytest.raises(StoreError, match=r"control\.marks"):
+            opened(tmp_path)
+    opened(tmp_path)[0].close()
+    (tmp_path / "control.db").write_bytes(b"text" * 5000)
+    store, _ = opened(tmp_path)
+    assert store.was_broken
+    assert store.highest("k") == 7
+    store.close()
 
 
 def test_marks_never_fall_back(tmp_path):
