@@ -57,7 +57,7 @@ name = "delivery"
 price_mwh = 10.0
 """,
     "source": """quantity = "real-time"  # day-ahead, hashprice, difficulty, coin-price, fees, ...
-unit = "USD/MWh"        # hashprice: "USD/TH/day"
+unit = "USD/MWh"        # hashprice: "USD/PH/day"
 node = "HB_WEST"
 format = "csv"          # json, ercot, entsoe, openadr
 stale_after_s = 7200

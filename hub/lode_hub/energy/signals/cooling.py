@@ -12,6 +12,7 @@ from lode_hub.energy.account.make import Told
 from lode_hub.energy.account.metered import Metered, metered, together
 from lode_hub.energy.prices import Figures, Times, over
 from lode_hub.energy.tariff import Rates
+from lode_hub.energy.units import unit
 from lode_hub.store import energy_measured, energy_meters
 from lode_hub.store.connection import Connection
 
@@ -24,7 +25,6 @@ STALE_MS = 6 * 3_600_000
 """A forecast of the outside temperature that ended so long ago is none."""
 
 _HOUR_MS = 3_600_000
-_CELSIUS = frozenset({"°C", "C", "degC", "Cel", "celsius"})
 
 
 async def cooling(
@@ -107,6 +107,8 @@ async def _measured_c(conn: Connection, told: Told, now_ms: int) -> tuple[float 
     age_s = (now_ms - row["at_ms"]) / 1000
     if age_s > where.stale_after_s:
         return None, f"{where.point} is {age_s / 60:.0f} min old"
-    if row["unit"] not in _CELSIUS:
-        return None, f"{where.point} is in {row['unit'][:20] or 'no unit'}, not in °C"
-    return float(row["value"]), ""
+    try:
+        known = unit("ambient", row["unit"])
+    except ValueError as error:
+        return None, f"{where.point}: {error}"
+    return row["value"] * known.factor + known.offset, ""

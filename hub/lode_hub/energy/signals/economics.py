@@ -41,7 +41,7 @@ class Hashprice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class Ambient(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A measured point in °C: the outside temperature."""
+    """A measured point in °C, °F or K: the outside temperature."""
 
     point: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
     device: Annotated[str, msgspec.Meta(max_length=200)] = ""  # empty: whichever spoke last
@@ -112,7 +112,7 @@ def hashprice(told: Hashprice, rates: Rates, now_ms: int) -> Belief:
     """Say what a TH/s earns in a day, USD, now."""
     value, at_ms = _newest(told, rates, now_ms)
     if value is None or at_ms is None:
-        return _without(told)
+        return _without(told, rates, now_ms)
     age_s = (now_ms - at_ms) / 1000
     basis: Basis = "measured" if told.by == "series" else "formula"
     if age_s <= told.stale_after_s:
@@ -133,15 +133,18 @@ def earned_usd_th_day(told: Hashprice, rates: Rates, from_ms: Times, until_ms: T
         fees = np.nan_to_num(over(_fresh(told, rates, "fees"), from_ms, until_ms))
         difficulty = over(_fresh(told, rates, "difficulty", 30 * DAY_S), from_ms, until_ms)
         coin = over(_fresh(told, rates, "coin-price"), from_ms, until_ms)
-        return formula_usd_th_day(difficulty, told.subsidy_coin, fees, coin)
-    return over(_fresh(told, rates, "hashprice"), from_ms, until_ms)
+        coin_usd = coin * rates.usd("coin-price", "", from_ms, until_ms)
+        return formula_usd_th_day(difficulty, told.subsidy_coin, fees, coin_usd)
+    money = over(_fresh(told, rates, "hashprice"), from_ms, until_ms)
+    return money * rates.usd("hashprice", "", from_ms, until_ms)
 
 
 def doubt(told: Hashprice, rates: Rates, now_ms: int) -> str:
     """Say how series and formula differ, when they do; empty when they agree or one is missing."""
-    difficulty, coin = (at(rates.of(name, ""), now_ms) for name in ("difficulty", "coin-price"))
-    fees = at(rates.of("fees", ""), now_ms)
-    series = at(rates.of("hashprice", ""), now_ms)
+    difficulty, coin, fees, series = (
+        at(rates.of(name, ""), now_ms) * _usd(rates, name, now_ms)
+        for name in ("difficulty", "coin-price", "fees", "hashprice")
+    )
     expected = formula_usd_th_day(
         np.array(difficulty), told.subsidy_coin, np.nan_to_num(np.array(fees)), np.array(coin)
     )
@@ -154,13 +157,13 @@ def _newest(told: Hashprice, rates: Rates, now_ms: int) -> tuple[float | None, i
     needed: tuple[Quantity, ...] = (
         ("hashprice",) if told.by == "series" else ("difficulty", "coin-price")
     )
-    newest = [_last(rates.of(name, ""), now_ms) for name in needed]
+    newest = [_last(rates, name, now_ms) for name in needed]
     if any(one is None for one in newest):
         return None, None
     found = [one for one in newest if one is not None]
     if told.by == "series":
         return found[0]
-    fees = _last(rates.of("fees", ""), now_ms)
+    fees = _last(rates, "fees", now_ms)
     value = formula_usd_th_day(
         np.array(found[0][0]), told.subsidy_coin, np.array(fees[0] if fees else 0.0),
         np.array(found[1][0]),
@@ -168,11 +171,17 @@ def _newest(told: Hashprice, rates: Rates, now_ms: int) -> tuple[float | None, i
     return float(value), found[1][1]  # difficulty holds for two weeks; the coin's price ages
 
 
-def _last(values: Values, now_ms: int) -> tuple[float, int] | None:
+def _last(rates: Rates, name: Quantity, now_ms: int) -> tuple[float, int] | None:
+    values, usd = rates.of(name, ""), _usd(rates, name, now_ms)
     known = np.flatnonzero((values.from_ms <= now_ms) & ~np.isnan(values.value))
-    if not len(known):
+    if not len(known) or np.isnan(usd):
         return None
-    return float(values.value[known[-1]]), int(values.from_ms[known[-1]])
+    return float(values.value[known[-1]]) * usd, int(values.from_ms[known[-1]])
+
+
+def _usd(rates: Rates, name: Quantity, now_ms: int) -> float:
+    moment = np.array([now_ms], np.int64)
+    return float(rates.usd(name, "", moment, moment + 1)[0])
 
 
 def _fresh(told: Hashprice, rates: Rates, name: Quantity, most_s: float | None = None) -> Values:
@@ -185,11 +194,15 @@ def _fresh(told: Hashprice, rates: Rates, name: Quantity, most_s: float | None =
                   published_ms=values.published_ms)  # fmt: skip
 
 
-def _without(told: Hashprice) -> Belief:
+def _without(told: Hashprice, rates: Rates, now_ms: int) -> Belief:
+    money: Quantity = "hashprice" if told.by == "series" else "coin-price"
+    why = "no hashprice"
+    if np.isnan(_usd(rates, money, now_ms)):
+        why += f", for there is no exchange rate of {rates.currency(money, '')}"
     if told.fallback == "assume":
-        return _assumed(told, f"no hashprice; {told.assume_usd_th_day:g} USD/TH/day is assumed")
+        return _assumed(told, f"{why}; {told.assume_usd_th_day:g} USD/TH/day is assumed")
     return Belief(value=None, basis="none", at_ms=None, age_s=None, is_stale=True,
-                  says="no hashprice; add a source of it, or one to assume")  # fmt: skip
+                  says=f"{why}; add a source of it, or what to assume")  # fmt: skip
 
 
 def _assumed(told: Hashprice, says: str) -> Belief:

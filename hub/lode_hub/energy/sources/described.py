@@ -11,12 +11,12 @@ from lode_hub.energy.prices import PRICES, Quantity
 from lode_hub.energy.secrets import Secret
 from lode_hub.energy.tariff import document
 from lode_hub.energy.topic import Broker, is_topic
+from lode_hub.energy.units import unit
 from lode_hub.energy.vtn import OpenAdr
 
 Short = Annotated[str, msgspec.Meta(max_length=200)]
 Positive = Annotated[float, msgspec.Meta(gt=0, le=366 * 86_400)]
 
-MWH_UNIT = re.compile(r"[A-Z]{3}/(MWh|kWh)")
 _SECRET = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _KNOWN = re.compile(r"on receipt|at end|day before \d\d:\d\d")
 
@@ -44,7 +44,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """
 
     quantity: Quantity
-    unit: Short  # of what it gives: USD/MWh, EUR/kWh, USD/TH/day, ...
+    unit: Short  # of what it gives: USD/MWh, EUR/kWh, USD/PH/day, °F, %, ...
     format: Literal["csv", "json", "ercot", "entsoe", "openadr"]
     node: Short = ""
     columns: Columns | None = None
@@ -68,8 +68,9 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def __post_init__(self) -> None:
         """Check what belongs together."""
         zone(self.time_zone)
-        if self.quantity in PRICES and not MWH_UNIT.fullmatch(self.unit):
-            raise ValueError(f"unit {self.unit!r} of a price; expected USD/MWh, EUR/kWh or alike")
+        unit(self.quantity, self.unit)
+        if self.quantity == "exchange" and self.unit != f"USD/{self.node}":
+            raise ValueError(f"{self.unit} of node {self.node!r}; the node is the currency, as EUR")
         if self.format in {"csv", "json"} and self.columns is None:
             raise ValueError("csv and json need a table [columns] with time and value")
         if self.columns and self.columns.marks == "end" and self.step_s is None:

@@ -103,8 +103,8 @@ async def rates(
         found[quantity, node] = await series(
             conn, site, quantity, node, span_ms, known_ms=known_ms, clock=clock
         )
-    currencies = {values.unit.partition("/")[0] for values in found.values() if "Wh" in values.unit}
-    for currency in sorted(currencies - {"USD", ""} - {node for _, node in found}):
+    currencies = {Rates(found).currency(quantity, node) for quantity, node in found}
+    for currency in sorted(currencies - {"USD"} - {n for what, n in found if what == "exchange"}):
         found["exchange", currency] = await series(
             conn, site, "exchange", currency, span_ms, known_ms=known_ms, clock=clock
         )

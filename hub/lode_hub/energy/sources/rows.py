@@ -7,16 +7,23 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
-from lode_hub.energy.prices import OPEN_MS, PRICES, Parsed, Quotes, Refusal, quotes
+from lode_hub.energy.prices import OPEN_MS, Parsed, Quantity, Quotes, Refusal, quotes
 from lode_hub.energy.sources.described import Source
+from lode_hub.energy.units import unit
 
 MAX_ROWS = 300_000
 MAX_TOLD = 100
 """So many refused rows are told one by one; of the others the number."""
 
 MOST = 1e15
-MOST_MWH = 1e5
-"""A price beyond this, either way, is a mistake: markets cap at a tenth of it."""
+_MWH = (-1e5, 1e5)
+LIMITS: dict[Quantity, tuple[float, float]] = {
+    "day-ahead": _MWH,
+    "real-time": _MWH,
+    "ambient": (-100.0, 100.0),
+    "peak-probability": (0.0, 1.0),
+}
+"""In our units; a value beyond is a mistake. Markets cap their prices at a tenth of this."""
 
 MAX_NODE = 200
 
@@ -173,9 +180,14 @@ def _check(source: Source, cell: Cell) -> None:
         raise ValueError(f"{iso(cell.begin_ms)} ends before it begins")
     if len(cell.node) > MAX_NODE or not cell.node.isprintable():
         raise ValueError(f"node {cell.node[:40]!r}; expected up to {MAX_NODE} readable characters")
-    most = MOST_MWH if source.quantity in PRICES else MOST
-    if abs(cell.value) > most:
-        raise ValueError(f"value {cell.value:g} {source.unit}, at most {most:g}; check the unit")
+    known = unit(source.quantity, source.unit)
+    value = cell.value * known.factor + known.offset
+    low, high = LIMITS.get(source.quantity, (-MOST, MOST))
+    if not low <= value <= high:
+        raise ValueError(
+            f"value {cell.value:g} {source.unit}, expected {low:g} to {high:g} {known.ours}; "
+            "check the unit"
+        )
 
 
 def _check_same(earlier: Cell, cell: Cell) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from lode_hub.energy.prices import Figures, Quantity, Times, Values, none, over
 from lode_hub.energy.tariff.calendar import Bools, Local, counts, local
 from lode_hub.energy.tariff.described import Peak, Tariff
+from lode_hub.energy.units import in_ours, unit
 
 Kind = Literal["energy", "losses", "adders", "peaks", "tax"]
 KWH_PER_MWH = 1000.0
@@ -24,8 +25,17 @@ class Rates:
     series: dict[tuple[Quantity, str], Values] = field(default_factory=dict)
 
     def of(self, quantity: Quantity, node: str) -> Values:
-        """Give one; an empty one when there is none."""
-        return self.series.get((quantity, node), none())
+        """Give one in our unit, money in its own currency; an empty one when there is none."""
+        return in_ours(quantity, self.series.get((quantity, node), none()))
+
+    def currency(self, quantity: Quantity, node: str) -> str:
+        """Give the currency of one that is money; dollars when it is none, or nothing is known."""
+        known = self.of(quantity, node)
+        return (unit(quantity, known.unit).currency if len(known) else "") or "USD"
+
+    def usd(self, quantity: Quantity, node: str, from_ms: Times, until_ms: Times) -> Figures:
+        """Give the dollars of one unit of its currency, by period; 1 when it is no money."""
+        return usd_per(self.currency(quantity, node), self, from_ms, until_ms)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,11 +120,8 @@ def market_usd_mwh(
     quantity: Quantity, node: str, rates: Rates, from_ms: Times, until_ms: Times
 ) -> Figures:
     """Give a market's price of each period in USD/MWh, whatever unit its source has."""
-    values = rates.of(quantity, node)
-    currency, _, unit = values.unit.partition("/")
-    scale = KWH_PER_MWH if unit == "kWh" else 1.0
-    price = over(values, from_ms, until_ms)
-    return price * scale * usd_per(currency or "USD", rates, from_ms, until_ms)
+    price = over(rates.of(quantity, node), from_ms, until_ms)
+    return price * rates.usd(quantity, node, from_ms, until_ms)
 
 
 def probability(peak: Peak, rates: Rates, shown: Local, tariff: Tariff, span: "Span") -> Figures:

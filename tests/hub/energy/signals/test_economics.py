@@ -25,9 +25,9 @@ def told(text: str = ""):
 
 RATES = Rates({("hashprice", ""): series((T0 - 20 * H, 0.05), (T0 - H, 0.052))})
 BLOCK = {
-    ("difficulty", ""): series((T0 - 200 * H, 1.2e14)),
-    ("coin-price", ""): series((T0 - H, 100_000.0)),
-    ("fees", ""): series((T0 - 5 * H, 0.05)),
+    ("difficulty", ""): series((T0 - 200 * H, 1.2e14), unit="1"),
+    ("coin-price", ""): series((T0 - H, 100_000.0), unit="USD/BTC"),
+    ("fees", ""): series((T0 - 5 * H, 0.05), unit="BTC"),
 }
 
 
@@ -85,6 +85,48 @@ def test_series_and_formula_that_differ_are_doubted() -> None:
     assert doubt(told(), close, T0) == ""
     far = Rates(BLOCK | {("hashprice", ""): series((T0 - H, expected * 1.3))})
     assert "by difficulty and coin price" in doubt(told(), far, T0)
+
+
+@pytest.mark.parametrize(
+    ("unit", "value"),
+    [("USD/PH/day", 52.0), ("USD/PH/s/day", 52.0), ("USD/EH/day", 52_000.0), ("EUR/PH/day", 40.0)],
+)
+def test_a_hashprice_in_another_unit_is_the_same_hashprice(unit, value) -> None:
+    rates = Rates({
+        ("hashprice", ""): series((T0 - H, value), unit=unit),
+        ("exchange", "EUR"): series((T0 - H, 1.3), unit="USD/EUR"),
+    })  # fmt: skip
+    assert hashprice(told(), rates, T0).value == pytest.approx(0.052)
+    earned = earned_usd_th_day(told(), rates, *periods(T0, 1, 3600))
+    assert earned.tolist() == pytest.approx([0.052])
+
+
+def test_by_formula_the_coin_is_worth_its_dollars() -> None:
+    rates = Rates({
+        ("difficulty", ""): series((T0 - 200 * H, 120.0), unit="T"),
+        ("coin-price", ""): series((T0 - H, 80_000.0), unit="EUR/BTC"),
+        ("fees", ""): series((T0 - 5 * H, 5e6), unit="sat"),
+        ("exchange", "EUR"): series((T0 - H, 1.25), unit="USD/EUR"),
+    })  # fmt: skip
+    by = told('by = "formula"')
+    expected = hashprice(by, Rates(BLOCK), T0).value
+    assert hashprice(by, rates, T0).value == pytest.approx(expected)
+    earned = [earned_usd_th_day(by, r, *periods(T0, 1, 3600)) for r in (rates, Rates(BLOCK))]
+    assert earned[0].tolist() == pytest.approx(earned[1].tolist())
+    assert doubt(by, rates, T0) == ""
+
+
+@pytest.mark.parametrize(
+    ("unit", "says"),
+    [("EUR/TH/day", "no exchange rate of EUR"), ("USD/GH/day", "no hashprice"),
+     ("USD/MWh", "no hashprice"), ("", "no hashprice")],
+)  # fmt: skip
+def test_a_hashprice_that_cannot_be_told_in_dollars_is_missing(unit, says) -> None:
+    rates = Rates({("hashprice", ""): series((T0 - H, 0.05), unit=unit)})
+    found = hashprice(told(), rates, T0)
+    assert (found.value, found.basis) == (None, "none")
+    assert says in found.says
+    assert np.isnan(earned_usd_th_day(told(), rates, *periods(T0, 1, 3600))).all()
 
 
 def test_past_periods_have_no_price_older_than_the_limit() -> None:

@@ -42,8 +42,8 @@ def told(more: str = "", by: str = "", head: str = "", currency: str = "USD") ->
 
 
 PRICES = {("real-time", "HB_WEST"): series((T0 - 9 * H, 40.0))}
-FRESH = {("hashprice", ""): series((T0 - H, 0.05))}
-STALE = {("hashprice", ""): series((T0 - 9 * H, 0.05))}
+FRESH = {("hashprice", ""): series((T0 - H, 0.05), unit="USD/TH/day")}
+STALE = {("hashprice", ""): series((T0 - 9 * H, 0.05), unit="USD/TH/day")}
 
 
 def look(what: Told, rates: dict, calls=(), n: int = 4, **more) -> Seen:
@@ -182,8 +182,8 @@ def test_what_is_measured_counts_before_what_is_assumed() -> None:
 
 # Difficulty 1e14 and a coin of 100 000 USD: 0.0628643 USD/TH/day without fees.
 BLOCKS = {
-    ("difficulty", ""): series((T0 - 99 * H, 1e14)),
-    ("coin-price", ""): series((T0 - H, 1e5)),
+    ("difficulty", ""): series((T0 - 99 * H, 1e14), unit="1"),
+    ("coin-price", ""): series((T0 - H, 1e5), unit="USD/BTC"),
 }
 
 
@@ -191,7 +191,7 @@ BLOCKS = {
     ("usd", "is_doubted"), [(0.0628, False), (0.0755, True), (0.0752, False), (0.0502, True)]
 )
 def test_a_series_far_from_the_formula_is_doubted(usd: float, is_doubted: bool) -> None:
-    rates = Rates(BLOCKS | {("hashprice", ""): series((T0 - H, usd))})
+    rates = Rates(BLOCKS | {("hashprice", ""): series((T0 - H, usd), unit="USD/TH/day")})
     said = doubt(economics("").hashprice, rates, T0)
     assert said == (
         f"hashprice {usd:.5f} USD/TH/day, by difficulty and coin price 0.06286"
@@ -203,25 +203,25 @@ def test_a_series_far_from_the_formula_is_doubted(usd: float, is_doubted: bool) 
 @pytest.mark.parametrize("lacking", list(BLOCKS))
 def test_without_all_of_the_formula_nothing_is_doubted(lacking) -> None:
     rest = {key: values for key, values in BLOCKS.items() if key != lacking}
-    rates = Rates(rest | {("hashprice", ""): series((T0 - H, 9.0))})
+    rates = Rates(rest | {("hashprice", ""): series((T0 - H, 9.0), unit="USD/TH/day")})
     assert doubt(economics("").hashprice, rates, T0) == ""
 
 
 def test_a_price_of_the_future_is_not_yet_known() -> None:
-    rates = Rates({("hashprice", ""): series((T0 - 2 * H, 0.05), (T0 + 1, 0.9))})
+    rates = Rates({("hashprice", ""): series((T0 - 2 * H, 0.05), (T0 + 1, 0.9), unit="USD/TH/day")})
     assert hashprice(economics("").hashprice, rates, T0).value == 0.05
 
 
 @pytest.mark.parametrize(("stale_h", "usd"), [(6, [0.05] * 4), (2, [0.05, 0.05, np.nan, np.nan])])
 def test_past_hours_are_valued_while_the_price_is_young(stale_h, usd) -> None:
     of = economics(f"[hashprice]\nstale_after_s = {stale_h * 3600.0}").hashprice
-    rates = Rates({("hashprice", ""): series((T0, 0.05))})
+    rates = Rates({("hashprice", ""): series((T0, 0.05), unit="USD/TH/day")})
     found = earned_usd_th_day(of, rates, *periods(T0, 4, 3600.0))
     assert found.tolist() == pytest.approx(usd, nan_ok=True)
 
 
 def test_past_hours_by_formula_count_fees_where_they_are_known() -> None:
     of = economics("[hashprice]\nby = 'formula'").hashprice
-    rates = Rates(BLOCKS | {("fees", ""): series((T0 + H, 0.3125))})
+    rates = Rates(BLOCKS | {("fees", ""): series((T0 + H, 0.3125), unit="BTC")})
     found = earned_usd_th_day(of, rates, *periods(T0, 2, 3600.0))
     assert found == pytest.approx([0.0628643, 0.0628643 * 1.1], rel=1e-5)

@@ -97,8 +97,10 @@ async def test_the_outside_temperature_is_forecast_or_measured_or_assumed(site: 
     stale = await pue_of(site, point, DAY0 + 200_000)
     assert stale == ([1.2] * 3, ("outside is 32 min old; 20 °C is assumed outside",))
     assert (await pue_of(site, point.replace('"main"', '"rig-1"'), DAY0))[0] == [1.2] * 3
-    await site.mine.run("update point set unit = '°F'")
-    assert "is in °F" in (await pue_of(site, point, DAY0))[1][0]
+    await site.mine.run("update point set unit = '°F'")  # 36 °F are 2.2 °C
+    assert await pue_of(site, point, DAY0) == ([1.1111] * 3, ())
+    await site.mine.run("update point set unit = 'rpm'")
+    assert "unit 'rpm' of ambient; write '°C'" in (await pue_of(site, point, DAY0))[1][0]
     times = DAY0 + np.array([0, H])
     forecast = Values(unit="°C", from_ms=times, until_ms=times + H, value=np.array([0.0, 10.0]),
                       published_ms=times)  # fmt: skip
