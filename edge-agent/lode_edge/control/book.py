@@ -54,6 +54,11 @@ class Course(msgspec.Struct, frozen=True, kw_only=True):
         """Tell whether it is kept only because its effect is still counted."""
         return self.stage in (Stage.RELEASED, Stage.EXPIRED)
 
+    @property
+    def is_urgent(self) -> bool:
+        """Tell whether it is a stop or the site's own rule, which waits for nothing."""
+        return self.origin in ("stop", "local") and isinstance(self.wish, Sleep)
+
 
 class Baseline(msgspec.Struct, frozen=True, kw_only=True):
     """What a device had before our first wish; None when it did not say."""

@@ -58,8 +58,22 @@ class Reconciler:
         """Have the courses that are ruled, and every one of them looked at in the next step."""
         self.stages.courses.follow(ruling)
         self.stages.keep_house()
-        courses = sorted(self._book.courses.all.values(), key=_order)
+        courses = sorted(self._book.courses.all.values(), key=self._order)
         self._open = [shelved(course.key) for course in courses]
+
+    def _order(self, course: Course) -> tuple[int, float, bool, int, int]:
+        """Take wishes in their leases' order, and what is given back after them, in reverse.
+
+        What is urgent comes first, and of that who answers, and is due longest: who does not
+        answer is asked again and again, and must keep nobody waiting.
+        """
+        number, place = course.rank
+        if course.is_restore:
+            return 2, 0.0, True, -number, -place
+        if not course.is_urgent:
+            return 2, 0.0, False, number, place
+        pulse = self.stages.pulse(course)
+        return int(pulse.lost_s is not None), pulse.due_s, False, number, place
 
     def step(self, places: int) -> Sequence[Errand]:
         """Look at every course that is open; give what is to be done after the commit."""
@@ -90,10 +104,8 @@ class Reconciler:
 
     def _look_at(self, course: Course, device: Device) -> None:
         if course.stage in _TO_SEND:
-            if self._places > 0:
-                pulse = self.stages.pulse(course)
-                if self._now.s >= pulse.due_s:
-                    self._begin(course, device, pulse)
+            if self._places > 0 and self.stages.is_due(course, device):
+                self._begin(course, device, self.stages.pulse(course))
             return
         pulse = self.stages.pulse(course)
         if course.stage is Stage.ACKNOWLEDGED:
@@ -105,17 +117,16 @@ class Reconciler:
 
     def _begin(self, course: Course, device: Device, pulse: Pulse) -> None:
         now_s = self._now.s
-        is_urgent = course.origin in ("stop", "local") and isinstance(course.wish, Sleep)
         refused = wish_refusal(self._book, self._site, device, course.wish)
         if refused and not course.is_restore:
             self.stages.failed(course, refused)
-        elif not is_urgent and now_s - device.posture_s > KNOWN_S:
+        elif not course.is_urgent and now_s - device.posture_s > KNOWN_S:
             self._look(course, device, pulse)
         elif proof.reads_back(course.wish, device, now_s, now_s - KNOWN_S, is_exact=True):
             self.stages.already(course, device)
         else:
             change_w = self._change_w(course, device)
-            if is_urgent or not self._waits(course, device, change_w):
+            if course.is_urgent or not self._waits(course, device, change_w):
                 self._send(course, device, change_w)
             elif now_s - device.posture_s > KNOWN_S / 2:
                 self._look(course, device, pulse)  # so that it is known when its turn comes
@@ -283,12 +294,6 @@ class Reconciler:
             fed = self._site.fed_by(course.key)
             return device.entry.feeder if fed is None else fed.entry.feeder
         return device.entry.feeder
-
-
-def _order(course: Course) -> tuple[bool, int, int]:
-    """Take wishes in their leases' order, and what is given back after them, in reverse."""
-    number, place = course.rank
-    return (True, -number, -place) if course.is_restore else (False, number, place)
 
 
 def _had(wish: Wish, device: Device, now_s: float) -> Wish | None:

@@ -65,6 +65,12 @@ class Device:
         return self.reading if now_s - self.reading_s <= self.stale_s else None
 
     @property
+    def answered_s(self) -> float:
+        """Say when it last answered anything."""
+        is_there = self.reading is not None and self.reading.state is not State.UNREACHABLE
+        return max(self.posture_s, self.reading_s if is_there else 0.0)
+
+    @property
     def stale_s(self) -> float:
         """Say for how long a reading can be relied on."""
         return max(_STALE_S, _STALE_INTERVALS * self.entry.interval_s)

@@ -25,6 +25,7 @@ TRIES = 3
 LOOK_S, WATCH_S = 2.0, 60.0  # between two looks at what is not proved yet, and at what is
 KNOWN_S = 120.0  # for so long what a device has said may be relied on before an order
 _BACKOFF_S, _LATER_S = 5.0, 600.0  # between two tries; after the last, and at most after a drift
+_URGENT_S = 10.0  # at most, between two tries of a stop or of the site's own rules
 _NEVER_S = float("inf")
 
 
@@ -33,6 +34,7 @@ class Pulse:
     """What is remembered of a course while the agent runs."""
 
     due_s: float = 0.0  # nothing is sent before
+    lost_s: float | None = None  # when it last did not answer an order
     look_s: float = 0.0  # nor read
     look_every_s: float = LOOK_S
     since_s: float = 0.0  # what was said before proves nothing
@@ -53,6 +55,14 @@ class Stages:
         """Give what is remembered of a course."""
         return self._pulses.setdefault(course.id, Pulse(since_s=self._now.s))
 
+    def is_due(self, course: Course, device: Device) -> bool:
+        """Tell whether it is time to try; what is urgent is due once a device is heard again."""
+        pulse = self.pulse(course)
+        if self._now.s >= pulse.due_s:
+            return True
+        is_back = pulse.lost_s is not None and device.answered_s > pulse.lost_s
+        return course.is_urgent and is_back
+
     def keep_house(self) -> None:
         """Forget courses that are over with their lease, and what was remembered of them."""
         for key, course in list(self._book.courses.all.items()):
@@ -71,7 +81,8 @@ class Stages:
         if course.change_w:
             self.charges.charge(course.id, feeder, course.change_w)
             self.weighing.lay(course.id, feeder, course.change_w, now_s)
-        self.pulse(course).since_s = now_s
+        pulse = self.pulse(course)
+        pulse.since_s, pulse.lost_s = now_s, None
         self._note(course, Stage.SENT, is_quiet=course.stage is Stage.SENT)
 
     def said_yes(self, course: Course, deed: Deed, at_s: float) -> None:
@@ -90,7 +101,9 @@ class Stages:
 
     def went_wrong(self, course: Course, error: DriverError) -> None:
         """Try again; what the device refused was surely not done, what it did not answer may be."""
-        if not isinstance(error, Unreachable):
+        if isinstance(error, Unreachable):
+            self.pulse(course).lost_s = self._now.s
+        else:
             self.charges.free(course.id)
             self.weighing.take_off(course.id, self._now.s, is_clean=True)
         if isinstance(error, Unsupported):
@@ -145,9 +158,9 @@ class Stages:
         reason = f"{Reason.DISOBEYED}: its {sign} says so"
         evidence = Evidence(read_back=str(device.posture or ""))
         self._book.note_course(changed, Stage.DRIFTED, reason, evidence)
-        pulse = self.pulse(course)
         wait_s = 0.0 if drifts == 1 else min(_LATER_S, _BACKOFF_S * 2.0 ** min(drifts, 10))
-        pulse.due_s, pulse.doubt_s = self._now.s + wait_s, None
+        self._put_off(course, wait_s)
+        self.pulse(course).doubt_s = None
 
     def failed(
         self,
@@ -159,7 +172,7 @@ class Stages:
         """Note that a course failed; it is tried again much later, and told of when it succeeds."""
         self.in_effect(course)
         self.weighing.take_off(course.id, self._now.s, is_clean=False)
-        self.pulse(course).due_s = self._now.s + later_s
+        self._put_off(course, later_s)
         failed = msgspec.structs.replace(course, tries=0, has_failed=True)
         if course.has_failed:
             self._book.set_course(msgspec.structs.replace(failed, stage=Stage.FAILED))
@@ -188,7 +201,12 @@ class Stages:
         if tries >= TRIES:
             self.failed(changed, reason, evidence=evidence)
         else:
-            self.pulse(course).due_s = self._now.s + _BACKOFF_S * 2.0 ** (tries - 1)
+            self._put_off(course, _BACKOFF_S * 2.0 ** (tries - 1))
+
+    def _put_off(self, course: Course, wait_s: float) -> None:
+        """Have a course wait; a stop and the site's own rules are tried again and again."""
+        most_s = _URGENT_S if course.is_urgent else _NEVER_S
+        self.pulse(course).due_s = self._now.s + min(wait_s, most_s)
 
     def _note(
         self,

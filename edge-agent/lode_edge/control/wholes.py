@@ -47,14 +47,20 @@ class Wholes:
         for lease in held:
             if lease.id != wanted and not lease.ended:
                 self._book.leases.put(lease.id, ended(lease, "the stop was ended"))
-        if stop is None or not rigs or any(x.id == wanted and not x.ended for x in held):
+        if stop is None or not rigs:
+            return
+        steps = (Step(wish=Sleep(), devices=rigs),)
+        under_way = next((x for x in held if x.id == wanted and not x.ended), None)
+        if under_way is not None:
+            if under_way.steps != steps:  # the site has been given other rigs
+                self._book.leases.put(wanted, msgspec.structs.replace(under_way, steps=steps))
             return
         lease = Lease(
             id=wanted,
             number=self._book.number(),
             begun_ms=self._now.ms,
             sequence=stop.sequence,
-            steps=(Step(wish=Sleep(), devices=rigs),),
+            steps=steps,
             origin="stop",
         )
         self._book.leases.put(lease.id, lease)

@@ -1,5 +1,6 @@
 """What the site does by itself: the stop, heat, overload, a full disk."""
 
+import pytest
 from tests.edge.control.rig import Rig
 from tests.edge.control.world import limits
 
@@ -55,6 +56,77 @@ def test_the_hub_ends_a_stop_that_it_began(world):
     site.send(EndStop())
     site.until(lambda: site.hub.is_at(order, Stage.RELEASED))
     assert not asleep(site)
+
+
+def put_to_sleep_s(site, name: str, within_s: float) -> float:
+    return site.until(lambda: site.rigs[name].is_asleep, within_s)
+
+
+@pytest.mark.parametrize("away_s", [60, 1000])
+def test_a_stop_is_tried_until_the_rig_takes_it(world, away_s):
+    """A rig that was silent sleeps once it is heard; it is told once that it had failed."""
+    site = world(2)
+    site.pass_s(20)
+    site.rigs["r1"].faults.add("silent")
+    order = site.send(StopAll(reason="smoke"))
+    site.pass_s(away_s)
+    assert site.rigs["r2"].is_asleep
+    site.rigs["r1"].faults.clear()
+    assert put_to_sleep_s(site, "r1", 20) < 8
+    site.until(lambda: site.hub.is_at(order, Stage.EFFECTIVE))
+    assert site.hub.stages(order, "r1").count(Stage.FAILED) == 1
+
+
+def test_a_hot_rig_is_told_to_sleep_until_it_does(world):
+    site = world(envelope=limits(chip_temp_max_c=95))
+    site.pass_s(20)
+    rig = site.rigs["r1"]
+    rig.faults.add("refuses")
+    rig.chip_c = 110.0
+    site.pass_s(300)
+    assert 25 < len(rig.orders) < 45  # every ten seconds, and not with every reading
+    rig.faults.clear()
+    assert put_to_sleep_s(site, "r1", 30) <= 11
+
+
+def test_a_rig_that_wakes_in_a_stop_is_put_to_sleep_again_and_again(world):
+    site = world()
+    site.pass_s(10)
+    StopFile(site.home).begin(Stop(by="site"))
+    rig = site.rigs["r1"]
+    for _ in range(12):
+        put_to_sleep_s(site, "r1", 60)
+        site.pass_s(20)
+        rig.restart(site.loop.time(), is_asleep=False)
+    assert put_to_sleep_s(site, "r1", 60) < 30
+
+
+def test_rigs_that_do_not_answer_keep_nobody_awake(world, monkeypatch):
+    """They come first, and there are more of them than can be asked at once."""
+    monkeypatch.setattr("lode_edge.control.control.AT_ONCE_STOPPED", 4)
+    dead = [Rig(f"a{n:02}", delay_s=4.0) for n in range(40)]
+    site = world([*dead, Rig("z1"), Rig("z2")])
+    site.pass_s(60)
+    for rig in dead:
+        rig.faults.add("silent")
+    StopFile(site.home).begin(Stop(by="site"))
+    site.until(lambda: asleep(site) == {"z1", "z2"}, 60)
+    site.rigs["z2"].restart(site.loop.time(), is_asleep=False)
+    assert put_to_sleep_s(site, "z2", 60) < 30
+
+
+def test_a_rig_that_is_new_in_a_stop_is_put_to_sleep_too(world):
+    site = world([Rig("r1")])
+    site.pass_s(10)
+    StopFile(site.home).begin(Stop(by="site"))
+    site.pass_s(20)
+    site.kill()
+    site.rigs["r2"] = Rig("r2")
+    site.start()
+    put_to_sleep_s(site, "r2", 15)
+    StopFile(site.home).end()
+    site.until(lambda: not asleep(site), 60)
+    site.until(lambda: not site.control._book.leases.all, 60)
 
 
 def test_a_stop_waits_for_no_disk(world, monkeypatch):
