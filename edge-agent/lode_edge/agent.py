@@ -227,7 +227,7 @@ class _Ears:
             if self._publisher is not None:
                 self._publisher.take([news])
         if self._steering is not None:
-            self._steering.learned(name, facts)
+            self._steering.learned(name, self._inventory.present(name))
 
 
 def _announce(spool: Spool, uplink: Uplink, inventory: Inventory) -> None:

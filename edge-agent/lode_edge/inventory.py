@@ -1,14 +1,22 @@
-"""What the agent says of itself and of its devices: at birth, and when a device has said more."""
+"""What the agent says of itself and of its devices: at birth, and when a device has said more.
+
+    identify ─► known by MAC or serial? ─► the device: what it said completes what is known
+                     └► another one ─► said in the log; who the device is, stays
+
+A device is who answered first, or whose MAC the settings name; so until the settings say
+otherwise a rig that only took its address is no news, neither to the hub nor to `discover`.
+"""
 
 import contextlib
 import importlib.metadata
 import socket
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import msgspec
+import structlog
 
 from lode_edge.clock import SYSTEM, Clock
 from lode_edge.drivers.driver import Facts
@@ -17,12 +25,14 @@ from lode_wire.records import Birth, Death, Device, DeviceKind, Record
 
 VERSION = importlib.metadata.version("lode-edge")
 
+log = structlog.get_logger(__name__)
+
 
 class Inventory:
     """The agent's devices and what is known of them.
 
     What devices have said of themselves is remembered in a file, so that the birth of the next
-    boot says it, too. Losing that file costs nothing but a second telling.
+    boot says it, too. Without that file who answers next is taken for the device.
     """
 
     def __init__(
@@ -34,6 +44,7 @@ class Inventory:
         self._numbers = numbers
         self._path = _file(settings)
         self._facts = _read(settings)
+        self._strangers: dict[str, Facts] = {}  # who answers in a device's place, by its name
         self._is_saved = True
 
     def birth(self) -> list[Record]:
@@ -55,13 +66,41 @@ class Inventory:
         return Death(at_ms=self._clock.now_ms(), boot=self._boot, reason=reason)
 
     def learned(self, name: str, facts: Facts) -> Device | None:
-        """Take in what a device says it is; give its record when that is news."""
+        """Take in what a device says it is; give its record when that is news.
+
+        What it did not say this time is still known. Another one in its place is no news.
+        """
         entry = self._entries[name]
-        if self._facts.get(_key(entry)) == facts:
+        known = _known(self._facts, entry)
+        if _is_another(known, facts):
+            self._noticed(entry, known, facts)
             return None
-        self._facts[_key(entry)] = _shared(facts)
+        if self._strangers.pop(name, None) is not None:
+            log.info("the device is back in its place", device=name, address=entry.address)
+        whole = _completed(known, facts)
+        if self._facts.get(_key(entry)) == whole:
+            return None
+        self._facts[_key(entry)] = _shared(whole)
         self._is_saved = False
         return self._device(entry, self._clock.now_ms())
+
+    def present(self, name: str) -> Facts:
+        """Say who answers where a device is: the device, or another in its place."""
+        return self._strangers.get(name) or _known(self._facts, self._entries[name])
+
+    def _noticed(self, entry: DeviceEntry, known: Facts, stranger: Facts) -> None:
+        """Say once of each stranger that it is there."""
+        before = self._strangers.get(entry.name)
+        self._strangers[entry.name] = stranger
+        if before is not None and not _is_another(before, stranger):
+            return
+        log.warning(
+            "another device answers; run discover, then correct its address or its mac",
+            device=entry.name,
+            address=entry.address,
+            known=_named(known),
+            found=_named(stranger),
+        )
 
     def save(self) -> None:
         """Remember what is new; a disk that does not take it is asked again."""
@@ -74,7 +113,7 @@ class Inventory:
             self._is_saved = True
 
     def _device(self, entry: DeviceEntry, at_ms: int) -> Device:
-        facts = self._facts.get(_key(entry), Facts())
+        facts = _known(self._facts, entry)
         return Device(
             at_ms=at_ms,
             number=self._numbers[entry.name],
@@ -102,7 +141,40 @@ class Inventory:
 def remembered(settings: Settings) -> dict[str, Facts]:
     """Give what each configured device last said of itself, by its name."""
     facts = _read(settings)
-    return {entry.name: facts.get(_key(entry), Facts()) for entry in settings.devices}
+    return {entry.name: _known(facts, entry) for entry in settings.devices}
+
+
+def marks(facts: Facts) -> dict[str, str]:
+    """Give what tells a device from all others, however its firmware writes it."""
+    said = {"mac": facts.mac.replace(":", "").replace("-", ""), "serial": facts.serial}
+    return {name: mark.casefold() for name, mark in said.items() if mark}
+
+
+def _is_another(known: Facts, found: Facts) -> bool:
+    """Tell whether this is not the device that is known; one mark in common is enough.
+
+    Without one in common the model decides: a rig whose MAC cannot be read now is known by it.
+    """
+    ours, theirs = marks(known), marks(found)
+    both = ours.keys() & theirs.keys()
+    if both:
+        return all(ours[name] != theirs[name] for name in both)
+    return bool(ours and known.model and found.model and found.model != known.model)
+
+
+def _completed(known: Facts, said: Facts) -> Facts:
+    """Give what is known of a device once it has said more; figures go with their model."""
+    if said.model and said.model != known.model:
+        known = Facts(mac=known.mac, serial=known.serial)
+    return replace(known, **{key: value for key, value in asdict(said).items() if value})
+
+
+def _named(facts: Facts) -> str:
+    return " ".join(part for part in (facts.model, facts.mac, facts.serial) if part)
+
+
+def _known(facts: Mapping[str, Facts], entry: DeviceEntry) -> Facts:
+    return facts.get(_key(entry)) or Facts(mac=entry.mac)
 
 
 def _read(settings: Settings) -> dict[str, Facts]:
@@ -129,5 +201,5 @@ def _file(settings: Settings) -> Path:
 
 
 def _key(entry: DeviceEntry) -> str:
-    """Name what was asked, so that another device in its place is not taken for it."""
-    return f"{entry.name} {entry.driver} {entry.address} {entry.unit} {entry.profile}"
+    """Name what was asked, and who was expected; once that is corrected, all is learned anew."""
+    return f"{entry.name} {entry.driver} {entry.address} {entry.unit} {entry.profile} {entry.mac}"

@@ -80,9 +80,25 @@ def _checked_url(text: str) -> str:
     return text
 
 
+_MAC = re.compile(r"([0-9a-f]{2}:){5}[0-9a-f]{2}|")
+
+
+def checked_mac(text: str) -> str:
+    """Give a MAC in lower case, with colons.
+
+    Raises:
+        ValueError: it is none.
+    """
+    mac = text.lower().replace("-", ":")
+    if not _MAC.fullmatch(mac):
+        raise ValueError("write a MAC as 02:11:22:33:44:55")
+    return mac
+
+
 Name = Annotated[str, AfterValidator(_checked_name)]
 Address = Annotated[str, AfterValidator(_checked_address)]
 Url = Annotated[str, AfterValidator(_checked_url)]
+Mac = Annotated[str, AfterValidator(checked_mac)]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, config=ConfigDict(extra="forbid"))
@@ -100,6 +116,7 @@ class DeviceEntry:
     timeout_s: Annotated[float, Field(ge=0.05, le=60)] = 2.0
     feeder: Annotated[str, Field(max_length=128)] = ""  # the meter that its power goes through
     outlet: Annotated[str, Field(max_length=140)] = ""  # pdu:number, where a PDU switches it
+    mac: Mac = ""  # of a rig: who it is; empty: whoever answered there first
     topic: Annotated[str, Field(max_length=256)] = ""  # mqtt, sparkplug: what it is called there
 
     @model_validator(mode="after")

@@ -57,6 +57,10 @@ def test_the_environment_stands_above_the_file(
         (LEAST + '[broker]\nurls = ["http://h"]\n', "broker.urls[0]: 'http://h' is not usable"),
         (LEAST + '[broker]\nurls = ["mqtt://u:p@h"]\n', "without a password in it"),
         (
+            LEAST + DEVICE + 'mac = "02:11"\n',
+            "devices[0] (rig-1).mac: '02:11' is not usable; write a MAC",
+        ),
+        (
             LEAST + '[broker]\npassword_file = "/nowhere"\nusername = "u"\n',
             "broker.password_file: '/nowhere' is not usable; cannot be read",
         ),

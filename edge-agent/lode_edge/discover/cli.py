@@ -1,6 +1,7 @@
 """The command `lode-edge discover`: search, show how far it is, write a site file to review."""
 
 import asyncio
+import contextlib
 import dataclasses
 import sys
 from pathlib import Path
@@ -39,14 +40,16 @@ def discover(
     """Find devices and write a site file to review; the agent's settings stay as they are."""
     if not ranges and not listen:
         raise EdgeError("discover: nothing to search; name a range such as 10.1.0.0/24")
-    hosts = addresses(ranges or ())
+    if ranges and listen:
+        raise EdgeError("discover: --listen searches no range; leave out one of the two")
     known = _known(config)
-    bounds = Bounds(at_once=at_once, per_s=per_s, whole_s=for_s)
-    found, strange = asyncio.run(_heard(for_s) if listen else _scanned(hosts, bounds))
-    result = survey(known, found, hosts)
-    for line in strange:
-        print(f"not known: {line}", file=sys.stderr)
-    _write(result, out)
+    asked: list[str] = []
+    if listen:
+        found = asyncio.run(_heard(for_s))
+    else:
+        bounds = Bounds(at_once=at_once, per_s=per_s, whole_s=for_s)
+        found, asked = asyncio.run(_scanned(addresses(ranges or ()), bounds))
+    _write(survey(known, found, asked), out)
 
 
 def _known(config: Path | None) -> list[Known]:
@@ -58,39 +61,47 @@ def _known(config: Path | None) -> list[Known]:
 
 
 async def _scanned(hosts: list[str], bounds: Bounds) -> tuple[list[Found], list[str]]:
+    """Give what was found, and the hosts that were asked."""
     found, strange, progress = await scan(hosts, bounds, tell=_show)
     print(file=sys.stderr)
     if progress.skipped:
         print(f"time ran out: {progress.skipped} addresses were not asked", file=sys.stderr)
-    return found, strange
+    for line in strange:
+        print(f"not known: {line}", file=sys.stderr)
+    return found, progress.asked
 
 
-async def _heard(for_s: float) -> tuple[list[Found], list[str]]:
-    """Probe each rig that reports, until the time is over or Ctrl-C."""
-    found: list[Found] = []
-    strange: list[str] = []
+async def _heard(for_s: float) -> list[Found]:
+    """Probe each rig that reports, until the time is over or Ctrl-C; the last word counts."""
+    found: dict[str, list[Found]] = {}
     print("press the IP-report button of each rig; Ctrl-C ends", file=sys.stderr)
-    try:
+    with contextlib.suppress(TimeoutError, asyncio.CancelledError):
         async with asyncio.timeout(for_s), reports() as heard:
             while True:
                 report = await heard.get()
                 probed = await probe(report.host)
                 if not probed.found:
-                    strange.append(f"{report.host} ({report.mac}): {'; '.join(probed.notes)}")
-                for each in probed.found:
-                    mac = each.facts.mac or report.mac
-                    facts = dataclasses.replace(each.facts, mac=mac)
-                    found.append(dataclasses.replace(each, facts=facts))
-                    print(f"{report.host} {mac} {facts.model}", file=sys.stderr)
-    except (TimeoutError, asyncio.CancelledError):
-        return found, strange
+                    notes = "; ".join(probed.notes)
+                    print(f"not known: {report.host} ({report.mac}): {notes}", file=sys.stderr)
+                    continue
+                found[report.host] = [_marked(each, report.mac) for each in probed.found]
+                for each in found[report.host]:
+                    print(f"{report.host} {each.facts.mac} {each.facts.model}", file=sys.stderr)
+    return [each for here in found.values() for each in here]
+
+
+def _marked(found: Found, mac: str) -> Found:
+    """Know a rig that did not say its MAC by the one it reported."""
+    facts = dataclasses.replace(found.facts, mac=found.facts.mac or mac)
+    return dataclasses.replace(found, facts=facts)
 
 
 def _show(progress: Progress) -> None:
-    if not sys.stderr.isatty() and progress.asked % 256 and progress.asked < progress.total:
+    asked = len(progress.asked)
+    if not sys.stderr.isatty() and asked % 256 and asked < progress.total:
         return
     print(
-        f"\r{progress.asked}/{progress.total} asked, {progress.found} found, "
+        f"\r{asked}/{progress.total} asked, {progress.found} found, "
         f"{progress.silent} silent, {progress.strange} not known",
         end="" if sys.stderr.isatty() else "\n",
         file=sys.stderr,

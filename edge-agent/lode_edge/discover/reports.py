@@ -8,7 +8,8 @@ those tools, not from a document).
 import asyncio
 import ipaddress
 import re
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from lode_edge.errors import EdgeError
 
 PORTS = (14235, 8888)
 _MAX_BYTES = 512
+_PRESS_S = 5.0  # a rig repeats itself no longer; after that its button was pressed again
 _MAX_WAITING = 256  # reports heard and not yet taken; more than a person presses buttons
 _IP = re.compile(r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.])")
 _MAC = re.compile(r"(?<![0-9A-F:])(?:[0-9A-F]{2}:){5}[0-9A-F]{2}(?![0-9A-F:])")
@@ -75,13 +77,18 @@ async def reports(
 class _Ear(asyncio.DatagramProtocol):
     """Hears one port."""
 
-    def __init__(self, heard: "asyncio.Queue[Report]") -> None:
-        self._heard = heard
-        self._last: Report | None = None
+    def __init__(
+        self, heard: "asyncio.Queue[Report]", now_s: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._heard, self._now_s = heard, now_s
+        self._pressed_s: dict[Report, float] = {}
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        report = understood(data, addr[0])
-        if report is None or report == self._last or self._heard.full():
+        now_s, report = self._now_s(), understood(data, addr[0])
+        pressed_s = {old: at_s for old, at_s in self._pressed_s.items() if now_s - at_s < _PRESS_S}
+        self._pressed_s = pressed_s
+        if report is None or report in pressed_s or self._heard.full():
             return
-        self._last = report
+        if len(pressed_s) < _MAX_WAITING:
+            pressed_s[report] = now_s
         self._heard.put_nowait(report)

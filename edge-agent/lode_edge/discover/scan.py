@@ -7,7 +7,7 @@ address ─► does any usual port take a connection? ─► probe ─► found
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lode_edge.probe import Found, Probed, probe
 
@@ -30,7 +30,7 @@ class Progress:
     """How far a scan has come; `skipped` were not asked, because time ran out."""
 
     total: int
-    asked: int = 0
+    asked: list[str] = field(default_factory=list)  # hosts of which something is known now
     silent: int = 0
     found: int = 0
     strange: int = 0  # something listens that is no device we know
@@ -51,7 +51,7 @@ async def scan(
 
     async def ask(host: str) -> None:
         probed = await _probed(host, ports, bounds)
-        progress.asked += 1
+        progress.asked.append(host)
         if probed is None:
             progress.silent += 1
         elif probed.found:
@@ -63,7 +63,7 @@ async def scan(
         tell(progress)
 
     await _each(hosts, ask, bounds)
-    progress.skipped = progress.total - progress.asked
+    progress.skipped = progress.total - len(progress.asked)
     tell(progress)
     return found, strange, progress
 

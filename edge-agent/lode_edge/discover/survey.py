@@ -5,13 +5,17 @@ neither. So a rig that was given another address is `moved`, and another rig at 
 `replaced`: never silently taken for the one that was there.
 """
 
+import dataclasses
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from lode_edge.drivers.driver import Facts
+from lode_edge.inventory import marks
 from lode_edge.probe import Found
-from lode_edge.settings import DeviceEntry
+from lode_edge.settings import DeviceEntry, checked_mac
+from lode_profiles import meters
 
 _USUAL_PORTS = {"asic": ":4028", "modbus": ":502"}
 
@@ -32,32 +36,32 @@ class Survey:
     moved: list[tuple[Known, Found]] = field(default_factory=list)
     replaced: list[tuple[Known, Found]] = field(default_factory=list)
     new: list[Found] = field(default_factory=list)
-    missing: list[Known] = field(default_factory=list)  # in the ranges searched, and not found
+    missing: list[Known] = field(default_factory=list)  # asked where it was, and not found
 
     def toml(self) -> str:
         """Write a site file to review; what needs a decision stands above as a comment."""
         return "\n".join(_lines(self)) + "\n"
 
 
-def survey(known: Sequence[Known], found: Sequence[Found], searched: Iterable[str]) -> Survey:
-    """Compare; `searched` are the hosts that were asked."""
+def survey(known: Sequence[Known], found: Sequence[Found], asked: Iterable[str]) -> Survey:
+    """Compare; `asked` are the hosts that were asked what they are."""
     result = Survey()
-    by_mark = {mark: each for each in known for mark in _marks(each.facts)}
+    by_mark = {mark: each for each in known for mark in marks(each.facts).items()}
     by_place = {
         _place(each.entry.driver, each.entry.address, each.entry.unit): each for each in known
     }
     seen: set[str] = set()
     taken: dict[str, Found] = {}
     for each in found:
-        marks = _marks(each.facts)
+        said = marks(each.facts)
         place = _place(each.driver, each.address, each.unit)
-        again = next((by_mark[mark] for mark in marks if mark in by_mark), None)
+        again = next((by_mark[mark] for mark in said.items() if mark in by_mark), None)
         there = by_place.get(place)
         if again is not None:
             seen.add(again.entry.name)
             is_there = again is there
             result.same.append(again) if is_there else result.moved.append((again, each))
-        elif there is not None and not (marks and _marks(there.facts)):
+        elif there is not None and not (said and marks(there.facts)):
             seen.add(there.entry.name)
             result.same.append(there)
         elif there is not None:
@@ -65,13 +69,14 @@ def survey(known: Sequence[Known], found: Sequence[Found], searched: Iterable[st
         else:
             result.new.append(each)
     _settle_replaced(result, by_place, taken, seen)
-    hosts = set(searched)
+    hosts = set(asked)
     result.missing = [
         each
         for each in known
         if each.entry.name not in seen
         and each.entry.name not in taken
-        and _host(each.entry.address) in hosts
+        and _bare(each.entry.driver, each.entry.address) in hosts
+        and _is_looked_for(each.entry)
     ]
     return result
 
@@ -88,19 +93,21 @@ def _settle_replaced(
             result.replaced.append((known[name], stranger))
 
 
-def _marks(facts: Facts) -> list[str]:
-    marks = [f"mac {facts.mac.lower()}"] if facts.mac else []
-    return marks + ([f"serial {facts.serial}"] if facts.serial else [])
-
-
 def _place(driver: str, address: str, unit: int | None) -> str:
-    port = _USUAL_PORTS.get(driver, "")
-    host = address.removesuffix(port) if port else address
-    return f"{driver} {host} {unit if driver == 'modbus' else ''}"
+    return f"{driver} {_bare(driver, address)} {unit if driver == 'modbus' else ''}"
 
 
-def _host(address: str) -> str:
-    return address.rpartition(":")[0] if address.count(":") == 1 else address
+def _bare(driver: str, address: str) -> str:
+    """Leave out the port where it is the usual one, which alone is searched."""
+    return address.removesuffix(_USUAL_PORTS.get(driver, ""))
+
+
+def _is_looked_for(entry: DeviceEntry) -> bool:
+    """Tell whether a search would know such a device; of any other it can say nothing."""
+    if entry.driver != "modbus":
+        return entry.driver == "asic"
+    profile = meters().get(entry.profile)
+    return profile is not None and profile.probe is not None and entry.unit == profile.probe.unit
 
 
 def _lines(result: Survey) -> Iterator[str]:
@@ -112,8 +119,11 @@ def _lines(result: Survey) -> Iterator[str]:
     for known, found in result.replaced:
         yield f"# REPLACED: at {known.entry.address} {known.entry.name} was; there is now"
         yield f"#   {_said(found.facts)}"
+        if mac := _mac(found.facts):
+            yield f"#   where that is to be {known.entry.name} from now on, its entry needs"
+            yield f"#   mac = {_text(mac)}"
     for known in result.missing:
-        yield f"# MISSING: {known.entry.name} at {known.entry.address} does not answer"
+        yield f"# MISSING: {known.entry.name} was not found at {known.entry.address}"
     for known, found in result.moved:
         yield from _device(known.entry.name, found, known.entry)
     for n, found in enumerate(sorted(result.new, key=lambda found: found.address), 1):
@@ -121,20 +131,37 @@ def _lines(result: Survey) -> Iterator[str]:
 
 
 def _device(name: str, found: Found, before: DeviceEntry | None) -> Iterator[str]:
-    kind = before.kind if before else {"asic": "rig"}.get(found.driver, "meter")
+    """Write a device's keys: what it had, and over that where and who it is now."""
+    kind = {"asic": "rig"}.get(found.driver, "meter")
+    keys: dict[str, Any] = {"name": name, "driver": found.driver, "address": "", "kind": kind}
+    if found.facts.profile and found.driver != "asic":
+        keys["profile"] = found.facts.profile
+    if before:
+        keys |= _given(before)
+    keys["address"] = _bare(found.driver, found.address)
+    if found.unit not in (None, 1):
+        keys["unit"] = found.unit
+    if mac := _mac(found.facts):
+        keys["mac"] = mac
     yield ""
     yield f"# {_said(found.facts)}"
     yield "[[devices]]"
-    yield f"name = {_text(name)}"
-    yield f"driver = {_text(found.driver)}"
-    yield f"address = {_text(found.address.removesuffix(_USUAL_PORTS.get(found.driver, '')))}"
-    yield f"kind = {_text(kind)}"
-    if before and before.rack:
-        yield f"rack = {_text(before.rack)}"
-    if found.facts.profile and found.driver != "asic":
-        yield f"profile = {_text(found.facts.profile)}"
-    if found.unit not in (None, 1):
-        yield f"unit = {found.unit}"
+    yield from (f"{key} = {_text(value)}" for key, value in keys.items())
+
+
+def _given(entry: DeviceEntry) -> dict[str, Any]:
+    """Give the keys of an entry that are not at their defaults."""
+    every = {field.name: field.default for field in dataclasses.fields(entry)}
+    told = {name: getattr(entry, name) for name in every}
+    return {name: value for name, value in told.items() if value != every[name]}
+
+
+def _mac(facts: Facts) -> str:
+    """Give its MAC as settings have it; empty where what it says is none."""
+    try:
+        return checked_mac(facts.mac)
+    except ValueError:
+        return ""
 
 
 def _said(facts: Facts) -> str:
@@ -153,5 +180,5 @@ def _name(found: Found, n: int) -> str:
     return f"{found.driver}-{n:03d}"
 
 
-def _text(value: str) -> str:
-    return json.dumps(value, ensure_ascii=False)  # a JSON string is a TOML basic string
+def _text(value: str | float) -> str:
+    return json.dumps(value, ensure_ascii=False)  # JSON's strings and numbers are TOML's, too

@@ -31,6 +31,7 @@ class DeviceEntry:
     timeout_s: float = 2.0  # for one whole reading
     feeder: str = ""  # the meter that its power goes through
     outlet: str = ""  # pdu:number, where a PDU switches it
+    mac: str = ""  # who it is; empty: whoever answered there first
     topic: str = ""  # mqtt: stands for {topic} in the profile; sparkplug: group/node[/device]
     login: Login | None = None  # None: the vendor's default, if the driver knows it
 
