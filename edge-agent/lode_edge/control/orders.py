@@ -13,7 +13,8 @@ from lode_edge.control.gate import Refused
 from lode_edge.control.now import Now
 from lode_edge.control.site import Device, Site
 from lode_edge.control.stop import Stop, StopFile
-from lode_edge.control.wishes import Lease, Plan, aspect, ended
+from lode_edge.control.wishes import Lease, Plan, ended
+from lode_wire.aspects import aspect
 from lode_wire.orders import (
     OF_THE_SITE,
     TWO_PEOPLE,

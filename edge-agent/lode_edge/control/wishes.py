@@ -11,19 +11,8 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from lode_wire.orders import (
-    FanSpeed,
-    Period,
-    PowerLimit,
-    PowerMode,
-    Preset,
-    Sleep,
-    Step,
-    SwitchOutlet,
-    Terms,
-    Wake,
-    Wish,
-)
+from lode_wire.aspects import aspect
+from lode_wire.orders import Period, Step, Terms, Wish
 from lode_wire.records import Stage
 
 Origin = Literal["stop", "local", "hub", "plan"]
@@ -85,19 +74,6 @@ class Held(NamedTuple):
     wish: Wish
     origin: Origin
     rank: tuple[int, int]
-
-
-def aspect(wish: Wish) -> str:
-    """Name the aspect of a device that a wish is about."""
-    match wish:
-        case Sleep() | Wake():
-            return "sleep"
-        case PowerLimit() | PowerMode() | Preset():
-            return "power"
-        case FanSpeed():
-            return "fan"
-        case SwitchOutlet(outlet=outlet):
-            return f"outlet.{outlet}"
 
 
 def ended(lease: Lease, why: str) -> Lease:
