@@ -16,8 +16,8 @@ Cause = Literal[
     "heat", "hash", "power", "link", "pool", "control", "quality", "money", "cooling", "other"
 ]
 CAUSES: tuple[str, ...] = get_args(Cause)
-ORDER = "order"
-"""In `inhibited_by`: an order that holds the rig down."""
+ORDERS = ("order", "limit")
+"""In `inhibited_by`: an order that has the rig down, and one that lets it run on less power."""
 
 DAY_S = 86_400.0
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
@@ -140,7 +140,7 @@ def check_together(rules: Sequence[Rule]) -> None:
         InvalidError: there is a circle of `inhibited_by`.
     """
     by_name = {rule.name: rule for rule in rules}
-    known = {*by_name, *CAUSES, ORDER}
+    known = {*by_name, *CAUSES, *ORDERS}
     for rule in rules:
         for other in rule.inhibited_by:
             if other not in known:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from psycopg.rows import class_row
 
 from lode_hub.store.connection import Connection
+from lode_hub.store.ordered import ORDERED
 
 SETTLING = "settling"
 """What an alert is called whose reason has just ended: the trouble may end with it."""
@@ -142,19 +143,17 @@ _BY_PEOPLE = """
 
 _HELD = """
     held as (
-        select distinct on (cd.device_id) cd.device_id, c.id as by, c.action
-        from command c join command_device cd on cd.command_id = c.id
-        where c.ended_at is null and c.stage <> 'proposed' and cd.device_id is not null
-            and (cd.stage is null or cd.stage not in ('released', 'refused', 'expired'))
-            and c.action in ('sleep', 'wake', 'power_limit', 'power_mode', 'preset', 'outlet',
-                'curtail')
-        order by cd.device_id, c.number desc
+        select distinct on (t.id) t.id, o.command_id as by, o.action
+        from target t join ordered o on o.device_id = t.device_id
+            and case o.wish when 'sleep' then 'order' when 'power_limit' then 'limit'
+                when 'power_mode' then 'limit' when 'preset' then 'limit' end = any(t.inhibited_by)
+        order by t.id, o.wish <> 'sleep', o.number desc
     )
 """
-"""The order that holds each rig that one holds; a wake holds nothing down."""
+"""The order that explains an alert about its device: it has it down, or lets it run on less."""
 
 _REVIEW = f"""
-    with {_TARGETS}, {_COVERED}, {_BY_PEOPLE}, {_HELD}, judged as (
+    with {_TARGETS}, {_COVERED}, {_BY_PEOPLE}, {ORDERED}, {_HELD}, judged as (
         select t.id, t.untold as was_untold, t.settles_at, t.cleared_at, coalesce(
             'shelved until ' || to_char(h.until_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI')
                 || ' UTC by ' || h.by,
@@ -171,8 +170,7 @@ _REVIEW = f"""
             left join device_maintenance dm on dm.device_id = t.device_id
             left join maintained m on m.id = t.id
             left join inhibited i on i.id = t.id
-            left join held o on o.device_id = t.device_id and o.action <> 'wake'
-                and 'order' = any(t.inhibited_by)
+            left join held o on o.id = t.id
     ), decided as (
         select id, was_untold, settles_at, case
             when reason <> '' or was_untold = '' then reason

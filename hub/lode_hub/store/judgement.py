@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from psycopg.rows import class_row
 
 from lode_hub.store.connection import Connection
+from lode_hub.store.ordered import ORDERED
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,26 +69,21 @@ async def devices(conn: Connection) -> list[Device]:
     return await cursor.fetchall()
 
 
-async def ordered(conn: Connection) -> list[Ordered]:
+async def ordered(conn: Connection, now_ms: int) -> list[Ordered]:
     """List the devices that an order holds now, each by its latest.
 
     A plan is another order for a device with each of its steps.
     """
     cursor = conn.cursor(row_factory=class_row(Ordered))
     await cursor.execute(
-        """
-        select distinct on (cd.device_id) cd.device_id,
-            1 + (hashtext(c.action || case c.action when 'standing_plan' then cd.read_back
-                else coalesce(c.asked->>'intent', '') end)::bigint + 2147483648)::bigint % 32767
-                as mode
-        from command c join command_device cd on cd.command_id = c.id
-        where c.ended_at is null and c.stage not in ('proposed', 'queued')
-            and cd.device_id is not null
-            and cd.stage in ('accepted', 'sent', 'acknowledged', 'effective', 'drifted')
-            and c.action in ('sleep', 'power_limit', 'power_mode', 'preset', 'outlet', 'curtail',
-                'standing_plan', 'stop_all')
-        order by cd.device_id, c.number desc
-        """
+        f"""
+        with {ORDERED}
+        select distinct on (device_id) device_id,
+            1 + (coalesce(case action when 'plan' then hashtext(action || read_back)
+                else hashtext(action || intent_hash) end, 0)::bigint + 2147483648) %% 32767 as mode
+        from ordered order by device_id, number desc
+        """.encode(),  # noqa: S608 -- of constants
+        {"now_ms": now_ms},
     )
     return await cursor.fetchall()
 

@@ -77,7 +77,7 @@ class Judgement:
         clocks = await judgement.clocks(conn)
         self.latest.correct({one.agent_id: one.offset_ms for one in clocks})
         modes = np.zeros(len(self.latest.modes), np.int16)
-        under = await judgement.ordered(conn)
+        under = await judgement.ordered(conn, now_ms)
         slots = self._fleet.slots(np.array([one.device_id for one in under], np.int64))
         known = slots >= 0
         modes[slots[known]] = np.array([one.mode for one in under], np.int16)[known]
