@@ -9,6 +9,7 @@ EdgeError
     │   └── NotNow       ... because the device has nothing to say on this at present
     ├── Busy             it was not asked: an order to it was under way
     └── Unsupported      the device does not offer, or does not allow, what was asked
+        └── Denied       ... because it refused the login, or our rights do not reach so far
 """
 
 from typing import ClassVar
@@ -60,3 +61,7 @@ class Unsupported(DriverError):  # noqa: N818
     """The device does not offer, or does not allow, what was asked of it."""
 
     quality = Quality.REFUSED
+
+
+class Denied(Unsupported):
+    """The device refused the login, or allows its bearer less; only a person can mend that."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import h11
 
-from lode_edge.errors import BadAnswer, Refused, TimedOut, Unsupported
+from lode_edge.errors import BadAnswer, Denied, Refused, TimedOut, Unsupported
 
 if TYPE_CHECKING:  # the drivers import this
     from lode_edge.drivers.driver import Login
@@ -55,13 +55,14 @@ class Response:
         """Give the body of a success.
 
         Raises:
-            Unsupported: there is no such thing, or the login was refused.
+            Denied: the login was refused.
+            Unsupported: there is no such thing.
             BadAnswer: the device says that it failed.
         """
         if self.status in _OK:
             return self.body
         if self.status in _NO_LOGIN:
-            raise Unsupported(f"{place}: HTTP {self.status}: login refused; check its secrets")
+            raise Denied(f"{place}: HTTP {self.status}: login refused; check its secrets")
         if self.status in _NOT_THERE:
             raise Unsupported(f"{place}: HTTP {self.status}: not offered")
         raise BadAnswer(f"{place}: HTTP {self.status}")

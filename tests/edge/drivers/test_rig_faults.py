@@ -154,21 +154,6 @@ async def test_after_a_restart_the_rig_is_identified_anew(serve):
     assert [n for n, command in enumerate(asked) if command == "version"] == [0, 7]
 
 
-async def test_what_a_rig_does_not_offer_is_not_asked_again(serve):
-    asked = []
-
-    async def answer(reader, writer):
-        command = json.loads(await reader.read(100))["command"]
-        asked.append(command)
-        writer.write(INVALID if command == "summary" else REPLIES.get(command, INVALID))
-
-    driver = rig(await serve(answer), timeout_s=5.0)
-    for at_ms in range(3):
-        reading, *_ = await driver.read(at_ms)
-        assert reading.quality == 0
-    assert asked.count("summary") == 1
-
-
 async def test_an_unknown_miner_is_unsupported(serve_rig):
     version = b'{"STATUS":[{"STATUS":"S"}],"VERSION":[{"CGMiner":"4.9.0","API":"3.1"}],"id":1}'
     driver = rig(await serve_rig({"version": version}), timeout_s=5.0)

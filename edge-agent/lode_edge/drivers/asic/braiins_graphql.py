@@ -14,7 +14,7 @@ from lode_edge.drivers.asic.hands import Rig
 from lode_edge.drivers.asic.link import WEB_PORT
 from lode_edge.drivers.asic.reply import Replies, Row, number, rows, text
 from lode_edge.drivers.driver import Login
-from lode_edge.errors import BadAnswer, DriverError, NotNow, Unsupported
+from lode_edge.errors import BadAnswer, Denied, DriverError, NotNow, Unsupported
 from lode_edge.http import Web
 
 DEFAULT_LOGIN = Login(username="root")
@@ -74,7 +74,8 @@ class GraphQl:
 
         Raises:
             NotNow: the rig has nothing to say on this while its mining program is stopped.
-            Unsupported: the rig does not know what was asked, or refused the login.
+            Denied: the rig refused the login.
+            Unsupported: it does not know what was asked.
             BadAnswer: what came makes no sense.
         """
         had_cookie = bool(self._cookie)
@@ -92,7 +93,9 @@ class GraphQl:
     def _refusal(self, name: str, message: str) -> DriverError:
         said = f"{self.place(name)}: {message[:120]}"
         words = message.lower()
-        if "unknown" in words or "cannot query" in words or "auth" in words:
+        if "auth" in words:
+            return Denied(said)
+        if "unknown" in words or "cannot query" in words:
             return Unsupported(said)
         return NotNow(said)
 
@@ -109,7 +112,7 @@ class GraphQl:
             if part.strip().startswith(_SESSION):
                 return part.strip()
         said = refused[:120] or "no session"
-        raise Unsupported(f"{self.place('login')}: refused: {said}; check its secrets")
+        raise Denied(f"{self.place('login')}: refused: {said}; check its secrets")
 
     async def _post(
         self, name: str, query: str, variables: Row | None, deadline: float

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from lode_edge.clock import SYSTEM, Clock
 from lode_edge.drivers.acting import Abilities, Deed, Posture
 from lode_edge.drivers.asic.client import PORT
 from lode_edge.drivers.asic.family import Family, Identity
@@ -15,12 +16,14 @@ from lode_edge.drivers.asic.figures import Figures
 from lode_edge.drivers.asic.hands import Hands, Rig
 from lode_edge.drivers.asic.identify import DOORS, Door, recognise
 from lode_edge.drivers.asic.link import Direct, Link
+from lode_edge.drivers.asic.refusals import Refusals
 from lode_edge.drivers.asic.reply import Replies, check, decode
 from lode_edge.drivers.described import described
 from lode_edge.drivers.driver import DeviceEntry, Facts, endpoint
 from lode_edge.errors import (
     BadAnswer,
     Busy,
+    Denied,
     DriverError,
     NotNow,
     Refused,
@@ -47,7 +50,14 @@ class AsicDriver:
     Each request of a poll takes a turn of its own; an order keeps the turn to its end.
     """
 
-    def __init__(self, entry: DeviceEntry, number: int, images: Path | None = None) -> None:
+    def __init__(
+        self,
+        entry: DeviceEntry,
+        number: int,
+        images: Path | None = None,
+        *,
+        clock: Clock = SYSTEM,
+    ) -> None:
         self.host, self.port = endpoint(entry.address, PORT)
         self.address = f"{self.host}:{self.port}"
         self._number = number
@@ -65,7 +75,7 @@ class AsicDriver:
         self._family: Family | None = None
         self._link: Link = Direct(self._rig)
         self._hands: Hands | None = None
-        self._unsupported: frozenset[str] = frozenset()
+        self._refusals = Refusals(entry.name, clock)
         self._uptime_s: float | None = None
         self._parts_due_s = 0.0
         self._details_due_s = math.inf  # not before the rig has been identified
@@ -78,6 +88,7 @@ class AsicDriver:
             DriverError: it did not answer, or it is none of the known families.
         """
         deadline = self._deadline()
+        self._refusals.forget()
         family, replies = await self._recognise(deadline)
         await self._ask_all(family.about, replies, deadline)
         self._details_due_s = 0.0
@@ -187,6 +198,7 @@ class AsicDriver:
 
     async def _poll(self, family: Family, deadline: float) -> tuple[Replies, Figures]:
         replies = Replies()
+        self._refusals.spare(family.fast)
         await self._ask_all(family.fast, replies, deadline)
         if not replies.by_command:
             raise next(iter(replies.failed.values()))
@@ -247,21 +259,31 @@ class AsicDriver:
     async def _ask_all(self, commands: Iterable[str], replies: Replies, deadline: float) -> None:
         """Ask what can be asked; a missing part flags the rest, silence ends the asking."""
         for command in commands:
-            if command in self._unsupported or command in replies.by_command:
+            if command in replies.by_command:
                 continue
             try:
-                await self._ask(self._link, command, replies, deadline)
-            except Unsupported:
-                self._unsupported |= {command}
+                await self._ask_unless_held(command, replies, deadline)
             except NotNow:
                 continue  # the family's parser looks at what failed
             except (Unreachable, Busy) as error:
                 if not replies.by_command:
                     raise
-                replies.quality |= Quality.PARTIAL | error.quality
+                replies.quality |= _lacking(error)
                 return
-            except BadAnswer as error:
-                replies.quality |= Quality.PARTIAL | error.quality
+            except (BadAnswer, Unsupported) as error:
+                replies.quality |= _lacking(error)
+
+    async def _ask_unless_held(self, command: str, replies: Replies, deadline: float) -> None:
+        """Ask, but not what is refused again and again; that stands as it was refused before."""
+        if (held := self._refusals.held(command)) is not None:
+            replies.failed[command] = held
+            raise held
+        try:
+            await self._ask(self._link, command, replies, deadline)
+        except Unsupported as error:
+            self._refusals.refused(command, error)
+            raise
+        self._refusals.answered(command)
 
     async def _ask(self, link: Link, command: str, replies: Replies, deadline: float) -> None:
         place = f"{self.address} {command}"
@@ -309,11 +331,17 @@ class AsicDriver:
         before, now = self._uptime_s, figures.uptime_s
         if before is not None and now is not None and now < before:
             self._family = self._hands = None
-            self._unsupported = frozenset()
+            self._refusals.forget()
         self._uptime_s = now
 
     def _deadline(self) -> float:
         return asyncio.get_running_loop().time() + self._timeout_s
+
+
+def _lacking(error: DriverError) -> Quality:
+    """Flag what lacks a part; one that is merely not offered is no refusal of us."""
+    is_offered = not isinstance(error, Unsupported) or isinstance(error, Denied)
+    return Quality.PARTIAL | (error.quality if is_offered else Quality.GOOD)
 
 
 def _profile(entry: DeviceEntry) -> RigProfile | None:

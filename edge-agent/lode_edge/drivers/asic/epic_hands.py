@@ -155,22 +155,22 @@ class EpicHands(Stepwise):
         param = {"coin": coin, "stratum_configs": pools, "unique_id": unique}
         return pools_needed("StratumConfigs", before, intent.pools, self._post("/coin", param))
 
-    async def _presets(self, summary: Row) -> tuple[str, ...]:
-        """List the hashrates that the rig proposes, as far as its present tuning takes them."""
+    async def _presets(self, summary: Row) -> dict[str, float | None]:
+        """List the hashrates that the rig proposes, with their power, as its tuning takes them."""
         name, told = _algorithm(summary)
         if not told:
-            return ()
+            return {}
         about = await self._get("/capabilities")
         limits = next(
             (row for row in rows(about, "PerpetualTune") if row.get("algorithm") == name), {}
         )
         low, high = number(limits, "min"), number(limits, "max")
-        offered = [number(row, "hashrate") for row in rows(about, "Tune Presets")]
-        return tuple(
-            str(round(ths))
-            for ths in offered
+        proposed = ((number(row, "hashrate"), row) for row in rows(about, "Tune Presets"))
+        return {
+            str(round(ths)): number(row, "power")
+            for ths, row in proposed
             if ths is not None and (low is None or ths >= low) and (high is None or ths <= high)
-        )
+        }
 
     def _post(self, path: str, param: object) -> Callable[[], Awaitable[str]]:
         async def send() -> str:

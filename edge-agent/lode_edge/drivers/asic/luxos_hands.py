@@ -42,7 +42,7 @@ class LuxosHands(Stepwise):
             return Abilities(actions=self.offers - _OF_PROFILE, blocked=blocked)
         return Abilities(
             actions=self.offers,
-            presets=tuple(profiles),
+            presets=profiles,
             power_min_w=min(profiles.values(), default=None),
             power_max_w=max(profiles.values(), default=None),
         )

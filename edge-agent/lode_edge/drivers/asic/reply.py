@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 import msgspec
 
 from lode_edge.drivers.asic.mend import mend
-from lode_edge.errors import BadAnswer, DriverError, NotNow, Unsupported
+from lode_edge.errors import BadAnswer, Denied, DriverError, NotNow, Unsupported
 from lode_wire.records import Quality
 
 Row = dict[str, object]
 
 _DECODER: msgspec.json.Decoder[Row] = msgspec.json.Decoder(dict[str, object])
-_UNSUPPORTED_CODES = {14, 45}  # invalid command, access denied (cgminer API.class)
+_INVALID_COMMAND, _ACCESS_DENIED = 14, 45  # cgminer's API.class
 _TEXT_LIMIT = 80
 _ROWS_LIMIT = 256  # no rig has more boards, fans or pools
 _NUMBER_LIMIT = 64  # characters; no figure has more
@@ -69,7 +69,8 @@ def check(body: Row, place: str) -> None:
     """Look at a reply's status.
 
     Raises:
-        Unsupported: the rig does not know the command, or does not allow it.
+        Denied: the rig does not allow the command.
+        Unsupported: it does not know the command.
         NotNow: the rig does not answer this in its present state.
         BadAnswer: the rig says that the command failed.
     """
@@ -78,8 +79,9 @@ def check(body: Row, place: str) -> None:
     if text(row, "STATUS") not in {"E", "F"}:
         return
     code, message = number(row, "Code"), text(row, "Msg")
-    if code in _UNSUPPORTED_CODES:
-        raise Unsupported(f"{place}: refused with code {code:.0f}: {message}")
+    if code in (_INVALID_COMMAND, _ACCESS_DENIED):
+        refusal = Denied if code == _ACCESS_DENIED else Unsupported
+        raise refusal(f"{place}: refused with code {code:.0f}: {message}")
     if message.lower() == "unavailable":
         raise NotNow(f"{place}: unavailable")
     raise BadAnswer(f"{place}: failed with code {code}: {message}")

@@ -44,7 +44,7 @@ class VnishHands(Stepwise):
         tuned = [watts for watts, is_tuned in presets.values() if watts and is_tuned]
         return Abilities(
             actions=self.offers if tuned else self.offers - {"power_limit"},
-            presets=tuple(presets),
+            presets={name: watts for name, (watts, _) in presets.items()},
             power_min_w=min(tuned, default=None),
             power_max_w=max(tuned, default=None),
             blocked="" if tuned else "no preset has been tuned, so none limits its power",

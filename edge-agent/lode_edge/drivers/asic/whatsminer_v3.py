@@ -20,7 +20,7 @@ from lode_edge.drivers.asic.hands import Rig, offered
 from lode_edge.drivers.asic.reply import Replies, Row, as_number, decode, number, rows, text
 from lode_edge.drivers.asic.steps import Step, Stepwise, awake, needed, pools_needed, restart, whole
 from lode_edge.drivers.driver import Login
-from lode_edge.errors import BadAnswer, Refused, TimedOut, Unsupported
+from lode_edge.errors import BadAnswer, Denied, Refused, TimedOut, Unsupported
 from lode_wire import orders
 
 PORT = 4433
@@ -95,14 +95,15 @@ def judge(answer: Row, place: str) -> None:
     """Look at an answer's code.
 
     Raises:
-        Unsupported: the rig does not know the command, or does not allow it.
+        Denied: the rig does not allow the command.
+        Unsupported: it does not know the command.
         BadAnswer: it says that it failed.
     """
     code, said = number(answer, "code"), text(answer, "msg")
     if code == 0:
         return
     if code == _NO_PERMISSION or _PERMISSION in said.lower():
-        raise Unsupported(
+        raise Denied(
             f"{place}: no permission: {said}; with WhatsMinerTool change the default password "
             "and enable the API"
         )

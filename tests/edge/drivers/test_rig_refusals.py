@@ -1,0 +1,245 @@
+"""Rigs that refuse: for once, for a while or for good; none may be lost by it, nor cry all day."""
+
+import asyncio
+import contextlib
+import json
+import re
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+from tests.edge.drivers.conftest import INVALID
+from tests.edge.drivers.doors import API, WEB
+
+from lode_edge.clock import Clock
+from lode_edge.drivers import DeviceEntry
+from lode_edge.drivers.asic import AsicDriver
+from lode_edge.drivers.asic.refusals import HELD_S
+from lode_edge.drivers.driver import Login
+from lode_edge.errors import BadAnswer, Denied, DriverError, Unsupported
+from lode_edge.poll import Polled, Poller
+from lode_sim import addresses
+from lode_sim.port import stream_port
+from lode_wire.records import Quality, RigReading, State
+
+GOLDEN = Path(__file__).resolve().parents[2] / "golden"
+DENIED = (
+    b'{"STATUS":[{"STATUS":"E","When":1,"Code":45,"Msg":"Access denied to \'x\' command"}]}\x00'
+)
+REFUSED = Quality.PARTIAL | Quality.REFUSED
+SECRET = "hunter2"
+
+
+class Rig:
+    """A rig on 4028 or on its web port that refuses what it is told to refuse."""
+
+    def __init__(self, replies: dict[str, bytes]) -> None:
+        self.replies = replies
+        self.refuses: dict[str, bytes | int] = {}
+        self.asked: list[str] = []
+
+    async def line(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked = await reader.read(4096)
+        if asked.startswith(b"{"):
+            command = json.loads(asked)["command"]
+            self.asked.append(command)
+            writer.write(self.refuses.get(command) or self.replies.get(command, INVALID))
+        writer.close()
+
+    async def page(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        path = head.split(" ")[1]
+        length = re.search(r"content-length: (\d+)", head, re.IGNORECASE)
+        await reader.readexactly(int(length.group(1)) if length else 0)
+        self.asked.append(path)
+        status = self.refuses.get(path, 200 if path in self.replies else 404)
+        data = self.replies.get(path, b"") if status == 200 else b""
+        writer.write(f"HTTP/1.1 {status} X\r\nContent-Length: {len(data)}\r\n\r\n".encode() + data)
+        writer.close()
+
+
+@pytest.fixture
+def serve():
+    """Serve a rig at its usual ports, all moved; gives `host:port` of its API."""
+    with contextlib.ExitStack() as stack:
+        base = stack.enter_context(addresses.claim())
+
+        def start(rig: Rig) -> str:
+            host = addresses.rig_host(base, 1)
+            for number, handler in ((API, rig.line), (WEB, rig.page)):
+                port = stream_port(host, number, handler)
+                port.open()
+                stack.callback(port.reset)
+                stack.callback(port.close)
+            return f"{host}:{API}"
+
+        yield start
+
+
+def driver_of(address: str, clock: Clock | None = None) -> AsicDriver:
+    login = Login(username="root", password=SECRET)
+    entry = DeviceEntry(
+        name="rig-1", driver="asic", address=address, kind="rig", timeout_s=5.0, login=login
+    )
+    return AsicDriver(entry, 3, clock=clock or Clock())
+
+
+def s19() -> Rig:
+    case = GOLDEN / "antminer" / "s19pro_whole"
+    return Rig({p.stem: p.read_bytes() for p in case.glob("*.json") if p.stem != "expected"})
+
+
+def bitaxe() -> Rig:
+    page = GOLDEN / "bitaxe" / "supra_recorded" / "web" / "api" / "system" / "info.json"
+    return Rig({"/api/system/info": page.read_bytes()})
+
+
+def braiins() -> Rig:
+    web = GOLDEN / "braiins_rest" / "v26_04_recorded" / "web"
+    pages = {f"/{p.relative_to(web).with_suffix('')}": p.read_bytes() for p in web.rglob("*.json")}
+    return Rig(pages | {"/api/v1/auth/login": b'{"token":"t-1","timeout_s":3600}'})
+
+
+async def read(driver: AsicDriver) -> RigReading:
+    reading = (await driver.read(5))[0]
+    assert isinstance(reading, RigReading)
+    return reading
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 405, 501])
+async def test_a_rig_of_one_page_that_refuses_it_once_is_read_again(status, serve):
+    rig = bitaxe()
+    driver = driver_of(serve(rig))
+    await driver.identify()
+    for refusals in (1, 4):
+        rig.refuses = {"/api/system/info": status}
+        for _ in range(refusals):
+            with pytest.raises(Unsupported, match=f"HTTP {status}"):
+                await driver.read(5)
+        rig.refuses = {}
+        reading = await read(driver)
+        assert (reading.state, reading.quality) == (State.MINING, Quality.GOOD)
+
+
+async def test_the_poller_gets_it_back_too_and_no_driver_crashes(serve):
+    rig = bitaxe()
+    told: list[RigReading] = []
+    heard = asyncio.Event()
+
+    def emit(records):
+        told.append(records[0])
+        rig.refuses = {"/api/system/info": 404} if len(told) == 2 else {}
+        if len(told) == 5:
+            heard.set()
+
+    polled = Polled(name="rig-1", driver=driver_of(serve(rig)), interval_s=0.05, timeout_s=5.0)
+    poller = Poller([polled], emit, identified=lambda _device, _facts: None)
+    running = asyncio.create_task(poller.run())
+    with capture_logs() as logs:
+        async with asyncio.timeout(30):
+            await heard.wait()
+            poller.stop()
+            await running
+    assert [reading.quality for reading in told[:5]] == [0, 0, Quality.REFUSED, 0, 0]
+    assert not [line for line in logs if line["event"] == "driver crashed"]
+
+
+async def test_a_part_that_is_denied_once_is_missed_once_and_flagged(serve):
+    rig = s19()
+    driver = driver_of(serve(rig))
+    await driver.identify()
+    whole = await read(driver)
+    rig.refuses = {"stats": DENIED}
+    part = await read(driver)
+    assert (part.state, part.chip_temp_c, part.quality) == (State.MINING, None, REFUSED)
+    rig.refuses = {}
+    assert await read(driver) == whole
+
+
+async def test_what_is_refused_again_and_again_is_left_alone_for_a_while_and_flagged(serve):
+    now_s = 1000.0
+    rig = s19()
+    driver = driver_of(serve(rig), Clock(mono_s=lambda: now_s))
+    rig.refuses = {"stats": INVALID}
+    for _ in range(6):
+        assert (await read(driver)).quality == Quality.PARTIAL
+    assert rig.asked.count("stats") == 2
+    now_s += HELD_S - 1
+    await read(driver)
+    assert rig.asked.count("stats") == 2
+    now_s += 1
+    await read(driver)
+    await read(driver)
+    assert rig.asked.count("stats") == 3, "still refused: left alone again at once"
+    rig.refuses = {}
+    now_s += HELD_S
+    assert (await read(driver)).quality == Quality.GOOD
+
+
+async def test_to_be_asked_what_it_is_makes_it_be_asked_everything(serve):
+    rig = s19()
+    driver = driver_of(serve(rig))
+    rig.refuses = {"stats": INVALID}
+    for _ in range(3):
+        await driver.read(5)
+    rig.refuses = {}
+    assert (await read(driver)).quality == Quality.PARTIAL
+    await driver.identify()
+    assert (await read(driver)).quality == Quality.GOOD
+
+
+async def test_a_password_that_is_put_back_is_enough(serve):
+    rig = braiins()
+    driver = driver_of(serve(rig))
+    await driver.identify()
+    whole = await read(driver)
+    rig.refuses = dict.fromkeys(rig.replies, 401)
+    for _ in range(4):
+        with pytest.raises(Denied, match="check its secrets"):
+            await driver.read(5)
+    rig.asked.clear()
+    with pytest.raises(Denied):
+        await driver.read(5)
+    assert rig.asked.count("/api/v1/auth/login") == 1, "one try a poll, or it locks us out"
+    rig.refuses = {}
+    assert await read(driver) == whole
+
+
+async def test_a_refused_login_is_told_once_without_the_login_until_it_is_accepted(serve):
+    rig = s19()
+    pages = ("/cgi-bin/get_system_info.cgi", "/cgi-bin/get_miner_conf.cgi", "/cgi-bin/summary.cgi")
+    rig.refuses = dict.fromkeys(pages, 401)
+    driver = driver_of(serve(rig))
+    with capture_logs() as logs:
+        await driver.identify()
+        for _ in range(3):
+            await driver.read(5)
+        await driver.identify()
+        rig.refuses = {}
+        rig.replies[pages[0]] = b'{"macaddr":"02:00:00:00:00:0a"}'
+        await driver.identify()
+        rig.refuses = dict.fromkeys(pages, 403)
+        await driver.identify()
+    told = [(line["event"], line["device"]) for line in logs]
+    assert [event for event, _ in told] == [
+        *("access refused", "access granted again", "access refused")
+    ]
+    assert {device for _, device in told} == {"rig-1"}
+    assert "check its secrets" in logs[0]["error"]
+    assert SECRET not in str(logs)
+
+
+async def test_a_rig_that_does_not_hash_and_does_not_let_us_see_why_is_flagged(serve):
+    case = GOLDEN / "antminer" / "s19pro_does_not_hash"
+    rig = Rig({p.stem: p.read_bytes() for p in case.glob("*.json") if p.stem != "expected"})
+    rig.refuses = {"/cgi-bin/get_miner_conf.cgi": 401}
+    driver = driver_of(serve(rig))
+    for _ in range(4):
+        reading = await read(driver)
+        assert (reading.state, reading.quality) == (State.UNKNOWN, REFUSED)
+
+
+@pytest.mark.parametrize("last", [Unsupported("x"), BadAnswer("x"), Denied("x")])
+def test_no_refusal_is_a_good_reading(last: DriverError) -> None:
+    (reading,) = driver_of("127.0.0.1").missed(5, last)
+    assert reading.quality != Quality.GOOD
