@@ -10,7 +10,7 @@ import numpy as np
 
 from lode_hub.errors import InvalidError, NotFoundError
 from lode_hub.ingest.check import CLOCK_LIMIT_MS, HOLD_AHEAD_MS, HOLD_LIMIT_MS
-from lode_hub.sites.quality.counters import Move, moved
+from lode_hub.sites.quality.counters import Move, most_kwh, moved
 from lode_hub.store import Store, queries_quality
 from lode_hub.store.asking import asking
 from lode_wire.records import DeviceKind
@@ -25,7 +25,6 @@ COMPLETE, GAPPY = 0.98, 0.9
 ERRORS, MANY_ERRORS = 0.01, 0.1
 FEW = 0.001
 MOST_SPAN_MS = 366 * 86_400_000
-PEAK_TIMES, LEAST_PEAK_W, UNKNOWN_W = 4.0, 1_000.0, 10e6
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -250,10 +249,9 @@ def _counted(rows: Sequence[Any]) -> tuple[float, bool, int, int]:
     at_ms, values = table[:, 0:2].reshape(-1), table[:, 2:4].reshape(-1)
     is_there = ~np.isnan(values)
     at_ms, values = at_ms[is_there], values[is_there]
-    peak_w = np.nanmax(table[:, 4], initial=0.0)
-    most_w = PEAK_TIMES * max(peak_w, LEAST_PEAK_W) if peak_w > 0 else UNKNOWN_W
+    peak_w = np.array(np.nanmax(table[:, 4], initial=0.0))
     passed_s = np.maximum(np.diff(at_ms), 0) / 1000
-    step = moved(values[:-1], values[1:], most_w * (passed_s + 60) / 3.6e6 + 1.0)
+    step = moved(values[:-1], values[1:], most_kwh(peak_w, passed_s))
     resets = int((step.move == Move.RESET).sum())
     # What was counted between the last reading and a reset is not known.
     is_whole = len(values) > 1 and not resets and not np.isnan(step.delta).any()

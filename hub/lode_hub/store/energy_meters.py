@@ -45,6 +45,18 @@ async def counters(
     return cast(list[tuple[int, int, float | None]], await found.fetchall())
 
 
+async def highest_w(
+    conn: Connection, device_id: int, span_ms: tuple[int, int], step_s: int
+) -> float | None:
+    """Give the highest power that a meter has shown in a span; None: it has shown none."""
+    statement = sql.SQL(
+        "select max(power_w_max)::float8 from {} where device_id = %s "
+        "and bucket >= to_timestamp(%s / 1e3) and bucket < to_timestamp(%s / 1e3)"
+    ).format(sql.Identifier(f"meter_{SUFFIXES[step_s]}"))
+    found = await (await conn.execute(statement, (device_id, *span_ms))).fetchone()
+    return cast(float | None, found[0]) if found else None
+
+
 async def hashing(conn: Connection, site: str, span_ms: tuple[int, int], step_s: int) -> list[Row]:
     """List what each rig did in each bucket of a span: means of its readings, missing ones None."""
     statement = sql.SQL(

@@ -68,7 +68,7 @@ def bill(
     """
     prices = priced(tariffs, rates, metered.from_ms, metered.until_ms)
     lines: list[Line] = []
-    notes: list[str] = []
+    notes = list(metered.notes)
     which = valid(tariffs, metered.from_ms)
     for number, tariff in enumerate(tariffs):
         mine = which == number  # not by its name: the next year's tariff may have the same

@@ -234,8 +234,7 @@ def _notes(
         found.append(f"no counter for {event.missing_h:g} h; no sum has them")
     if event.gaps:
         found.append(f"{event.unplaced_kwh:.1f} kWh ran through meanwhile; when is not known")
-    if event.falls:
-        found.append(f"the counter fell {event.falls} times: changed or reset")
+    found += event.notes
     if np.isnan(delivered).all():
         found.append("what was delivered is not known")
     if np.isnan(price_usd_mwh).any():

@@ -30,7 +30,7 @@ from lode_hub.errors import InvalidError
 from lode_hub.store import energy_calls, energy_documents, energy_live, energy_meters
 from lode_hub.store.connection import Connection
 
-VERSION = 1
+VERSION = 2
 """Of the way accounts are reckoned; in every digest."""
 
 HOUR_S, QUARTER_S, MINUTE_S = 3600, 900, 60
@@ -299,12 +299,20 @@ async def site_meter(
         raise InvalidError(
             f"account of {told.site}: no meter; name its meters in the site's economics"
         )
+    return await counted(conn, listed, span_ms, step_s)
+
+
+async def counted(
+    conn: Connection, meters: Sequence[tuple[int, str]], span_ms: tuple[int, int], step_s: int
+) -> Metered:
+    """Give what ran through some meters together over a span, by their counters."""
     n = (span_ms[1] - span_ms[0]) // (step_s * 1000)
+    read_ms = (span_ms[0] - step_s * 1000, span_ms[1])
     found = []
-    for device_id, name in listed:
-        from_ms = span_ms[0] - step_s * 1000
-        readings = await energy_meters.counters(conn, device_id, (from_ms, span_ms[1]), step_s)
-        found.append(metered(name, readings, span_ms[0], n, step_s))
+    for device_id, name in meters:
+        readings = await energy_meters.counters(conn, device_id, read_ms, step_s)
+        peak_w = await energy_meters.highest_w(conn, device_id, read_ms, step_s)
+        found.append(metered(name, readings, span_ms[0], n, step_s, peak_w))
     return together(found)
 
 

@@ -2,17 +2,19 @@
 
 A period's energy is the counter at its end minus the counter at its begin; a counter at an edge is
 the last reading before it. Where readings are missing, what ran through meanwhile is known as a sum
-but not by period: those periods are missing, and each gap has its sum.
+but not by period: those periods are missing, and each gap has its sum. Where a counter fell, or
+ran further than its meter can have let through, nobody knows how much did: that is missing, too.
 """
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from lode_hub.energy.prices import Figures, Times, periods
 from lode_hub.energy.tariff.calendar import Bools
+from lode_hub.sites.quality.counters import PEAK_TIMES, UNKNOWN_W, Move, most_kwh, moved
 
 Reading = tuple[int, int, float | None]
 """A bucket of a meter's rollup: its begin, the time of its last reading (Unix ms), the counter."""
@@ -25,6 +27,14 @@ If it is earlier the counter at the edge is not known.
 """
 
 
+How = Literal["on", "fell", "jumped"]
+_BREAKS: tuple[tuple[How, str], ...] = (
+    ("fell", "the counter fell {} times: changed or reset; what ran through then is not known"),
+    ("jumped", "the counter jumped {} times further than its meter can have let through: "
+               "changed or overwritten; what ran through then is not known"),
+)  # fmt: skip
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Gap:
     """What a counter ran on while its readings were missing: a sum without times."""
@@ -32,6 +42,15 @@ class Gap:
     from_ms: int
     until_ms: int
     energy_kwh: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Break:
+    """Where a counter does not go on: it was changed or reset, or something wrote into it."""
+
+    from_ms: int
+    until_ms: int
+    how: How
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,7 +62,7 @@ class Metered:
     until_ms: Times
     energy_kwh: Figures
     gaps: tuple[Gap, ...] = ()  # what is known of the periods that are missing, one gap or more
-    falls: int = 0  # the counter fell: it was changed or reset
+    breaks: tuple[Break, ...] = ()
 
     @property
     def unplaced_kwh(self) -> float:
@@ -65,6 +84,12 @@ class Metered:
         return self.energy_kwh / hours * 1000.0
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """Where the counter broke off, for people."""
+        counted = [(sum(one.how == how for one in self.breaks), says) for how, says in _BREAKS]
+        return tuple(says.format(n) for n, says in counted if n)
+
+    @property
     def missing_h(self) -> float:
         """How many hours are missing."""
         gone = np.isnan(self.energy_kwh)
@@ -72,11 +97,18 @@ class Metered:
 
 
 def metered(
-    meter: str, readings: Sequence[Reading], from_ms: int, n: int, step_s: float
-) -> Metered:
+    meter: str, readings: Sequence[Reading], from_ms: int, n: int, step_s: float,
+    peak_w: float | None = None,
+) -> Metered:  # fmt: skip
     """Give the energy of n periods of step_s seconds from a counter's buckets, one a period.
 
-    `readings` begin with the bucket before the first period.
+    Args:
+        meter: its name.
+        readings: from the bucket before the first period on.
+        from_ms: when the first period begins.
+        n: how many there are.
+        step_s: how long each is.
+        peak_w: the highest power that the meter has shown; None: it has shown none.
     """
     begins, ends = periods(from_ms, n, step_s)
     step_ms = round(step_s * 1000)
@@ -86,17 +118,28 @@ def metered(
         is_near = bucket_ms + step_ms - last_ms <= max(LATE_RATIO * step_ms, LATE_MS)
         if 0 <= place <= n and counter is not None and is_near:
             edges[place] = counter
-    energy = np.diff(edges)
-    fallen = energy < 0
-    energy[fallen] = np.nan
-    gaps, gap_falls = _over_gaps(edges, np.append(begins, ends[-1:]))
+    known = np.flatnonzero(~np.isnan(edges))
+    at_ms = from_ms + step_ms * known
+    kwh, how = _moves(edges[known], np.diff(at_ms) / 1000, peak_w)
+    is_one = np.diff(known) == 1
+    energy = np.full(n, np.nan)
+    energy[known[:-1][is_one]] = kwh[is_one]
+    spans = list(zip(at_ms[:-1].tolist(), at_ms[1:].tolist(), kwh.tolist(), how, strict=True))
     return Metered(
         meter=meter,
         from_ms=begins,
         until_ms=ends,
         energy_kwh=energy,
-        gaps=gaps,
-        falls=int(fallen.sum()) + gap_falls,
+        gaps=tuple(
+            Gap(from_ms=begin, until_ms=end, energy_kwh=kwh)
+            for (begin, end, kwh, how), one in zip(spans, is_one, strict=True)
+            if not one and how == "on"
+        ),
+        breaks=tuple(
+            Break(from_ms=begin, until_ms=end, how=how)
+            for begin, end, _, how in spans
+            if how != "on"
+        ),
     )
 
 
@@ -113,7 +156,7 @@ def together(meters: Sequence[Metered]) -> Metered:
         until_ms=first.until_ms,
         energy_kwh=energy,
         gaps=_joined(meters, np.isnan(energy)),
-        falls=sum(one.falls for one in meters),
+        breaks=tuple(broken for one in meters for broken in one.breaks),
     )
 
 
@@ -126,19 +169,33 @@ def part(whole: Metered, from_ms: int, until_ms: int) -> Metered:
         until_ms=whole.until_ms[inside],
         energy_kwh=whole.energy_kwh[inside],
         gaps=tuple(g for g in whole.gaps if from_ms <= g.from_ms and g.until_ms <= until_ms),
+        breaks=tuple(b for b in whole.breaks if b.from_ms < until_ms and from_ms < b.until_ms),
     )
 
 
-def _over_gaps(edges: Figures, at_ms: Times) -> tuple[tuple[Gap, ...], int]:
-    """Give what ran through over runs of unknown edges, and how often it came out negative."""
-    known = np.flatnonzero(~np.isnan(edges))
-    runs = [(a, b, float(edges[b] - edges[a])) for a, b in itertools.pairwise(known) if b - a > 1]
-    found = tuple(
-        Gap(from_ms=int(at_ms[a]), until_ms=int(at_ms[b]), energy_kwh=kwh)
-        for a, b, kwh in runs
-        if kwh >= 0
-    )
-    return found, len(runs) - len(found)
+def _moves(counter: Figures, passed_s: Figures, shown_w: float | None) -> tuple[Figures, list[How]]:
+    """Give what ran through from each reading to the next, NaN where nobody knows, and how.
+
+    The most that can have is by the power that the meter has shown, or by its own moves but for
+    the highest: a power in a wrong unit, or none at all, is no reason to doubt every period.
+    """
+    own_w = np.sort(np.diff(counter) / passed_s * 3.6e6)
+    rare = 2 + len(own_w) // 100
+    peak_w = max(shown_w or 0.0, float(own_w[-rare]) if len(own_w) >= rare else 0.0)
+    if not shown_w and PEAK_TIMES * peak_w < UNKNOWN_W:
+        peak_w = 0.0
+    found = moved(counter[:-1], counter[1:], most_kwh(np.array(peak_w), passed_s))
+    # A counter that ran over its end cannot be told from a reset after so long a time.
+    how: list[How] = [_HOW[Move(move)] for move in found.move.tolist()]
+    return np.where(found.move == Move.ON, found.delta, np.nan), how
+
+
+_HOW: dict[Move, How] = {
+    Move.ON: "on",
+    Move.ROLLED_OVER: "fell",
+    Move.RESET: "fell",
+    Move.JUMPED: "jumped",
+}
 
 
 def _joined(meters: Sequence[Metered], is_missing: Bools) -> tuple[Gap, ...]:

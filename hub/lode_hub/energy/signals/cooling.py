@@ -4,12 +4,10 @@ counters of a day ─► energy of all / energy of the rigs ─┐
 forecast, measured point, assumption ─► °C ─► table ─────┴─► PUE by period, and on what it rests
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from lode_hub.energy.account.make import Told
-from lode_hub.energy.account.metered import Metered, metered, together
+from lode_hub.energy.account.make import Told, counted
+from lode_hub.energy.account.metered import Metered
 from lode_hub.energy.prices import Figures, Times, over
 from lode_hub.energy.tariff import Rates
 from lode_hub.energy.units import unit
@@ -63,24 +61,9 @@ async def _by_meters(conn: Connection, told: Told, now_ms: int) -> tuple[float |
         missing = set(names) - {name for _, name in listed}
         if missing:
             return None, f"there is no meter {', '.join(sorted(missing))}"
-        found.append(together(await _metered(conn, listed, end_ms)))
+        span_ms = (end_ms - HOURS * _HOUR_MS, end_ms)
+        found.append(await counted(conn, listed, span_ms, 3600))
     return ratio(found[0], found[1])
-
-
-async def _metered(
-    conn: Connection, listed: Sequence[tuple[int, str]], end_ms: int
-) -> list[Metered]:
-    begin_ms = end_ms - HOURS * _HOUR_MS
-    return [
-        metered(
-            name,
-            await energy_meters.counters(conn, number, (begin_ms - _HOUR_MS, end_ms), 3600),
-            begin_ms,
-            HOURS,
-            3600,
-        )
-        for number, name in listed
-    ]
 
 
 async def _outside_c(

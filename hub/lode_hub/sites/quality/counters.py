@@ -18,6 +18,13 @@ WHOLE_WRAPS = (2.0**16, 2.0**32)
 """Where a counter of single events ends, such as of shares."""
 
 
+UNKNOWN_W = 10e6
+"""What may flow through a meter that does not say its power."""
+
+PEAK_TIMES = 4.0
+LEAST_PEAK_W = 1_000.0
+
+
 class Move(enum.IntEnum):
     """How a counter came from one reading to the next."""
 
@@ -54,6 +61,16 @@ def moved(before: Floats, after: Floats, most: Floats, wraps: tuple[float, ...] 
         delta[fell] = np.where(is_over, over, since)
         move[fell] = np.where(is_over, Move.ROLLED_OVER, Move.RESET)
     return Moved(delta=np.where(jumped, np.nan, delta), move=move)
+
+
+def most_kwh(peak_w: Floats, passed_s: Floats) -> Floats:
+    """Give the most that an energy counter can have counted in so many seconds.
+
+    `peak_w` is the highest power its meter has shown; not above 0 where it has shown none.
+    """
+    most_w = np.where(peak_w > 0, PEAK_TIMES * np.maximum(peak_w, LEAST_PEAK_W), UNKNOWN_W)
+    found = most_w * (passed_s + 60) / 3.6e6 + 1.0  # a register may step by a whole kWh
+    return np.asarray(found, np.float64)
 
 
 def _over(before: Floats, after: Floats, most: Floats, wraps: tuple[float, ...]) -> Floats:

@@ -34,12 +34,6 @@ MOST_RUN = 60_000
 SHARES_A_S = 1_000.0
 """No rig finds more shares a second."""
 
-UNKNOWN_W = 10e6
-"""What may flow through a meter that does not say its power."""
-
-PEAK_TIMES = 4.0
-LEAST_PEAK_W = 1_000.0
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Verdict:
@@ -274,10 +268,7 @@ def _most(sheet: Sheet, slots: Slots, passed_s: npt.NDArray[Any]) -> npt.NDArray
     """Give the most that a counter can have counted in so many seconds."""
     if sheet.kind is not METER:
         return SHARES_A_S * passed_s + SHARES_A_S
-    peak = sheet.state["peak_w"][slots]
-    most_w = np.where(peak > 0, PEAK_TIMES * np.maximum(peak, LEAST_PEAK_W), UNKNOWN_W)
-    most_kwh = most_w * (passed_s + 60) / 3.6e6 + 1.0  # a register may step by a whole kWh
-    return np.asarray(most_kwh, np.float64)
+    return counters.most_kwh(sheet.state["peak_w"][slots], passed_s)
 
 
 def _whole(column: npt.NDArray[Any]) -> npt.NDArray[np.float64]:

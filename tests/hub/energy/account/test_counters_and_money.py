@@ -43,8 +43,45 @@ def counted(*counters: float | None, late_ms: int = 0) -> Metered:
 def test_energy_is_the_difference_of_counters(counters, kwh, unplaced, falls) -> None:
     found = counted(*counters)
     assert found.energy_kwh.tolist() == pytest.approx(kwh, nan_ok=True)
-    assert (found.unplaced_kwh, found.falls) == (unplaced, falls)
+    assert (found.unplaced_kwh, len(found.breaks)) == (unplaced, falls)
+    assert {one.how for one in found.breaks} <= {"fell"}
     assert found.missing_h == pytest.approx(sum(map(math.isnan, kwh)) / 4)
+
+
+@pytest.mark.parametrize(
+    ("counters", "kwh", "peak_w"),
+    [
+        (
+            (1000, 1025, 5_000_025, 5_000_050),
+            [25, NAN, 25],
+            None,
+        ),  # swapped for one that shows more
+        ((1000, 1025, 5_000_025, 5_000_050), [25, NAN, 25], 110e3),
+        ((1000, 1025, 1725, 1750), [25, NAN, 25], 110e3),  # 700 kWh of at most a fourfold 110 kW
+        ((1000, 1025, 1725, 1750), [25, 700, 25], None),  # and 2.8 MW may be, for all it says
+        ((1000, 1025, 1125, 1150), [25, 100, 25], 110e3),
+        ((0, 25_000, 50_000, 76_000), [25_000, 25_000, 26_000], None),  # 100 MW, all the time
+        ((0, 25, 50, 76), [25, 25, 26], 110.0),  # a power in kW that says it is in W
+        ((1000, 1025, 9e9, 1050, 1075), [25, NAN, NAN, 25], None),  # a glitch: up and down
+    ],
+)
+def test_a_counter_that_ran_further_than_it_can_is_not_billed(counters, kwh, peak_w) -> None:
+    readings = [(T0 + (n - 1) * Q_MS, T0 + n * Q_MS - 1, float(c)) for n, c in enumerate(counters)]
+    found = metered("m", readings, T0, len(counters) - 1, 900.0, peak_w)
+    assert found.energy_kwh.tolist() == pytest.approx(kwh, nan_ok=True)
+    assert len(found.breaks) == sum(map(math.isnan, kwh))
+    assert len(found.notes) == len({one.how for one in found.breaks})
+
+
+def test_a_jump_over_a_gap_is_no_sum_of_it_and_is_said_in_its_part() -> None:
+    found = counted(1000, 1025, None, 5_000_000, 5_000_025, 5_000_050)
+    assert found.energy_kwh.tolist() == pytest.approx([25, NAN, NAN, 25, 25], nan_ok=True)
+    assert (found.total_kwh, found.gaps) == (75, ())
+    (broken,) = found.breaks
+    assert (broken.from_ms, broken.until_ms, broken.how) == (T0 + Q_MS, T0 + 3 * Q_MS, "jumped")
+    assert part(found, T0, T0 + 2 * Q_MS).breaks == (broken,)
+    assert part(found, T0 + 3 * Q_MS, T0 + 5 * Q_MS).notes == ()
+    assert "the counter jumped 2 times" in together([found, found]).notes[0]
 
 
 @pytest.mark.parametrize(
