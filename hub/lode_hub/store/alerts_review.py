@@ -73,21 +73,23 @@ async def tell_again(conn: Connection, ids: Sequence[int], now_ms: int) -> None:
     )
 
 
-_TARGETS = """
+_TARGETS = f"""
     target as materialized (
         select a.id, a.rule, a.cause, a.subject, a.site_id, a.agent_id, a.device_id, a.rack,
             a.model, a.members, a.untold, a.settles_at, a.cleared_at, g.name as agent,
             called(a.subject, d.name, g.name, s.name) as name,
-            coalesce(r.inhibited_by, '{agent-stale}') as inhibited_by
+            coalesce(r.inhibited_by, array['agent-stale']) as inhibited_by
         from alert a left join alert_rule r on r.id = a.rule_id
             left join device d on d.id = a.device_id left join agent g on g.id = a.agent_id
             left join site s on s.id = a.site_id
         where a.state = 'open' and (%(ids)s::bigint[] is null or a.id = any(%(ids)s))
     ), source as materialized (
-        select id, rule, cause, subject, site_id, agent_id, device_id, rack, model, members
+        select id, rule, cause, subject, site_id, agent_id, device_id, rack, model, members,
+            untold not in ('', '{SETTLING}') as is_untold,
+            substring(untold from '^inhibited by alert ([0-9]+)$')::bigint as inhibitor
         from alert where state in ('open', 'acknowledged')
     )
-"""
+"""  # noqa: S608 -- of constants
 """The alerts that are judged, and those that may speak against telling them."""
 
 _COVERED = """
@@ -114,12 +116,18 @@ _COVERED = """
     ), inhibited as (
         select c.target_id as id, min(c.source_id) as by
         from covered c join target t on t.id = c.target_id join source s on s.id = c.source_id
-        where s.rule = any(t.inhibited_by) or (s.cause <> '' and s.cause = any(t.inhibited_by))
-            or (c.is_member and s.cause = t.cause)
+            left join covered x on x.target_id = c.target_id and x.source_id = s.inhibitor
+        where (s.rule = any(t.inhibited_by) or (s.cause <> '' and s.cause = any(t.inhibited_by))
+                or (c.is_member and s.cause = t.cause))
+            and (not s.is_untold or x.source_id is not null or s.device_id = t.device_id)
         group by c.target_id
     )
 """
-"""What alerts are about things that another alert is about, too; and which of those it inhibits."""
+"""What alerts are about things that another alert is about, too; and which of those it inhibits.
+
+One that nobody is told of explains nothing to people, but what is about the same device, and what
+the alert that inhibits it is about, too. One that settles is about to be told.
+"""
 
 _BY_PEOPLE = """
     silenced as (
