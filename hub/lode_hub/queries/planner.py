@@ -63,7 +63,7 @@ class PlannerQueries:
         state = await self.state(site)
         async with asking(self._store) as conn:
             number = await _site(conn, site)
-            made_of = await ground(conn, site, number, now_ms, None)
+            made_of = await ground(conn, site, number, now_ms, {})
         if made_of.known.seen.market is None:
             return held(made_of, state.mode, "preview", "no price or hashprice to plan by")
         solved = await asyncio.to_thread(solve, made_of, {}, {})

@@ -131,15 +131,28 @@ async def add_plan(  # noqa: PLR0913 -- a row
     )
 
 
-async def plan(conn: Connection, site_id: int, *, is_sent: bool = False) -> Row | None:
-    """Give the last plan, or the last that was sent."""
+async def plan(conn: Connection, site_id: int) -> Row | None:
+    """Give the last plan."""
     found = await _rows(
         conn,
         "select cause, is_sent, commands, agents, body, "
         "(extract(epoch from made_at) * 1000)::bigint as made_ms from energy_plan "
-        "where site_id = %(site)s and (is_sent or not %(sent)s) order by id desc limit 1",
+        "where site_id = %(site)s order by id desc limit 1",
         site=site_id,
-        sent=is_sent,
+    )
+    return found[0] if found else None
+
+
+async def last_power(conn: Connection, site_id: int, since_ms: int) -> Row | None:
+    """Give what the last plan since a moment found of a site: baseline_w, unexplained_w."""
+    found = await _rows(
+        conn,
+        "select (body->>'baseline_w')::float8 as baseline_w, "
+        "(body->>'unexplained_w')::float8 as unexplained_w from energy_plan "
+        "where site_id = %(site)s and made_at >= to_timestamp(%(since)s / 1e3) "
+        "and body ? 'baseline_w' order by id desc limit 1",
+        site=site_id,
+        since=since_ms,
     )
     return found[0] if found else None
 

@@ -138,6 +138,22 @@ def parts(
     return tuple(found)
 
 
+def down_ms(rigs: Sequence[Rig], limits: Limits) -> int:
+    """Give how long it may take to bring all rigs down, by the slowest ramp; 0: all at once."""
+    groups = [(limits.ramp_kw_min, list(rigs))]
+    for agent in {rig.agent for rig in rigs}:
+        mine = [rig for rig in rigs if rig.agent == agent]
+        groups.append((own_site(mine).ramp_kw_min, mine))
+    for name in {rig.feeder for rig in rigs if rig.feeder}:
+        mine = [rig for rig in rigs if rig.feeder == name]
+        typed = limits.feeders.get(name, Line())
+        groups.append((least((typed.ramp_kw_min, own_feeder(mine).ramp_kw_min)), mine))
+    minutes = [
+        sum(rig.full_power_w or 0.0 for rig in mine) / 1000 / ramp for ramp, mine in groups if ramp
+    ]
+    return round(60_000 * max(minutes, default=0.0))
+
+
 def said(rigs: Sequence[Rig], limits: Limits, pue: float) -> tuple[LimitRow, ...]:
     """Say by whose word each limit holds; `pue` compares the meter's with those at the rigs."""
     agents = dict.fromkeys(rig.agent for rig in rigs)

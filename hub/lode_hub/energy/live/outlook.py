@@ -3,9 +3,9 @@
 known prices, calls ─► beliefs where nothing is published ─► Market ─► less what others draw
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -51,11 +51,22 @@ class Outlook:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Known:
-    """What is known of a site's market now; `seen.market` None: hold what stands."""
+    """What is known of a site's market now; `seen.market` None: hold what stands.
+
+    `is_called` while a call holds, and around it, when rigs may move for it.
+    """
 
     seen: Seen
     believed: int
-    calls: Sequence[dict[str, Any]]
+    is_called: bool
+
+    def based(self, baseline_w: float) -> Self:
+        """Let calls to reduce by so much reckon from what is drawn without them."""
+        market = self.seen.market
+        if market is None:
+            return self
+        promises = tuple(replace(one, baseline_w=baseline_w) for one in market.commitments)
+        return replace(self, seen=replace(self.seen, market=replace(market, commitments=promises)))
 
 
 def first_ms(now_ms: int) -> int:
@@ -63,8 +74,11 @@ def first_ms(now_ms: int) -> int:
     return now_ms - now_ms % _STEP_MS
 
 
-async def known(conn: Connection, told: Told, now_ms: int, baseline_w: float) -> Known:
-    """Gather what is known, and believe the rest of the next 24 hours."""
+async def known(conn: Connection, told: Told, now_ms: int, around_ms: int) -> Known:
+    """Gather what is known, and believe the rest of the next 24 hours.
+
+    So long as `around_ms` before and after a call rigs may move for it.
+    """
     begin = first_ms(now_ms)
     span = (begin, begin + PERIODS * _STEP_MS)
     wanted = needed(told.tariffs) | {(name, "") for name in HASHING}
@@ -72,7 +86,8 @@ async def known(conn: Connection, told: Told, now_ms: int, baseline_w: float) ->
     wanted |= {("day-ahead", node) for _, node in nodes} | {("ambient", "")}
     back = (begin - 40 * _DAY_MS, span[1])
     found = await rates(conn, told.site_id, wanted, back, known_ms=now_ms)
-    calls = await energy_calls.calls(conn, told.site, span, as_of_ms=now_ms)
+    near = (begin - around_ms, span[1] + around_ms)
+    calls = await energy_calls.calls(conn, told.site, near, as_of_ms=now_ms)
     series, believed = dict(found.series), 0
     for quantity, node in nodes:
         values, missing = believe(
@@ -81,10 +96,14 @@ async def known(conn: Connection, told: Told, now_ms: int, baseline_w: float) ->
         series[quantity, node], believed = values, max(believed, missing)
     steps = periods(begin, PERIODS, STEP_S)
     measured = await facts(conn, told, found, steps, now_ms)
-    said = seen(
-        told, Rates(series), calls, steps, now_ms=now_ms, measured=measured, baseline_w=baseline_w
-    )
-    return Known(seen=said, believed=believed, calls=calls)
+    said = seen(told, Rates(series), calls, steps, now_ms=now_ms, measured=measured)
+    is_called = any(_is_near(call, now_ms, around_ms) for call in calls)
+    return Known(seen=said, believed=believed, is_called=is_called)
+
+
+def _is_near(call: Mapping[str, Any], now_ms: int, around_ms: int) -> bool:
+    end_ms = call["received_ms"] if call["is_cancelled"] else call["until_ms"]
+    return bool(call["from_ms"] - around_ms <= now_ms < end_ms + around_ms)
 
 
 def believe(values: Values, published: Values, begin_ms: int, now_ms: int) -> tuple[Values, int]:

@@ -146,9 +146,6 @@ class Planner:
         if steered is None:
             steered = self.sites[number] = Steered(site_id=number, name=name)
             async with asking(self._store) as conn:
-                last = await energy_live.plan(conn, number, is_sent=True)
-                if last is not None:
-                    steered.baseline_w = last["body"].get("baseline_w")
                 if held_to := await energy_live.standing(conn, number):
                     steered.resume(
                         plans_of(held_to["plans"]),
@@ -176,18 +173,17 @@ class Planner:
         now_ms = self._clock_ms()
         steered.due_ms = first_ms(now_ms) + round(1000 * STEP_S)
         async with asking(self._store) as conn:
-            made_of = await ground(conn, steered.name, steered.site_id, now_ms, steered.baseline_w)
+            told = steered.now(now_ms)
+            made_of = await ground(conn, steered.name, steered.site_id, now_ms, told)
             await energy_live.learn(conn, learned(steered, made_of.rigs, now_ms, with_power=True))
         made_of = replace(made_of, rigs=owned(steered, made_of.rigs, now_ms))
         steered.limits, steered.meters = made_of.limits, made_of.told.economics.meters
-        steered.baseline_w = made_of.baseline_w
         why = _unplannable(made_of) or _unheard(steered, made_of)
         if why:
             await self._keep(steered, held(made_of, mode, cause, why), [])
             return
-        told, disobeying = steered.now(now_ms), steer.disobeying(steered)
         async with asyncio.timeout(SOLVE_S):
-            solved = await asyncio.to_thread(solve, made_of, told, disobeying)
+            solved = await asyncio.to_thread(solve, made_of, told, steer.disobeying(steered))
         if not solved.fleet.site.classes:
             steered.due_ms = min(steered.due_ms, now_ms + NOBODY_MS)
             await self._keep(steered, shown(solved, mode, cause, decision="no rig to plan"), [])
@@ -273,4 +269,4 @@ def _unheard(steered: Steered, made_of: Ground) -> str:
 
 
 def _nothing(steered: Steered, now_ms: int) -> dict[str, object]:
-    return {"site": steered.name, "made_ms": now_ms, "baseline_w": steered.baseline_w}
+    return {"site": steered.name, "made_ms": now_ms}

@@ -57,7 +57,7 @@ def shown(
         bound_usd=float(plan.bound_usd),
         gain_usd=gain_usd,
         fixed_w=look.fixed_w,
-        unexplained_w=solved.unexplained_w,
+        unexplained_w=ground.unexplained_w,
         baseline_w=ground.baseline_w,
         hashprice=ground.known.seen.hashprice.says,
         documents=ground.documents,
@@ -79,7 +79,7 @@ def held(ground: Ground, mode: PlannerMode, cause: str, decision: str) -> PlanRo
         site=ground.told.site, mode=mode, made_ms=ground.now_ms, cause=cause, is_sent=False,
         decision=decision, periods=(), classes=(), left_out=(), left_out_by_reason={}, reasons=(),
         notes=ground.known.seen.notes, profit_usd=None, bound_usd=None, gain_usd=None, fixed_w=0.0,
-        unexplained_w=0.0, baseline_w=ground.baseline_w,
+        unexplained_w=ground.unexplained_w, baseline_w=ground.baseline_w,
         hashprice=ground.known.seen.hashprice.says, documents=ground.documents,
     )  # fmt: skip
 

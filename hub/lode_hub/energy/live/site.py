@@ -12,6 +12,7 @@ from lode_hub.commands.make import Wanted, sited
 from lode_hub.energy.live.handover import SETTLE_MS, stood
 from lode_hub.energy.live.limits import Limits
 from lode_hub.energy.live.outlook import STEP_S
+from lode_hub.energy.live.power import Measured, drawn, reckoned
 from lode_hub.energy.live.rig import ASLEEP_STATES, Rig
 from lode_hub.energy.live.schedule import LEAD_MS, Schedule
 from lode_hub.energy.live.solve import Solved
@@ -46,7 +47,6 @@ class Steered:
     site_id: int
     name: str
     due_ms: int = 0
-    baseline_w: float | None = None
     limits: Limits = field(default_factory=Limits)
     meters: tuple[str, ...] = ()
     solved: Solved | None = None
@@ -106,6 +106,16 @@ class Steered:
         bounded = self.solved.fleet.site.bounded
         response_s = STEP_S if any(part.ramp_kw_min is not None for part in bounded) else 0.0
         return Aim(setpoint_w=min(setpoint_w, cap_w), is_bound=is_bound, response_s=response_s)
+
+    def reckoned(self, now_ms: int, meters: Measured, rigs: Sequence[Rig]) -> Measured:
+        """Say what the site may draw at most, by its rigs and the last plan's PUE."""
+        if self.solved is None:
+            return meters
+        market = self.solved.outlook.market
+        place = int(np.searchsorted(self.periods_ms, now_ms, side="right")) - 1
+        pue = float(market.pue[min(max(place, 0), market.periods - 1)])
+        draws = drawn(rigs, self.now(now_ms), self.limits)
+        return reckoned(meters, draws, pue, self.solved.ground.unexplained_w)
 
     @property
     def limit_w(self) -> float:

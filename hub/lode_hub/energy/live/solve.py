@@ -3,7 +3,6 @@
 documents, prices, calls, rigs, meters ─► Ground ─► (a thread) plan ─► Solved
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,10 +12,11 @@ from lode_hub.energy.account.make import Told, told
 from lode_hub.energy.live import limits as limits_
 from lode_hub.energy.live.fleet import Fleet, fleet
 from lode_hub.energy.live.limits import Limits
-from lode_hub.energy.live.lines import said
+from lode_hub.energy.live.lines import down_ms, said
 from lode_hub.energy.live.nouns import LimitRow
 from lode_hub.energy.live.outlook import Known, Outlook, known, outlook
-from lode_hub.energy.live.rig import UNHEARD, Rig
+from lode_hub.energy.live.power import Measured, drawn, measure, reckoned, unexplained_w
+from lode_hub.energy.live.rig import Rig
 from lode_hub.energy.live.schedule import Schedule, counts, starts_of
 from lode_hub.energy.nouns import Market, Plan, Reason
 from lode_hub.energy.plan.earnings import earnings
@@ -26,16 +26,11 @@ from lode_hub.store import energy_documents, energy_live
 from lode_hub.store.connection import Connection
 
 LEAST_W = 1.0
-MOST_UNEXPLAINED = 0.3
-"""Of what is measured: rigs and meters are not read at one moment."""
+AROUND_MS = 600_000
+"""So long before a call begins and after it ends, beside its ramps, rigs may move for it."""
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Measured:
-    """What a site draws; `source` says by what: meters, or what rigs and PDUs say."""
-
-    power_w: float | None
-    source: str
+HELD_MS = 86_400_000
+"""An older baseline is of another time."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,6 +44,7 @@ class Ground:
     measured: Measured
     now_ms: int
     baseline_w: float
+    unexplained_w: float
     documents: tuple[tuple[str, str, int], ...]
 
 
@@ -60,37 +56,11 @@ class Solved:
     fleet: Fleet
     outlook: Outlook
     plan: Plan
-    unexplained_w: float
 
 
 async def read_rigs(conn: Connection, site: str) -> tuple[Rig, ...]:
     """Read a site's rigs as they are."""
     return tuple(Rig(**row) for row in await energy_live.rigs(conn, site))
-
-
-async def measure(
-    conn: Connection, site: str, meters: Sequence[str], rigs: Sequence[Rig]
-) -> Measured:
-    """Say what a site draws: by its meters while all can be trusted, else by its rigs' sum."""
-    found = await energy_live.metered(conn, site, meters)
-    troubles = [trouble for row in found if (trouble := _trouble(row))]
-    if found and not troubles:
-        return Measured(power_w=float(sum(row["power_w"] for row in found)), source="meters")
-    why = troubles[0] if troubles else "no meter"
-    heard = [r for r in rigs if r.state not in UNHEARD]
-    drawn = [watts for r in heard if (watts := r.draw_w) is not None]
-    if not drawn:
-        return Measured(power_w=None, source=f"{why}, and no rig says what it draws")
-    is_whole = len(drawn) == len(rigs)
-    lacking = "" if is_whole else f", {len(rigs) - len(drawn)} of {len(rigs)} unheard"
-    return Measured(power_w=sum(drawn), source=f"rigs and PDUs ({why}{lacking})")
-
-
-def _trouble(row: Mapping[str, object]) -> str:
-    """Say why a meter's power is not to be built on; empty when it is."""
-    if row["is_silent"] or row["power_w"] is None:
-        return f"meter {row['name']} is silent"
-    return f"meter {row['name']} seems to be in a wrong unit" if row["is_doubted"] else ""
 
 
 async def read_limits(conn: Connection, site_id: int) -> tuple[Limits, tuple[str, str, int] | None]:
@@ -108,9 +78,9 @@ async def read_limits(conn: Connection, site_id: int) -> tuple[Limits, tuple[str
 
 
 async def ground(
-    conn: Connection, site: str, site_id: int, now_ms: int, last_baseline_w: float | None
+    conn: Connection, site: str, site_id: int, now_ms: int, told_modes: Mapping[int, str]
 ) -> Ground:
-    """Gather what a plan rests on.
+    """Gather what a plan rests on; `told_modes` is what each rig is ordered to do now.
 
     Raises:
         InvalidError: a document cannot be read.
@@ -118,26 +88,35 @@ async def ground(
     documents = await told(conn, site, site_id)
     limits, which = await read_limits(conn, site_id)
     rigs = await read_rigs(conn, site)
-    measured = await measure(conn, site, documents.economics.meters, rigs)
-    full_w = sum(rig.full_power_w or 0.0 for rig in rigs)
-    drawn_w = measured.power_w if measured.power_w is not None else full_w
-    held_w = last_baseline_w if last_baseline_w is not None else drawn_w
-    found = await known(conn, documents, now_ms, held_w)
-    is_called = any(not c["is_cancelled"] and c["from_ms"] <= now_ms < c["until_ms"]
-                    for c in found.calls)  # fmt: skip
-    baseline_w = held_w if is_called else drawn_w
-    if baseline_w != held_w:
-        found = await known(conn, documents, now_ms, baseline_w)
+    found = await known(conn, documents, now_ms, AROUND_MS + down_ms(rigs, limits))
+    before = await energy_live.last_power(conn, site_id, now_ms - HELD_MS) or {}
+    pue = _pue_now(documents.economics, found)
+    draws, last_w = drawn(rigs, told_modes, limits), before.get("unexplained_w") or 0.0
+    meters = await measure(conn, site, documents.economics.meters)
+    measured = meters if meters.is_metered else reckoned(meters, draws, pue, last_w)
+    # Around a call what is drawn is drawn less for it: the baseline is from before.
+    baseline_w = None if found.is_called else measured.power_w
+    if baseline_w is None:
+        full_w = pue * sum(rig.full_power_w or 0.0 for rig in rigs)
+        now_w = full_w if measured.power_w is None else measured.power_w
+        baseline_w = float(before.get("baseline_w") or now_w)
     return Ground(
         told=documents,
         limits=limits,
         rigs=rigs,
-        known=found,
+        known=found.based(baseline_w),
         measured=measured,
         now_ms=now_ms,
         baseline_w=baseline_w,
+        unexplained_w=unexplained_w(meters, draws, pue, last_w),
         documents=(*documents.revisions, which) if which else documents.revisions,
     )
+
+
+def _pue_now(economics: Economics, found: Known) -> float:
+    if found.seen.market is not None:
+        return float(found.seen.market.pue[0])
+    return float(economics.pue_at(np.array([economics.ambient_assume_c]))[0])
 
 
 def solve(made_of: Ground, standing: Mapping[int, str], disobeying: Mapping[int, str]) -> Solved:
@@ -157,11 +136,10 @@ def solve(made_of: Ground, standing: Mapping[int, str], disobeying: Mapping[int,
         disobeying=disobeying,
         pool_fee_ratio=made_of.told.economics.pool_fee_ratio,
     )
-    unexplained_w = _unexplained_w(made_of, float(market.pue[0]))
-    look = outlook(market, found, made_of.known.believed, unexplained_w)
+    look = outlook(market, found, made_of.known.believed, made_of.unexplained_w)
     has_rigs = bool(found.site.classes)
     plan = make(found.site, look.market, found.standings) if has_rigs else _no_plan(look.market)
-    return Solved(ground=made_of, fleet=found, outlook=look, plan=plan, unexplained_w=unexplained_w)
+    return Solved(ground=made_of, fleet=found, outlook=look, plan=plan)
 
 
 def bounds(rigs: Sequence[Rig], limits: Limits, economics: Economics) -> tuple[LimitRow, ...]:
@@ -202,17 +180,3 @@ def _no_plan(market: Market) -> Plan:
 
 def _empty() -> Schedule:
     return Schedule(edges_ms=(0, 1), rigs=(), modes={})
-
-
-def _unexplained_w(made_of: Ground, pue: float) -> float:
-    """Give what meters show beyond the rigs' own figures: fans, lights, the PUE's error."""
-    measured = made_of.measured
-    if measured.source != "meters" or measured.power_w is None:
-        return 0.0
-    figures = [rig.draw_w for rig in made_of.rigs if rig.state not in {"silent", "unreachable"}]
-    if not figures or None in figures:
-        return 0.0
-    said_w = sum(watts for watts in figures if watts is not None) * pue
-    most_w = MOST_UNEXPLAINED * measured.power_w
-    found_w = measured.power_w - said_w
-    return max(-most_w, min(most_w, found_w)) if math.isfinite(found_w) else 0.0

@@ -1,6 +1,7 @@
 """Keep a site at its setpoint: measure, trim, order, and say who does not obey."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from lode_hub import alerts
 from lode_hub.commands.desk import Desk
@@ -8,10 +9,11 @@ from lode_hub.committed import Finding
 from lode_hub.energy.live.fleet import obstacle
 from lode_hub.energy.live.lines import of_rig
 from lode_hub.energy.live.nouns import LoopRow
+from lode_hub.energy.live.power import Measured, measure
 from lode_hub.energy.live.rig import Rig
 from lode_hub.energy.live.schedule import standing_orders, trimmed
 from lode_hub.energy.live.site import Steered, learned, owned, send
-from lode_hub.energy.live.solve import Measured, measure, read_rigs
+from lode_hub.energy.live.solve import read_rigs
 from lode_hub.energy.live.trim import Seen, seen_of
 from lode_hub.store import Store, energy_live
 from lode_hub.store.asking import asking
@@ -31,8 +33,10 @@ async def steer(store: Store, desk: Desk, steered: Steered, now_ms: int) -> None
         return
     async with asking(store) as conn:
         rigs = await read_rigs(conn, steered.name)
-        measured = await measure(conn, steered.name, steered.meters, rigs)
+        measured = await measure(conn, steered.name, steered.meters)
         await energy_live.learn(conn, learned(steered, rigs, now_ms, with_power=False))
+    if not measured.is_metered:
+        measured = steered.reckoned(now_ms, measured, rigs)
     rigs = owned(steered, rigs, now_ms)
     planned = {} if steered.stands is None else steered.stands.now(now_ms)
     before = dict(steered.trim.override)
@@ -41,6 +45,7 @@ async def steer(store: Store, desk: Desk, steered: Steered, now_ms: int) -> None
         steered.trim.disobeying.clear()
     elif measured.power_w is not None:
         seen = _seen(steered, rigs, now_ms)
+        aim = replace(aim, is_metered=measured.is_metered)
         steered.trim.step(now_ms, measured.power_w, aim, planned, seen)
     if steered.trim.override != before or steered.is_unsent:
         await order(desk, steered, rigs, now_ms)
@@ -125,8 +130,18 @@ def _row(steered: Steered, rigs: Sequence[Rig], measured: Measured, now_ms: int)
         shed=named([n for n, is_asleep in trim.override.items() if is_asleep]),
         restored=named([n for n, is_asleep in trim.override.items() if not is_asleep]),
         disobeying=named(list(trim.disobeying)),
-        says="" if measured.source == "meters" else f"power by {measured.source}",
+        says=_says(measured, is_active=aim is not None),
     )
+
+
+def _says(measured: Measured, *, is_active: bool) -> str:
+    if measured.is_metered:
+        return ""
+    if measured.power_w is None:
+        return f"power is not known: {measured.source}; what stands goes on"
+    how = "with the PUE, rigs not heard as high as they may be"
+    until = "; until its meters can be trusted again rigs are only put to sleep" * is_active
+    return f"power by {measured.source}, {how}{until}"
 
 
 async def _tell(store: Store, steered: Steered, now_ms: int) -> None:

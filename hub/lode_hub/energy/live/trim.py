@@ -51,12 +51,14 @@ class Aim:
     """What the meter may show now.
 
     `is_bound` when it is to be reached from both sides: a promise that the plan has run up to.
-    `response_s` is how long the agents' ramps may take for what was asked.
+    `response_s` is how long the agents' ramps may take for what was asked. `is_metered` unless the
+    power is only reckoned by the rigs: then nothing is given back on the strength of it.
     """
 
     setpoint_w: float
     is_bound: bool
     response_s: float = 0.0
+    is_metered: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -129,7 +131,7 @@ class Trim:
         before = dict(self.override)
         if error_w > 0:
             self._shed(error_w + (1 - AIM) * aim.setpoint_w, planned, by_id)
-        else:
+        elif aim.is_metered:
             self._restore(now_ms, error_w, less_w, aim, planned, by_id)
         return before != self.override
 

@@ -13,6 +13,7 @@ T0 = 1_800_000_000_000
 TUNED = {"offers": ["sleep", "wake", "preset"], "presets": ["190MHz", "415MHz"]}
 AIM = Aim(setpoint_w=1_000_000.0, is_bound=True)
 LIMIT = Aim(setpoint_w=1_000_000.0, is_bound=False)
+RECKONED = Aim(setpoint_w=1_000_000.0, is_bound=True, is_metered=False)
 
 
 def seen(number: int, **says) -> Seen:
@@ -39,6 +40,8 @@ def asleep(n: int) -> list[Seen]:
         (LIMIT, 1_000_001.0, True),
         (LIMIT, 970_001.0, False),  # a limit gives back later than a promise
         (LIMIT, 970_000.0, True),
+        (RECKONED, 1_000_001.0, True),
+        (RECKONED, 500_000.0, False),  # without a meter nothing wakes
     ],
 )
 def test_nothing_is_moved_within_the_band(aim, measured_w, moves):
