@@ -134,8 +134,10 @@ class Dispatcher:
         policy = roll.policies[due.policy_id]
         if due.step < len(policy.steps):
             routes = roll.escalated(policy.steps[due.step], due)
-            # Nobody there, such as in a gap of the schedule: then all who are always told.
-            for route in routes or self._all_channels(due):
+            # Nobody there, such as in a gap of the schedule, or all asleep: those always told.
+            if all(route.due_s is not None for route in routes):
+                routes += self._all_channels(due)
+            for route in routes:
                 await self._send(conn, route, due, "escalated")
         step = due.step + 1
         is_last = step >= len(policy.steps)

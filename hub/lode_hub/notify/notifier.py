@@ -11,7 +11,7 @@ import functools
 import random
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
@@ -22,14 +22,16 @@ from lode_hub.notify.channels import Receipt, Routing, WebhookChannel
 from lode_hub.notify.dispatch import Dispatcher
 from lode_hub.notify.errors import RefusedError, UnavailableError
 from lode_hub.notify.links import PATH, Links
+from lode_hub.notify.routes import reached
 from lode_hub.notify.senders import Senders
 from lode_hub.notify.text import MAX_LISTED, Message
 from lode_hub.store import Store, outbox, outbox_sending, telling
+from lode_hub.store.alerts import unresolved as open_alerts
 from lode_hub.store.connection import Connection
 from lode_hub.store.outbox_sending import Leased
 from lode_hub.waiting import told
 
-FAILED_RULE, FAILED_VERSION = "notify-failed", 2
+FAILED_RULE, FAILED_VERSION = "notify-failed", 3
 GAP_RULE, GAP_VERSION = "on-call-gap", 1
 GAP_AHEAD = datetime.timedelta(hours=24)
 """How long before it a gap in a schedule is told."""
@@ -73,7 +75,7 @@ class Notifier:
         self._owner = uuid.uuid4()
         self._changed = asyncio.Event()
         self._due = {name: asyncio.Event() for name in senders.channels}
-        self._may_be_failed = set(senders.channels)  # before the first success
+        self._well: set[str] = set()  # what has delivered, as a subject of FAILED_RULE
         self._pruned_s = 0.0
 
     async def run(self) -> None:
@@ -144,13 +146,27 @@ class Notifier:
         async with self._store.pool.connection() as conn:
             now = await telling.now(conn)
             schedules = await telling.schedules(conn)
-            reachable = {way.person for way in await telling.ways(conn)}
+            ways = await telling.ways(conn)
+            open_ = await open_alerts(conn, [GAP_RULE, FAILED_RULE])
+        now_ms = int(self._clock() * 1000)
         findings = []
         for schedule in schedules:
+            reachable = reached(schedule, ways, self._senders)
             gap = oncall.gap(schedule, now, now + GAP_AHEAD, reachable)
-            findings.append(_gap_finding(schedule, gap, int(self._clock() * 1000)))
+            findings.append(_gap_finding(schedule, gap, now_ms))
+        there = {finding.subject for finding in findings} | self._subjects(ways)
+        findings += [_gone(rule, of, now_ms) for rule, of, _ in open_ if of not in there]
         if findings:
-            await alerts.take(self._store, findings, int(self._clock() * 1000))
+            await alerts.take(self._store, findings, now_ms)
+
+    def _subjects(self, ways: Sequence[telling.Way]) -> set[str]:
+        """List all that may be said not to deliver."""
+        found = {_whole(name) for name in self._senders.channels}
+        found |= {f"{_whole(name)}{outbox.OWN}" for name in self._senders.channels}
+        for way in ways:
+            channel = self._senders.serving(way.kind)
+            found |= {f"{_whole(channel.name)}{outbox.WAY}{way.id}"} if channel else set()
+        return found
 
     async def _send_due(self, name: str) -> None:
         """Send all that is due on a channel, and wait until there may be more."""
@@ -175,7 +191,7 @@ class Notifier:
             if message.items:
                 receipt = await self._senders.send(name, message, leased.recipient)
         except RefusedError as error:
-            await self._give_up(leased, str(error))
+            await self._give_up(leased, str(error), refused_by(leased))
         except UnavailableError as error:
             await self._try_later(leased, error)
         else:
@@ -201,45 +217,44 @@ class Notifier:
         )
 
     async def _succeed(self, leased: Leased, receipt: Receipt) -> None:
-        note = receipt.complaint
+        note, whom = receipt.complaint, refused_by(leased)
         async with self._store.pool.connection() as conn:
             await outbox_sending.mark_sent(
                 conn, leased.id, self._owner, reference=receipt.reference, note=note
             )
         _log.info("notification sent", channel=leased.channel, key=str(leased.key))
         if note:
-            await self._report(leased, note, is_active=True)
-        elif leased.channel in self._may_be_failed:
-            await self._report(leased, "", is_active=False)
-            self._may_be_failed.discard(leased.channel)
+            await self._report(leased, whom, note)
+        for subject in {_whole(leased.channel), *([] if note else [whom])} - self._well:
+            await self._report(leased, subject, "")
 
     async def _try_later(self, leased: Leased, error: UnavailableError) -> None:
         if leased.attempts >= self._routing.max_attempts:
-            await self._give_up(leased, str(error))
+            await self._give_up(leased, str(error), _whole(leased.channel))
             return
         after_s = max(self.backoff_s(leased.attempts), error.after_s or 0.0)
         async with self._store.pool.connection() as conn:
             said = str(error)
             await outbox_sending.retry(conn, leased.id, self._owner, after_s=after_s, error=said)
 
-    async def _give_up(self, leased: Leased, error: str) -> None:
+    async def _give_up(self, leased: Leased, error: str, subject: str) -> None:
         # Say it before it is buried: a crash between the two repeats, and loses nothing.
-        await self._report(leased, error, is_active=True)
+        await self._report(leased, subject, error)
         async with self._store.pool.connection() as conn:
             await outbox_sending.bury(conn, leased.id, self._owner, error)
         _log.error(
             "notification given up", channel=leased.channel, key=str(leased.key), error=error
         )
 
-    async def _report(self, leased: Leased, error: str, *, is_active: bool) -> None:
-        if is_active:
-            self._may_be_failed.add(leased.channel)
+    async def _report(self, leased: Leased, subject: str, error: str) -> None:
+        """Say what does not deliver, and why; or, without an error, that it does."""
+        self._well = self._well - {subject} if error else self._well | {subject}
         now_ms = int(self._clock() * 1000)
         whom = f" to {leased.person}" if leased.person else ""
         finding = Finding(
             rule=FAILED_RULE,
-            subject=f"{outbox.CHANNEL_SUBJECT}{leased.channel}",
-            is_active=is_active,
+            subject=subject,
+            is_active=bool(error),
             severity="critical",
             at_ms=now_ms,
             title=f"channel {leased.channel} does not deliver{whom}: {leased.cause or leased.what}",
@@ -258,6 +273,29 @@ class Notifier:
         routing = self._routing
         pause_s = min(routing.first_retry_s * 2.0 ** min(attempts - 1, 30), routing.last_retry_s)
         return pause_s * (1 + self._chance() / 4)
+
+
+def refused_by(leased: Leased) -> str:
+    """Give the subject for a recipient that refuses: a person's way, or those of the settings."""
+    way = f"{outbox.WAY}{leased.way_id}" if leased.way_id else outbox.OWN
+    return f"{_whole(leased.channel)}{way}"
+
+
+def _whole(channel: str) -> str:
+    return f"{outbox.CHANNEL_SUBJECT}{channel}"
+
+
+def _gone(rule: str, subject: str, now_ms: int) -> Finding:
+    """Say that a schedule, a way or a channel that was in trouble is there no more."""
+    return Finding(
+        rule=rule,
+        subject=subject,
+        is_active=False,
+        severity="warning",
+        at_ms=now_ms,
+        title=f"{subject.partition(':')[0]}: removed",
+        evidence={"rule_version": GAP_VERSION if rule == GAP_RULE else FAILED_VERSION},
+    )
 
 
 def _gap_finding(schedule: telling.Schedule, gap: oncall.Shift | None, now_ms: int) -> Finding:

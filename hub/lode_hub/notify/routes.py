@@ -1,7 +1,7 @@
 """Who is told of what: the settings' channels, people by their ways, a policy's first step."""
 
 import datetime
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -11,7 +11,7 @@ from lode_hub.notify.quiet import held_until
 from lode_hub.notify.senders import Senders
 from lode_hub.store import telling
 from lode_hub.store.connection import Connection
-from lode_hub.store.outbox import Bundle, Target
+from lode_hub.store.outbox import OWN, WAY, Bundle, Target
 from lode_hub.store.telling import Policy, Schedule, Step, Way
 
 
@@ -61,7 +61,10 @@ class Roll:
 
     def escalated(self, step: Step, due: telling.Due) -> list[Route]:
         """Say where a policy's step goes."""
-        found = {self._when(way, "critical", due.site) for way in self._told_by(step, due.site)}
+        found = {
+            self._when(way, "critical", is_on_call=is_on_call)
+            for way, is_on_call in self._told_by(step, due.site)
+        }
         return [
             Route(target=target, event_ids=due.event_ids, due_s=due_s, why=why)
             for target, due_s, why in found
@@ -86,8 +89,8 @@ class Roll:
 
     def _of_settings(self, bundle: Bundle) -> Iterator[tuple[Target, float | None, str]]:
         for channel in self.senders.channels.values():
-            # A channel is not asked to say that it does not work.
-            if channel.name == bundle.channel:
+            # What does not work is not asked to say so.
+            if bundle.channel in {channel.name, f"{channel.name}{OWN}"}:
                 continue
             if self.routing.tells(channel, bundle.what, bundle.severity):
                 for to in recipients_of(channel):
@@ -98,12 +101,14 @@ class Roll:
             return
         policy = self.policy(bundle)
         firsts = [step for step in policy.steps if step.after_s == 0] if policy else []
-        called = {way.id for step in firsts for way in self._told_by(step, bundle.site)}
+        called = [one for step in firsts for one in self._told_by(step, bundle.site)]
+        on_duty = {way.id for way, is_on_call in called if is_on_call}
         on_call = self.on_call(bundle.site)
         for way in self.ways:
-            if way.id in called or self._wants(way, bundle, on_call):
-                target, due_s, why = self._when(way, bundle.severity, bundle.site)
-                if target.channel != bundle.channel:
+            if way.id in {way.id for way, _ in called} or self._wants(way, bundle, on_call):
+                is_on_call = way.id in on_duty or way.person in on_call
+                target, due_s, why = self._when(way, bundle.severity, is_on_call=is_on_call)
+                if bundle.channel not in {target.channel, f"{target.channel}{WAY}{way.id}"}:
                     yield target, due_s, why
 
     def _wants(self, way: Way, bundle: Bundle, on_call: set[str]) -> bool:
@@ -115,22 +120,27 @@ class Roll:
             and (not way.is_on_call_only or way.person in on_call)
         )
 
-    def _told_by(self, step: Step, site: str | None) -> Iterable[Way]:
-        people = set()
+    def _told_by(self, step: Step, site: str | None) -> list[tuple[Way, bool]]:
+        """Give the ways of those a step tells, each with whether its person is on call."""
+        named: set[str | None] = set()
+        called: set[str | None] = set()
         for told in step.tell:
             kind, _, name = told.partition(":")
+            named |= {name} if kind == "person" else set()
             found = [s for s in self.schedules if kind == "schedule" and s.name == name]
-            people |= {oncall.on_call(schedule, self.now) for schedule in found}
-            people |= {name} if kind == "person" else set()
+            called |= {oncall.on_call(schedule, self.now) for schedule in found}
+        on_duty = called | self.on_call(site)
         return [
-            way
+            (way, way.person in on_duty)
             for way in self.ways
-            if way.person in people
+            if way.person in named | called
             and _may_know(way, site)
             and self.senders.serving(way.kind) is not None
         ]
 
-    def _when(self, way: Way, severity: str, site: str | None) -> tuple[Target, float | None, str]:
+    def _when(
+        self, way: Way, severity: str, *, is_on_call: bool
+    ) -> tuple[Target, float | None, str]:
         channel = self.senders.serving(way.kind)
         target = Target(
             channel=channel.name if channel else "",
@@ -139,10 +149,20 @@ class Roll:
             person_id=way.person_id,
         )
         # Who is on call has said to be there for what is critical, whatever the hour.
-        is_there = severity == "critical" and way.person in self.on_call(site)
+        is_there = severity == "critical" and is_on_call
         held = None if is_there else held_until(way.habit, severity, self.now)
         return (target, held[0].timestamp(), held[1]) if held else (target, None, "")
 
 
 def _may_know(way: Way, site: str | None) -> bool:
     return way.sites is None or site is None or site in way.sites
+
+
+def reached(schedule: Schedule, ways: Sequence[Way], senders: Senders) -> set[str]:
+    """Name the people whom a channel can tell of all that a schedule is for."""
+    return {
+        way.person
+        for way in ways
+        if senders.serving(way.kind) is not None
+        and (way.sites is None or set(schedule.sites or ()) <= set(way.sites))
+    }

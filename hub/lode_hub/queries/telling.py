@@ -10,6 +10,7 @@ from typing import Literal
 
 from lode_hub.errors import NotFoundError
 from lode_hub.notify import oncall
+from lode_hub.notify.routes import reached
 from lode_hub.notify.senders import Senders, serves
 from lode_hub.notify.webhook import secret_for
 from lode_hub.store import Store, queries_telling
@@ -199,10 +200,11 @@ class TellingQueries:
         async with asking(self._store) as conn:
             now = await rows.now(conn)
             found = {one.name: one for one in await rows.schedules(conn)}
-            reachable = {way.person for way in await rows.ways(conn)}
+            ways = await rows.ways(conn)
         if schedule not in found:
             raise NotFoundError(f"schedule {schedule}: there is none; see the list of schedules")
         until = now + datetime.timedelta(days=days)
+        reachable = reached(found[schedule], ways, self._senders)
         return [
             ShiftRow(
                 person=shift.person,

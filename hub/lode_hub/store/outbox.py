@@ -13,7 +13,8 @@ from psycopg.rows import class_row
 
 from lode_hub.store.connection import Connection
 
-CHANNEL_SUBJECT = "channel:"
+CHANNEL_SUBJECT, WAY, OWN = "channel:", ":way:", ":own"
+"""What does not deliver: channel:mail, or of it a person's way, or the settings' recipients."""
 """Alerts about a channel itself have this and its name as subject; it is not asked to tell them."""
 
 OVERFLOW_S, DIGEST_APART_S = 8.0, 20.0
@@ -29,7 +30,7 @@ class Bundle:
     cause: str
     what: str
     severity: str
-    channel: str  # when they are about a channel: its name
+    channel: str  # when they are about one: its name, and :way:17 or :own when about part of it
     event_ids: list[int]
     oldest_s: float
     newest_s: float

@@ -22,6 +22,7 @@ class Leased:
     key: UUID
     channel: str
     recipient: str
+    way_id: int | None
     person: str | None
     site: str | None
     cause: str
@@ -83,7 +84,7 @@ async def lease(conn: Connection, channel: str, owner: UUID, lease_s: float) -> 
             order by due_at, id limit 1
             for update skip locked
         )
-        returning id, key, channel, recipient, cause, what, attempts,
+        returning id, key, channel, recipient, way_id, cause, what, attempts,
             (select name from site s where s.id = d.site_id) as site,
             (select name from person p where p.id = d.person_id) as person
         """,

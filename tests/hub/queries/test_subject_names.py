@@ -24,6 +24,8 @@ NAMES = {
     "site:1:feeder:F2": "feeder F2",
     "site:1:call:ers/e1": "call ers/e1",
     "channel:mail": "channel mail",
+    "channel:sms:way:17": "channel sms, way 17",
+    "channel:hook:own": "channel hook, its own recipients",
     "schedule:nights": "schedule nights",
     "source:day-ahead": "source day-ahead",
     "device:4711": "device 4711",

@@ -130,6 +130,8 @@ immutable language sql as $$
             when 'device' then device
             when 'agent' then 'agent ' || agent
             when 'site' then case when subject ~ '^site:[0-9]+$' then site end
+            when 'channel' then 'channel ' || replace(replace(
+                substring(subject from 9), ':way:', ', way '), ':own', ', its own recipients')
         end, regexp_replace(subject, '^(site:[0-9]+:)?([^:]+):', '\2 '))
 $$;
 
