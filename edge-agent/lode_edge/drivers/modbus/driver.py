@@ -1,7 +1,8 @@
 """One Modbus device: what its profile describes, read in as few requests as it allows."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 
 from lode_edge.drivers import meter
 from lode_edge.drivers.acting import Abilities, Deed, Posture
@@ -13,7 +14,7 @@ from lode_edge.drivers.modbus.frames import Ask
 from lode_edge.drivers.modbus.hands import Hands, check_silence
 from lode_edge.drivers.modbus.periods import Due, Periods, asking
 from lode_edge.drivers.modbus.place import place_of
-from lode_edge.drivers.modbus.plan import Request, bits, plan, values
+from lode_edge.drivers.modbus.plan import Range, Request, bits, plan, singly, values
 from lode_edge.errors import DriverError, EdgeError, Unreachable, Unsupported
 from lode_profiles import MeterProfile, modulus
 from lode_wire.orders import Change, Intent
@@ -61,6 +62,7 @@ class ModbusDriver:
             DriverError: it does not answer.
         """
         await self._shared().read(self._proof, deadline=self._deadline())
+        self._periods.forget()
         profile = self._profile
         return Facts(vendor=profile.vendor, model=profile.model, profile=profile.name)
 
@@ -71,7 +73,7 @@ class ModbusDriver:
             DriverError: none of its registers could be read.
         """
         now_s = asyncio.get_running_loop().time()
-        found, quality = await self._read(self._periods.requests(now_s))
+        found, quality = await self._read(now_s)
         self._periods.answered(now_s)
         return self._records(at_ms, found, quality)
 
@@ -130,30 +132,55 @@ class ModbusDriver:
         """
         return await self._hands.posture()
 
-    async def _read(self, requests: Sequence[Due]) -> tuple[dict[str, float | None], Quality]:
-        """Read what can be read; a failed request leaves its own values missing, and no others."""
+    async def _read(self, now_s: float) -> tuple[dict[str, float | None], Quality]:
+        """Read what is due and can be read; a failed request leaves no other's values missing."""
+        due = self._periods.requests(now_s)
+        withheld = self._periods.withheld()
+        answers, refused, errors = await self._asked(due)
+        if not answers:
+            self._periods.forget()
+            raise (
+                errors[0] if errors else Unsupported(f"{self.address}: it refuses all that is due")
+            )
+        if refused:
+            self._periods.refuse(refused, now_s)
+        found = values(answers)
+        if not errors and not withheld:
+            return found, Quality.GOOD
+        quality = Quality.PARTIAL | (Unsupported.quality if withheld else Quality.GOOD)
+        for failure in errors:
+            quality |= failure.quality
+        asked = [place.name for request, _ in due for place in request.places]
+        return {**dict.fromkeys([*asked, *withheld]), **found}, quality
+
+    async def _asked(
+        self, due: Iterable[Due]
+    ) -> tuple[list[tuple[Request, bytes]], list[Range], list[DriverError]]:
+        """Give the answers, what was refused, and what went wrong.
+
+        A refused range is asked for value by value, after all the others: it may hold one
+        register that this device lacks.
+        """
         deadline = self._deadline()
         answers: list[tuple[Request, bytes]] = []
+        refused: list[Range] = []
         errors: list[DriverError] = []
-        bus = self._shared()
-        for request, ask in requests:
+        bus, waiting = self._shared(), deque(due)
+        while waiting:
+            request, ask = waiting.popleft()
             try:
                 answers.append((request, await bus.read(ask, deadline=deadline)))
             except Unreachable as error:
                 errors.append(error)
                 break
+            except Unsupported as error:
+                refused.append(request.range)
+                alone = singly(self._profile, request)
+                waiting.extend((one, asking(self._profile, self._unit, one)) for one in alone)
+                errors += [] if alone else [error]
             except DriverError as error:
                 errors.append(error)
-        if not answers:
-            raise errors[0]
-        found = values(answers)
-        if not errors:
-            return found, Quality.GOOD
-        quality = Quality.PARTIAL
-        for failure in errors:
-            quality |= failure.quality
-        asked = dict.fromkeys(place.name for request, _ in requests for place in request.places)
-        return {**asked, **found}, quality
+        return answers, refused, errors
 
     def _shared(self) -> Bus:
         if self._bus is None:

@@ -1,16 +1,20 @@
 """Merge registers into as few requests as a device allows, and take each value from its own.
 
 Every value knows its request and its place in it, so a request that fails takes its own values
-with it and no others.
+with it and no others. A device that lacks some of its description's registers refuses every range
+that covers them: what it refused once is not covered again.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from lode_profiles import MeterProfile, Reader, Register, reader, span, width
 
 _COILS = (1, 2)
 _BITS_PER_REGISTER = 16
+
+Range = tuple[int, int, int]
+"""A function, its first register, and the one after its last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +36,16 @@ class Request:
     count: int
     places: tuple[Place, ...]
 
+    @property
+    def range(self) -> Range:
+        """Give what it covers."""
+        return self.function, self.register, self.register + self.count
 
-def plan(profile: MeterProfile, names: Iterable[str]) -> tuple[Request, ...]:
-    """Plan the requests that read these fields and points."""
+
+def plan(
+    profile: MeterProfile, names: Iterable[str], refused: Collection[Range] = ()
+) -> tuple[Request, ...]:
+    """Plan the requests that read these fields and points, but those that cover what is refused."""
     registers = profile.registers()
     wanted = [(profile.function_of(registers[name]), registers[name], name) for name in names]
     requests: list[Request] = []
@@ -42,7 +53,13 @@ def plan(profile: MeterProfile, names: Iterable[str]) -> tuple[Request, ...]:
     function, start, stop = 0, 0, 0
     for kind, register, name in sorted(wanted, key=lambda one: (one[0], one[1].register, one[2])):
         first, last = register.register, register.register + span(register.type)
-        fits = kind == function and _fits(profile, kind, (start, stop), (first, last))
+        if _covers((kind, first, last), refused):
+            continue
+        fits = (
+            kind == function
+            and _fits(profile, kind, (start, stop), (first, last))
+            and not _covers((kind, start, max(stop, last)), refused)
+        )
         if group and not fits:
             requests.append(_request(profile, function, (start, stop), group))
             group = {}
@@ -53,6 +70,12 @@ def plan(profile: MeterProfile, names: Iterable[str]) -> tuple[Request, ...]:
     if group:
         requests.append(_request(profile, function, (start, stop), group))
     return tuple(requests)
+
+
+def singly(profile: MeterProfile, request: Request) -> tuple[Request, ...]:
+    """Plan a request for each of its values alone; none where it has but one."""
+    names = [place.name for place in request.places]
+    return tuple(plan(profile, [name])[0] for name in names) if len(names) > 1 else ()
 
 
 def values(answers: Sequence[tuple[Request, bytes]]) -> dict[str, float | None]:
@@ -68,6 +91,12 @@ def values(answers: Sequence[tuple[Request, bytes]]) -> dict[str, float | None]:
 def bits(answer: bytes, count: int) -> bytes:
     """Make a byte, 0 or 1, of each coil of an answer."""
     return bytes(answer[n // 8] >> n % 8 & 1 for n in range(count))
+
+
+def _covers(whole: Range, refused: Collection[Range]) -> bool:
+    """Tell whether some range that is refused lies in this one."""
+    function, start, stop = whole
+    return any(kind == function and start <= a and b <= stop for kind, a, b in refused)
 
 
 def _fits(
