@@ -47,7 +47,7 @@ class Candidate:
     blocked: str | None
     starts_left: int | None
     feeder: str | None
-    lease: str | None  # the command that holds it
+    lease: str | None  # the command that has it sleep
     maintenance: str | None
     site_ramp_up_kw_per_min: float | None = None  # by its agent's envelope, of all its rigs
     site_ramp_down_kw_per_min: float | None = None

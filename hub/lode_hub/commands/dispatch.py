@@ -172,9 +172,13 @@ class Dispatcher:
                 return None
             ahead_ms = RESEAL_AHEAD_MS * 100**found.reseals if found.reseals else 0
             sequence = await commands_queue.next_sequence(conn, found.agent_id, ahead_ms)
+            await commands.announce(conn, [command_id])
+            later = await commands_queue.overtaken_by(conn, command_id)
+            if later is not None:
+                await commands_queue.supersede(conn, command_id, later)
+                return None
             payload = seal.encode(seal.seal(_command(found, sequence), key))
             await commands_queue.sealed(conn, command_id, sequence, payload)
-            await commands.announce(conn, [command_id])
         return Due(id=found.id, agent=found.agent, sealed=payload, sequence=sequence)
 
     async def _end(self) -> None:

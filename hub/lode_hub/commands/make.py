@@ -6,8 +6,8 @@ from dataclasses import KW_ONLY, dataclass
 from lode_hub.commands import orders as rules
 from lode_hub.errors import ConflictError, NotFoundError
 from lode_hub.store import Connection, commands
-from lode_hub.store.commands import New
-from lode_wire import orders
+from lode_hub.store.commands import New, Part
+from lode_wire import aspects, orders
 from lode_wire.orders import AnyIntent, Order, Terms
 
 
@@ -57,7 +57,8 @@ async def make(conn: Connection, wanted: Wanted) -> New:
     """
     intent, place = wanted.intent, wanted.place
     target = await _target(conn, wanted)
-    devices = [target.name] if target else await _devices(conn, wanted)
+    name = target.name if target else ""
+    wishes = {name: intent.action} if target else await _wishes(conn, wanted)
     order = Order(
         intent=intent,
         terms=wanted.terms,
@@ -69,14 +70,15 @@ async def make(conn: Connection, wanted: Wanted) -> New:
         agent_id=place.agent_id,
         site_id=place.site_id,
         device_id=wanted.device_id,
-        target=target.name if target else "",
+        target=name,
         actor=wanted.actor,
         action=intent.action,
+        about=aspects.about(intent, name),
         asked=rules.shown(order),
         body=orders.encode_order(order),
         stage="proposed" if isinstance(intent, orders.TWO_PEOPLE) else "queued",
         valid_s=wanted.valid_s,
-        devices=[(name, expected_w.get(name)) for name in devices],
+        devices=[Part(target=n, wish=w, expected_w=expected_w.get(n)) for n, w in wishes.items()],
         curtailment_id=wanted.curtailment_id,
         lease=intent.lease if isinstance(intent, orders.Release) else None,
     )
@@ -92,10 +94,13 @@ async def _target(conn: Connection, wanted: Wanted) -> commands.Target | None:
     return target
 
 
-async def _devices(conn: Connection, wanted: Wanted) -> list[str]:
-    """List the devices of a lease; which of a plan are at work, its agent says as it comes."""
-    named = rules.named_devices(wanted.intent)
+async def _wishes(conn: Connection, wanted: Wanted) -> dict[str, str]:
+    """Give what a lease asks of which device; of a plan its agent says it as it comes."""
+    intent = wanted.intent
+    named = rules.named_devices(intent)
     if named:
         targets = await commands.targets(conn, wanted.place.agent_id, named)
-        rules.check_steps(wanted.intent, targets)
-    return named if isinstance(wanted.intent, orders.Curtail) else []
+        rules.check_steps(intent, targets)
+    if not isinstance(intent, orders.Curtail):
+        return {}
+    return {name: step.wish.action for step in intent.steps for name in step.devices}

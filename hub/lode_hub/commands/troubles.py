@@ -80,8 +80,9 @@ def intruder(agent_id: int, state: State) -> Finding:
 def _is_failure(state: State, held: Held) -> bool:
     if state.stage in {"failed", "expired"}:
         return True
-    # One rig of many that its site leaves alone is no trouble; a whole command is.
-    return state.stage == "refused" and state.target in {"", held.target}
+    # One rig of many that its site leaves alone is no trouble; a whole command is, unless it was
+    # to end what is not.
+    return state.stage == "refused" and state.target in {"", held.target} and not held.is_idle
 
 
 def _finding(rule: str, subject: str, state: State, held: Held, *, is_active: bool) -> Finding:

@@ -1,6 +1,6 @@
 """What agents say can be asked of devices, and what became of commands: every state kept.
 
-states ─► steps (each once) ─┬─► refused as out of order: sealed again
+states ─► steps (each once) ─┬─► refused as out of order: sealed again, or superseded
                              ├─► refused unread, though not the hub's own: a finding
                              └─► devices, wholes ─► stage and counts ─► findings
 """
@@ -110,7 +110,7 @@ def _is_to_be_resealed(state: State, held: Held) -> bool:
 def _is_echo(state: State, held: Held) -> bool:
     """Tell whether only a further copy was refused: what was accepted stays so."""
     is_older = held.sequence is not None and state.sequence < held.sequence
-    is_answered = held.said_stage is not None
+    is_answered = held.said_stage is not None or held.stage in {"queued", "refused"}
     is_further = truth.code_of(state.reason) == truth.REPLAYED or is_answered or is_older
     return truth.is_of_the_gate(state.stage, state.reason) and is_further
 

@@ -43,8 +43,17 @@ class Place:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Part:
+    """A device of a command, the action asked of it, and what it is expected to save."""
+
+    target: str
+    wish: str
+    expected_w: float | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class New:
-    """A command to be made; `devices` are device names and what each is expected to save."""
+    """A command to be made; `devices` are what it asks of which, as far as that is known."""
 
     id: str
     agent_id: int
@@ -53,11 +62,12 @@ class New:
     target: str
     actor: str
     action: str
+    about: str
     asked: dict[str, Any]
     body: bytes
     stage: str
     valid_s: float
-    devices: Sequence[tuple[str, float | None]] = ()
+    devices: Sequence[Part] = ()
     curtailment_id: str | None = None
     lease: str | None = None
 
@@ -183,25 +193,27 @@ async def add(conn: Connection, new: New, *, proposal_s: float) -> str:
     await conn.execute(
         """
         insert into command (id, agent_id, site_id, device_id, target, curtailment_id, lease,
-            actor, action, asked, body, stage, valid_s, counts, expires_at)
-        values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s, %s, %s, %s::jsonb,
+            actor, action, about, asked, body, stage, valid_s, counts, expires_at)
+        values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s, %s, %s, %s::jsonb,
             clock_timestamp() + make_interval(secs => %s))
         """,
         (new.id, new.agent_id, new.site_id, new.device_id, new.target, new.curtailment_id,
-         new.lease, new.actor, new.action, _json(new.asked), new.body, new.stage, new.valid_s,
-         _json({"waiting": len(new.devices)} if new.devices else {}),
+         new.lease, new.actor, new.action, new.about, _json(new.asked), new.body, new.stage,
+         new.valid_s, _json({"waiting": len(new.devices)} if new.devices else {}),
          proposal_s if is_proposal else new.valid_s),
     )  # fmt: skip
     if new.devices:
         await conn.execute(
-            "insert into command_device (command_id, target, place, device_id, expected_w) "
-            "select %s, v.name, v.place, d.id, v.expected_w "
-            "from unnest(%s::text[], %s::real[]) with ordinality as v (name, expected_w, place) "
+            "insert into command_device (command_id, target, place, device_id, wish, expected_w) "
+            "select %s, v.name, v.place, d.id, v.wish, v.expected_w "
+            "from unnest(%s::text[], %s::text[], %s::real[]) "
+            "with ordinality as v (name, wish, expected_w, place) "
             "left join device d on d.agent_id = %s and d.name = v.name",
             (
                 new.id,
-                [name for name, _ in new.devices],
-                [expected_w for _, expected_w in new.devices],
+                [part.target for part in new.devices],
+                [part.wish for part in new.devices],
+                [part.expected_w for part in new.devices],
                 new.agent_id,
             ),
         )
@@ -234,9 +246,9 @@ async def known(conn: Connection, command_id: str) -> Known | None:
 
 
 async def approve(conn: Connection, command_id: str, body: bytes, asked: dict[str, Any]) -> None:
-    """Let a proposal be sent: its time begins now."""
+    """Let a proposal be sent: its time begins now, and what was ordered before is before it."""
     await conn.execute(
-        "update command set stage = 'queued', body = %s, asked = %s::jsonb, "
+        "update command set number = default, stage = 'queued', body = %s, asked = %s::jsonb, "
         "expires_at = clock_timestamp() + make_interval(secs => valid_s) "
         "where id = %s and stage = 'proposed'",
         (body, _json(asked), command_id),

@@ -7,21 +7,34 @@ import msgspec
 from psycopg.rows import dict_row
 
 from lode_hub.store.connection import Connection
+from lode_wire import orders
 
 Row = dict[str, Any]
 
-HOLDERS = """
+
+def _holders(wishes: Sequence[str]) -> str:
+    listed = ", ".join(f"'{wish}'" for wish in wishes)
+    return f"""
     holder as (
         select distinct on (cd.device_id) cd.device_id, c.id as lease
         from command c join command_device cd on cd.command_id = c.id
         where c.ended_at is null and c.stage <> 'proposed' and cd.device_id is not null
             and (cd.stage is null or cd.stage not in ('released', 'refused', 'expired'))
-            and c.action in ('sleep', 'wake', 'power_limit', 'power_mode', 'preset', 'fan_speed',
-                'outlet', 'curtail')
+            and cd.wish in ({listed})
         order by cd.device_id, c.number desc
     )
+"""  # noqa: S608 -- of constants
+
+
+HOLDERS = _holders([wish.action for wish in orders.WISHES])
+"""The command that holds each device that is held, last of all that hold something of it."""
+
+_ASLEEP = _holders([orders.Sleep.action])
+"""The command that has each device sleep.
+
+Only that stands in a curtailment's way: its agent lets sleep rule over wake, and keeps a limit of
+power or a speed of fans for when the rig hashes again.
 """
-"""The command that holds each device that is held."""
 
 
 async def candidates(conn: Connection, site: str) -> list[Row]:
@@ -32,7 +45,7 @@ async def candidates(conn: Connection, site: str) -> list[Row]:
 
 
 _CANDIDATES = f"""
-    with {HOLDERS}
+    with {_ASLEEP}
     select r.device_id, r.name, d.agent_id, r.agent, r.rack, r.state, r.age_s, r.power_w,
         r.rated_power_w, r.hashrate_ths, r.rated_hashrate_ths, k.offers, k.blocked, k.starts_left,
         k.feeder, k.site_ramp_up_kw_per_min, k.site_ramp_down_kw_per_min,
@@ -98,13 +111,13 @@ async def begin(conn: Connection, curtailment_id: str, person: str, chosen: Row)
 
 
 async def held(conn: Connection, site: str, device_ids: Sequence[int]) -> int:
-    """Count those of the devices that are held; nobody else begins anything at the site meanwhile.
+    """Count those of the devices that a command has sleep.
 
-    For the transaction that takes them.
+    Nobody else begins anything at the site meanwhile. For the transaction that takes them.
     """
     await conn.execute("select pg_advisory_xact_lock(hashtext('lode_curtail:' || %s))", (site,))
     found = await conn.execute(
-        f"with {HOLDERS} select count(*) from holder where device_id = any(%s)".encode(),  # noqa: S608
+        f"with {_ASLEEP} select count(*) from holder where device_id = any(%s)".encode(),  # noqa: S608
         (list(device_ids),),
     )
     ((count,),) = await found.fetchall()

@@ -1,7 +1,8 @@
 """The outbox of commands: sealed in order, sent again until answered, expired.
 
 queued ─► seal (sequence, bytes) ─► dispatched ─► (the agent's states)
-   ▲                                    │ nobody answers: expired
+   ▲       │ a later one is ahead:      │ nobody answers: expired
+   │       └─► refused, superseded      │
    └── refused as out of order ◄────────┘
 
 All times here are the database's. A command's row changes before anything of it is sent.
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from psycopg.rows import class_row
 
 from lode_hub.store.connection import Connection
+from lode_wire.orders import Reason
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,6 +106,34 @@ async def next_sequence(conn: Connection, agent_id: int, ahead: int) -> int:
     )
     ((last,),) = await found.fetchall()
     return int(last)
+
+
+async def overtaken_by(conn: Connection, command_id: str) -> str | None:
+    """Name a later command that takes this one's place, if one does; its own is not sent then.
+
+    Such is one about the same thing that was sealed before it, or the release of its lease. Asked
+    after `next_sequence`, which lets nobody else seal for the agent in this transaction. A stop is
+    only overtaken by its end: to stop twice does no harm.
+    """
+    found = await conn.execute(
+        "select l.id from command c join command l on l.agent_id = c.agent_id "
+        "and l.number > c.number and (l.lease = c.id or l.sequence is not null "
+        "and l.about = c.about and c.about <> '' "
+        "and (c.action <> 'stop_all' or l.action <> 'stop_all')) "
+        "where c.id = %s order by l.number desc limit 1",
+        (command_id,),
+    )
+    row = await found.fetchone()
+    return row[0] if row else None
+
+
+async def supersede(conn: Connection, command_id: str, by: str) -> None:
+    """End a command that the agent has not taken, because a later one takes its place."""
+    await conn.execute(
+        "update command set stage = 'refused', reason = %s, ended_at = clock_timestamp(), "
+        "sealed = null, body = null where id = %s",
+        (f"{Reason.SUPERSEDED}: by {by}", command_id),
+    )
 
 
 async def sealed(conn: Connection, command_id: str, sequence: int, payload: bytes) -> None:

@@ -52,6 +52,7 @@ class Held:
     answered_s: float | None  # since its agent's first word
     is_late: bool  # past its expiry
     is_listed: bool  # every device it is for is known
+    is_idle: bool  # it releases a lease that never was held, or is over
 
 
 async def keep(conn: Connection, said: Said, states: Sequence[State]) -> list[State]:
@@ -80,8 +81,10 @@ async def held(conn: Connection, agent_id: int, ids: Sequence[str]) -> dict[str,
         await cursor.execute(
             "select id, action, target, stage, sequence, reseals, said_stage, "
             "extract(epoch from now() - answered_at)::float8 as answered_s, "
-            "expires_at < now() as is_late, target <> '' or action = 'curtail' as is_listed "
-            "from command where agent_id = %s and id = any(%s) order by id for update",
+            "expires_at < now() as is_late, target <> '' or action = 'curtail' as is_listed, "
+            "exists (select 1 from command m where m.id = c.lease "
+            "and (m.answered_at is null or m.ended_at is not null)) as is_idle "
+            "from command c where agent_id = %s and id = any(%s) order by id for update",
             (agent_id, sorted(set(ids))),
         )
         return {row.id: row async for row in cursor}
@@ -177,9 +180,10 @@ async def move(conn: Connection, whole: Told, stage: str, *, is_over: bool) -> N
 
 
 async def requeue(conn: Connection, command_id: str) -> None:
-    """Let a command be sealed again, with a higher sequence."""
+    """Let a command be sealed again, with a higher sequence, if nothing later takes its place."""
     await conn.execute(
-        "update command set stage = 'queued', sealed = null, reseals = reseals + 1 where id = %s",
+        "update command set stage = 'queued', sealed = null, reseals = reseals + 1 "
+        "where id = %s and stage = 'dispatched'",
         (command_id,),
     )
 

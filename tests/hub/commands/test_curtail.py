@@ -169,6 +169,38 @@ async def test_a_preview_does_nothing_and_is_begun_with_what_it_showed(site: Sit
     assert listed[0].started_by == "ada"
 
 
+@pytest.mark.parametrize(
+    ("intent", "is_in_the_way"),
+    [
+        (orders.Sleep(), True),
+        (orders.Wake(), False),
+        (orders.PowerLimit(power_w=2500), False),
+        (orders.Preset(name="eco"), False),
+        (orders.FanSpeed(percent=80), False),
+    ],
+)
+async def test_only_who_is_to_sleep_already_is_held(
+    site: Site, intent: orders.AnyIntent, is_in_the_way: bool
+) -> None:
+    ada, (first, *_) = await mine_of(site)
+    await site.mine.run("update device_controls set offers = offers || '{fan_speed}'")
+    shown = await look(site, ada, Ask(site="north"))
+    lease = await site.actions.commands.order(ada, intent, device_id=first)
+    steps = (
+        orders.Step(wish=orders.Sleep(), devices=("rig-2",)),
+        orders.Step(wish=orders.PowerLimit(power_w=2500), devices=("rig-3",)),
+    )
+    mixed = await site.actions.commands.order(ada, orders.Curtail(steps=steps), agent="north-2")
+    seen = await look(site, ada, Ask(site="north"))
+    held = {one.name: one.detail for one in seen.skipped}
+    assert held == {"rig-2": mixed, **({"rig-0": lease} if is_in_the_way else {})}
+    assert {one.reason for one in seen.skipped} == {"held by another lease"}
+    assert (await site.queries.commands.controls(first)).lease == lease  # type: ignore[union-attr]
+    with pytest.raises(ConflictError, match="can still be taken"):
+        await site.actions.curtailments.start(ada, shown.curtailment_id)
+    assert await site.actions.curtailments.start(ada, seen.curtailment_id)
+
+
 async def test_what_has_changed_too_much_is_previewed_again(site: Site) -> None:
     ada, rigs = await mine_of(site)
     start = site.actions.curtailments.start

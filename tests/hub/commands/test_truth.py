@@ -173,6 +173,8 @@ async def test_out_of_order_is_sealed_again_but_only_then(site: Site, agent: Ans
     await dispatched(site, made, sequence=7)
     await agent.say(state(made, Stage.REFUSED, "out-of-order: highest 9", sequence=7, entry=1))
     assert (await detail(site, made)).command.stage == "queued"
+    await agent.say(state(made, Stage.REFUSED, "out-of-order: highest 9", sequence=7, entry=6))
+    assert (await detail(site, made)).command.stage == "queued"  # of a copy
     await dispatched(site, made, sequence=12)
     # A copy of the first that came late, then the answer, then a copy of the second.
     await agent.say(state(made, Stage.REFUSED, "out-of-order: highest 9", sequence=7, entry=2))
@@ -181,7 +183,7 @@ async def test_out_of_order_is_sealed_again_but_only_then(site: Site, agent: Ans
     await agent.say(state(made, Stage.REFUSED, "out-of-order: highest 12", sequence=12, entry=4))
     found = await detail(site, made)
     assert found.command.stage == "accepted"
-    assert len(found.steps) == 4
+    assert len(found.steps) == 5
     assert await findings(site) == []
 
 

@@ -41,7 +41,7 @@ create table curtailment (
 create index curtailment_made on curtailment (made_at);
 
 create table command (
-    number bigint generated always as identity,  -- the order they are sent in
+    number bigint generated always as identity,  -- the order they are sent in; new if approved
     id text primary key,
     agent_id int not null references agent,
     site_id int not null references site,
@@ -51,6 +51,7 @@ create table command (
     lease text,                           -- the command whose lease this one releases
     actor text not null,
     action text not null,
+    about text not null default '',       -- what it is about: a later one about the same counts
     asked jsonb not null,                 -- the order as people may see it: without passwords
     body bytea,                           -- the order as it is signed, until the agent has it
     sealed bytea,                         -- the signed command as it is sent, until then too
@@ -96,6 +97,7 @@ create table command_device (
     command_id text not null references command on delete cascade,
     target text not null,
     place int not null,                   -- in the order in which they are taken
+    wish text not null default '',        -- the action asked of it; empty: only its agent knows
     device_id int references device,
     stage text,                           -- null: not yet heard of
     reason text not null default '',
