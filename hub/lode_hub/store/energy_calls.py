@@ -55,6 +55,30 @@ async def add(conn: Connection, **call: object) -> int | None:
     return int(row[0]) if row else None
 
 
+async def turn(
+    conn: Connection, call_id: int, *, is_cancelled: bool, way: str, received_ms: int
+) -> None:
+    """Cancel a call, or let it hold again, as a further modification that says the same else."""
+    await conn.execute(
+        """
+        insert into energy_call (site_id, programme, event, modification, is_cancelled, is_test,
+            from_at, until_at, random_s, reduce, power_kw, notice_s, penalty_usd_mwh,
+            credit_usd_mwh, way, person, received_at)
+        select site_id, programme, event, modification + 1, %(is_cancelled)s, is_test,
+            from_at, until_at, random_s, reduce, power_kw, notice_s, penalty_usd_mwh,
+            credit_usd_mwh, %(way)s, '', to_timestamp(%(received_ms)s / 1e3)
+        from energy_call where id = %(call_id)s
+        on conflict do nothing
+        """,
+        {
+            "call_id": call_id,
+            "is_cancelled": is_cancelled,
+            "way": way,
+            "received_ms": received_ms,
+        },
+    )
+
+
 async def calls(
     conn: Connection,
     site: str | None,

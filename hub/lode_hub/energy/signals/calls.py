@@ -8,7 +8,9 @@ from typing import Any, Literal, get_args
 from lode_hub.energy.signals.programme import Programme, Reduce
 from lode_hub.errors import InvalidError
 
-Way = Literal["page", "api", "mqtt", "webhook", "openadr"]
+Way = Literal["page", "api", "mqtt", "webhook", "openadr", "openadr, not shown"]
+"""How a modification came; not shown: the VTN has the call no more, which may be its mistake."""
+
 MAX_NAME = 200
 LONGEST_MS = 7 * 86_400_000
 MOST_KW = 1e7

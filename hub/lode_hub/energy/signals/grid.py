@@ -1,7 +1,7 @@
 """Calls as they come: from VTNs, which are asked; kept once, and told to people.
 
 VTN's events ─► calls ─► database (a later modification wins) ─► finding while the call holds
-an event that is gone ─► cancelled
+an event that is gone, asked again and again ─► cancelled ─► shown again ─► holds again
 a VTN or a topic that does not answer ─► finding: no call can come that way
 """
 
@@ -13,7 +13,7 @@ import structlog
 
 from lode_hub.committed import Finding
 from lode_hub.energy.signals import deaf
-from lode_hub.energy.signals.calls import Call, calls_ahead_ms
+from lode_hub.energy.signals.calls import Call, Way, calls_ahead_ms
 from lode_hub.energy.signals.openadr import calls_of
 from lode_hub.energy.signals.openadr_reports import Reports
 from lode_hub.energy.signals.programme import Programme
@@ -25,6 +25,13 @@ from lode_hub.store import alerts as alert_rows
 from lode_hub.store.connection import Connection
 
 RULE = "energy-call"
+GONE_AFTER = 3
+"""So many answers in a row have to be without an event: caches and replicas lag."""
+
+AGAIN_MS = 10_000
+"""So soon a VTN is asked again that does not show what it showed: a call has to end in time."""
+
+_NOT_SHOWN: Way = "openadr, not shown"
 _log = structlog.get_logger(__name__)
 Row = dict[str, Any]
 
@@ -46,6 +53,8 @@ class Grid:
         self._due_ms: dict[tuple[int, str], int] = {}
         self._vtns = Vtns(secret)
         self._reports = Reports(store, clock_ms)
+        # by programme: by revision of its document, and event, in how many answers it was not shown
+        self._missed: dict[tuple[int, str], dict[tuple[int, str], int]] = {}
         self._told: dict[str, int] = {}  # subject of a call that holds: its newest modification
 
     async def look(
@@ -94,34 +103,40 @@ class Grid:
                 await keep_call(
                     conn, document["site_id"], call, "openadr", person="", now_ms=now_ms
                 )
-            await self._cancel_gone(conn, document, calls, unread)
+            if await self._follow_shown(conn, document, calls, unread):
+                self._due_ms[key] = min(self._due_ms[key], now_ms + AGAIN_MS)
             await deaf.asked(conn, document, now_ms=now_ms, every_s=where.every_s, trouble="")
             for event, mine in read:
                 await self._reports.note(conn, document, event, mine)
         await self._reports.send(self._vtns.of(where, client), document, where)
 
-    async def _cancel_gone(
+    async def _follow_shown(
         self, conn: Connection, document: Row, calls: dict[str, Call], unread: set[str]
-    ) -> None:
-        """Cancel what the VTN shows no more, while it could still hold."""
+    ) -> bool:
+        """Cancel what the VTN has not shown for a while, and let hold again what it shows again.
+
+        Tell whether something is missing that is not cancelled yet.
+        """
+        now_ms, key = self._clock_ms(), (document["site_id"], document["name"])
         known = await energy_calls.calls(
-            conn, document["site"], calls_ahead_ms(self._clock_ms()), programme=document["name"]
+            conn, document["site"], calls_ahead_ms(now_ms), programme=document["name"]
         )
+        before, missed = self._missed.get(key, {}), {}
         for row in known:
-            is_shown = row["event"] in calls or row["event"].partition("/")[0] in unread
-            if is_shown or row["way"] != "openadr" or row["is_cancelled"]:
+            if row["until_ms"] <= now_ms:
                 continue
-            if row["until_ms"] > self._clock_ms():
-                values = {name: row[name] for name in Call.__slots__}
-                values |= {"modification": row["modification"] + 1, "is_cancelled": True}
-                await keep_call(
-                    conn,
-                    document["site_id"],
-                    Call(**values),
-                    "openadr",
-                    person="",
-                    now_ms=self._clock_ms(),
-                )
+            shown = calls.get(row["event"])
+            is_unread = row["event"].partition("/")[0] in unread
+            if row["way"] == _NOT_SHOWN and shown is not None and not shown.is_cancelled:
+                await _turn(conn, row, "openadr", now_ms)
+            elif row["way"] == "openadr" and not (row["is_cancelled"] or shown or is_unread):
+                which = (document["revision"], row["event"])
+                missed[which] = before.get(which, 0) + 1
+                if missed[which] >= GONE_AFTER:
+                    await _turn(conn, row, _NOT_SHOWN, now_ms)
+                    del missed[which]
+        self._missed[key] = missed
+        return bool(missed)
 
     async def _findings(self) -> list[Finding]:
         now_ms = self._clock_ms()
@@ -145,6 +160,16 @@ class Grid:
             for _, subject, _ in told
             if subject not in holding
         ]
+
+
+async def _turn(conn: Connection, row: Row, way: Way, now_ms: int) -> None:
+    """Cancel a call that is not shown, or let it hold again that is."""
+    is_cancelled = way == _NOT_SHOWN
+    await energy_calls.turn(
+        conn, row["call_id"], is_cancelled=is_cancelled, way=way, received_ms=now_ms
+    )
+    what = "call is not shown" if is_cancelled else "call is shown again"
+    _log.warning(what, programme=row["programme"], call=row["event"])
 
 
 def _called(subject: str, row: Row) -> Finding:

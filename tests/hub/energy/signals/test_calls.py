@@ -197,7 +197,10 @@ async def test_a_vtns_event_is_a_call_an_alert_and_ends_when_it_is_gone(
         ]  # fmt: skip
         assert len(await open_alerts()) == 2
         server.events = [event("ev2", eventName="Test of July", value=1)]
-        await sources.look(client)
+        for _ in range(3):
+            assert [c["is_cancelled"] for c in await standing(store)] == [False, False]
+            await sources.look(client)
+            now[0] += 10_000
         calls = await standing(store)
         assert [c["is_cancelled"] for c in calls] == [True, False]
         assert await open_alerts() == [("energy-call", "site:1:call:ERS/ev2/0")]
