@@ -11,7 +11,7 @@ from lode_edge.control.journal import Entry
 from lode_edge.control.now import Now
 from lode_edge.control.store import Store
 from lode_edge.control.wishes import Key, Lease, Origin, Plan
-from lode_wire.orders import Evidence, Sleep, Wake, Wish
+from lode_wire.orders import Evidence, Sleep, Wish
 from lode_wire.records import Stage
 
 _OWN = "local:"  # begins the id of what the agent does by itself
@@ -40,8 +40,8 @@ class Course(msgspec.Struct, frozen=True, kw_only=True):
     sent_ms: int | None = None
     before_w: float | None = None
     change_w: float = 0.0
-    is_counted: bool = False  # its start is among the day's
-    has_failed: bool = False  # and that was told; it is tried again in silence
+    start_ms: int | None = None  # when a start was counted that may not have been made yet
+    failed_by: tuple[str, ...] = ()  # what it failed by and was told; it is tried again in silence
     is_unproven: bool = False  # it is read back, and nothing measures the device's power
 
     @property
@@ -89,8 +89,10 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     """An order that is carried out once: the command as it came, and how far it is."""
 
     id: str
+    number: int  # by which its power is charged
     sequence: int
     target: str
+    expires_ms: int  # what was not sent by then is sent no more
     body: bytes
     stage: Stage = Stage.ACCEPTED
     sent_ms: int = 0
@@ -178,13 +180,11 @@ class Book:
         starts = turned.starts + 1 if turned.day == day else 1
         self.turned.put(device, msgspec.structs.replace(turned, day=day, starts=starts))
 
-    def turn(self, device: str, wish: Wish) -> None:
-        """Note that a rig is sent to sleep or woken, or that this has come into effect."""
-        turned = self.turned.get(device) or Turned()
-        if isinstance(wish, Sleep):
-            self.turned.put(device, msgspec.structs.replace(turned, slept_ms=self._now.ms))
-        elif isinstance(wish, Wake):
-            self.turned.put(device, msgspec.structs.replace(turned, woken_ms=self._now.ms))
+    def turn(self, device: str, *, is_start: bool) -> None:
+        """Note that a rig is sent to sleep or started, or that this has come into effect."""
+        turned, now_ms = self.turned.get(device) or Turned(), self._now.ms
+        change = {"woken_ms": now_ms} if is_start else {"slept_ms": now_ms}
+        self.turned.put(device, msgspec.structs.replace(turned, **change))
 
     def has_put_to_sleep(self, device: str) -> bool:
         """Tell whether a rig was put to sleep by us, and not woken by us since."""

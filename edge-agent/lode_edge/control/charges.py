@@ -4,6 +4,7 @@ change ─► feeder's ramp, site's ramp ─► (more power) feeder's limit, sit
 """
 
 from collections.abc import Collection
+from typing import NamedTuple
 
 import msgspec
 
@@ -11,9 +12,27 @@ from lode_edge.control.book import Book, Charge
 from lode_edge.control.envelope import Envelope, Line
 from lode_edge.control.now import Now
 from lode_edge.control.ramp import Ramp
-from lode_edge.control.site import Site
+from lode_edge.control.site import Device, Site
 
 SITE = ""  # stands among the feeders for the whole site, and for rigs without a feeder
+
+
+class Turn(NamedTuple):
+    """A change of power that is to be sent: whose, by how much at most (more is positive).
+
+    A restart is both a stop and a start: first `drop_w` less, then `change_w` more.
+    """
+
+    device: Device
+    change_w: float
+    drop_w: float = 0.0
+    is_start: bool = False
+    is_stop: bool = False
+
+    @property
+    def feeder(self) -> str:
+        """Name the meter that its power goes through."""
+        return self.device.entry.feeder
 
 
 class _Ramps:
@@ -33,12 +52,17 @@ class _Ramps:
     def way(self, change_w: float) -> Ramp:
         return self.up if change_w > 0 else self.down
 
+    def admits(self, turn: Turn, now_s: float) -> bool:
+        drops = turn.drop_w == 0.0 or self.down.admits(turn.drop_w, now_s)
+        return drops and self.way(turn.change_w).admits(abs(turn.change_w), now_s)
+
 
 class Charges:
     """What has been sent and what may be; what was sent still counts after a restart."""
 
     def __init__(self, site: Site, book: Book, now: Now) -> None:
-        self._site, self._kept, self._now = site, book.charges, now
+        self._site, self._book, self._now = site, book, now
+        self._kept = book.charges
         envelope, now_s = site.envelope, now.s
         self._lines = {name: _Ramps(envelope.line(name), now_s) for name in site.on_feeder}
         self._lines[SITE] = _Ramps(envelope.site, now_s)
@@ -55,29 +79,29 @@ class Charges:
             line = envelope.site if name == SITE else envelope.line(name)
             ramps.follow(line, self._now.s)
 
-    def holds_up(self, feeder: str, change_w: float, now_s: float, is_start: bool) -> bool:
-        """Tell whether a change has to wait."""
-        for name in dict.fromkeys((feeder, SITE)):
+    def hindrance(self, turn: Turn) -> str:
+        """Say what a turn has to wait for; empty when it may be sent now."""
+        now_s = self._now.s
+        for name in dict.fromkeys((turn.feeder, SITE)):
             ramps = self._lines.get(name, self._lines[SITE])
-            if not ramps.way(change_w).admits(abs(change_w), now_s):
-                return True
-            if change_w > 0 and not self._bears(name, change_w, now_s):
-                return True
+            line = "the site" if name == SITE else f"feeder {name}"
+            if not ramps.admits(turn, now_s):
+                return f"the ramp of {line}"
+            if turn.change_w > 0 and not self._bears(name, turn.change_w - turn.drop_w, now_s):
+                return f"room below the limit of {line}"
             spacing_s, started_s = ramps.line.start_spacing_s, ramps.started_s
-            if is_start and started_s is not None and now_s - started_s < spacing_s:
-                return True
-        return False
+            if turn.is_start and started_s is not None and now_s - started_s < spacing_s:
+                return f"the spacing of starts of {line}"
+        return ""
 
-    def charge(self, course: int, feeder: str, change_w: float) -> None:
-        """Count a change before it is sent, within a transaction."""
-        kept = Charge(feeder=feeder, change_w=change_w)
-        self._kept.put(str(course), kept)
-        for ramp in self._ramps(kept):
-            ramp.charge(str(course), abs(change_w), self._now.s)
-
-    def started(self, feeder: str) -> None:
-        """Note that a rig is woken."""
-        self._started(feeder, self._now.s)
+    def charge(self, number: int, turn: Turn) -> None:
+        """Count a turn before it is sent, by its course's or task's number, in a transaction."""
+        if turn.drop_w:
+            self._charge(self._book.number(), turn.feeder, -turn.drop_w)  # it is seen at once
+        if turn.change_w:
+            self._charge(number, turn.feeder, turn.change_w)
+        if turn.is_start:
+            self._started(turn.feeder, self._now.s)
 
     def seen(self, course: int) -> None:
         """Note that a change is in effect, or can no longer come into effect."""
@@ -103,6 +127,12 @@ class Charges:
                     self.seen(int(course))
             elif not any(ramp.holds(course, self._now.s) for ramp in self._ramps(kept)):
                 self._kept.drop(course)
+
+    def _charge(self, number: int, feeder: str, change_w: float) -> None:
+        kept = Charge(feeder=feeder, change_w=change_w)
+        self._kept.put(str(number), kept)
+        for ramp in self._ramps(kept):
+            ramp.charge(str(number), abs(change_w), self._now.s)
 
     def _lay(self, course: str, kept: Charge) -> None:
         for ramp in self._ramps(kept):

@@ -155,7 +155,8 @@ class Control:
         self._reconciler = Reconciler(self._book, self.site, self._now)
         self._rules = Rules(self._book, self.site, self._reconciler.stages.charges, self._now)
         self._wholes = Wholes(self._book, self.site, self._now)
-        self._tasks = Tasks(self._book, self.site, self._now, self._changed)
+        stages = self._reconciler.stages
+        self._tasks = Tasks(self._book, self.site, self._orders, stages, self._now, self._changed)
         self._telling = Telling(self._book, self._spool, self._now)
         if store.was_broken:
             store.begin()

@@ -90,8 +90,8 @@ class Courses:
                 tries=0,
                 drifts=0,
                 sent_ms=None,
-                is_counted=False,
-                has_failed=False,
+                start_ms=None,
+                failed_by=(),
                 is_unproven=False,
             )
             self._book.set_course(back)

@@ -1,6 +1,6 @@
 """What an order that has passed the gate brings about: a lease, a plan, a task, a stop.
 
-target ─► offered? ─► precondition ─► approvals ─► envelope ─► stopped? ─► taken into the book
+target ─► offered? ─► precondition ─► envelope ─► stopped? ─► approvals ─► taken into the book
 """
 
 from collections.abc import Mapping, Sequence
@@ -58,29 +58,38 @@ class Orders:
             Refused: its target, the device, the envelope or a stop stands against it.
         """
         intent = order.intent
-        device = self._target(command, intent)
+        device = self.check(command.target, order)
+        if isinstance(intent, TWO_PEOPLE) and len({*order.approved_by, command.actor}) < _PEOPLE:
+            raise Refused(Reason.APPROVAL, f"{intent.action} takes two people")
+        self._bring_about(command, order, device)
+
+    def check(self, target: str, order: Order) -> Device | None:
+        """Check all that may have changed when an order is sent at last; give its device.
+
+        Raises:
+            Refused: its target, the device, the envelope or a stop stands against it.
+        """
+        intent = order.intent
+        device = self._target(target, intent)
         if self._site.blocked and not isinstance(intent, Probe | ReadRegisters):
             raise Refused(Reason.ENVELOPE, self._site.blocked)
         if device is not None:
             self._check(offer_refusal(device, intent))
             self._check_precondition(device, order.precondition or Precondition())
-        if isinstance(intent, TWO_PEOPLE) and len({*order.approved_by, command.actor}) < _PEOPLE:
-            raise Refused(Reason.APPROVAL, f"{intent.action} takes two people")
-        if device is not None:
             wish = intent.wish if isinstance(intent, DryRun) else intent
             self._check(wish_refusal(self._book, self._site, device, wish))
         if self._stop.read() is not None and not isinstance(intent, _WHILE_STOPPED):
             raise Refused(Reason.STOPPED, "the site is stopped; end the stop first")
-        self._bring_about(command, order, device)
+        return device
 
-    def _target(self, command: Command, intent: Intent) -> Device | None:
+    def _target(self, target: str, intent: Intent) -> Device | None:
         if isinstance(intent, OF_THE_SITE):
-            if command.target:
+            if target:
                 raise Refused(Reason.UNKNOWN_TARGET, f"{intent.action} is for the site")
             return None
-        device = self._site.devices.get(command.target)
+        device = self._site.devices.get(target)
         if device is None:
-            raise Refused(Reason.UNKNOWN_TARGET, f"no device {command.target[:128]!r} here")
+            raise Refused(Reason.UNKNOWN_TARGET, f"no device {target[:128]!r} here")
         return device
 
     def _check(self, refusal: str) -> None:
@@ -226,7 +235,12 @@ class Orders:
             raise Refused(Reason.ENVELOPE, f"{MAX_TASKS} orders wait already")
         self._book.note(Named(command.id, command.sequence), Stage.ACCEPTED)
         task = Task(
-            id=command.id, sequence=command.sequence, target=command.target, body=command.body
+            id=command.id,
+            number=self._book.number(),
+            sequence=command.sequence,
+            target=command.target,
+            expires_ms=command.expires_ms,
+            body=command.body,
         )
         self._book.tasks.put(task.id, task)
 

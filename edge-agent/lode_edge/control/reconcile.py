@@ -11,13 +11,14 @@ import msgspec
 
 from lode_edge.control import proof
 from lode_edge.control.allowed import wish_refusal
-from lode_edge.control.book import Baseline, Book, Course, Turned, shelved
-from lode_edge.control.envelope import UNNAMED
+from lode_edge.control.book import Baseline, Book, Course, shelved
+from lode_edge.control.charges import Turn
 from lode_edge.control.errands import Answer, Errand
 from lode_edge.control.now import Now
 from lode_edge.control.proof import Shown
 from lode_edge.control.site import Device, Sample, Site
 from lode_edge.control.stages import KNOWN_S, LOOK_S, WATCH_S, Pulse, Stages
+from lode_edge.control.turns import NO_START, SETTLE_S
 from lode_edge.control.wishes import Held, Key
 from lode_edge.drivers.acting import Deed, Posture
 from lode_edge.errors import DriverError
@@ -33,7 +34,7 @@ from lode_wire.orders import (
 )
 from lode_wire.records import Stage
 
-_DOWN_S, _UP_S = 180.0, 900.0  # for power to show it
+_DOWN_S, _UP_S = 180.0, SETTLE_S  # for power to show it
 _LOOK_MOST_S = 15.0  # between two looks at what is not proved yet
 _PROVE_S = 1.0  # between two looks at what the devices themselves have said nothing new of
 _METER_S = 10.0  # for which a feeder's meter is waited for before the rig itself is believed
@@ -50,7 +51,6 @@ class Reconciler:
         self.stages = Stages(book, site, now)
         self._errands: list[Errand] = []
         self._taken: set[str] = set()  # devices that one of the errands is for
-        self._queues: set[tuple[str, bool]] = set()  # feeders, and which way somebody waits there
         self._places = 0
         self._open: list[str] = []  # courses that something is due for, in their order
 
@@ -77,7 +77,8 @@ class Reconciler:
 
     def step(self, places: int) -> Sequence[Errand]:
         """Look at every course that is open; give what is to be done after the commit."""
-        self._errands, self._taken, self._queues = [], set(), set()
+        self._errands, self._taken = [], set()
+        self.stages.turns.begin_step()
         self._places = places
         courses = [c for key in self._open if (c := self._book.courses.get(key)) is not None]
         self._open = [shelved(c.key) for c in courses if c.stage in _OPEN]
@@ -125,28 +126,28 @@ class Reconciler:
         elif proof.reads_back(course.wish, device, now_s, now_s - KNOWN_S, is_exact=True):
             self.stages.already(course, device)
         else:
-            change_w = self._change_w(course, device)
-            if course.is_urgent or not self._waits(course, device, change_w):
-                self._send(course, device, change_w)
+            turns = self.stages.turns
+            turn = turns.of(course, device)
+            is_new = turns.is_new_start(course, turn)
+            if is_new and turns.has_no_start(turn.device):
+                self.stages.failed(course, NO_START)
+            elif course.is_urgent or not (device.facts is None or turns.hindrance(turn)):
+                self._send(course, device, turn, is_new_start=is_new)
             elif now_s - device.posture_s > KNOWN_S / 2:
                 self._look(course, device, pulse)  # so that it is known when its turn comes
 
-    def _send(self, course: Course, device: Device, change_w: float) -> None:
-        now_s, feeder = self._now.s, self._feeder(course, device)
+    def _send(self, course: Course, device: Device, turn: Turn, *, is_new_start: bool) -> None:
         self._keep_baseline(course, device)
-        is_start = isinstance(course.wish, Wake)
-        if is_start and not course.is_counted:
-            self._book.count_start(device.name)
-            self.stages.charges.started(feeder)
-        self._book.turn(device.name, course.wish)
+        if is_new_start:
+            self.stages.turns.count(turn)
         sent = msgspec.structs.replace(
             course,
             sent_ms=self._now.ms,
-            change_w=change_w,
-            before_w=self._site.draws_w(device, now_s),
-            is_counted=is_start or course.is_counted,
+            change_w=turn.change_w,
+            before_w=self._site.draws_w(turn.device, self._now.s),
+            start_ms=self._now.ms if is_new_start else course.start_ms,
         )
-        self.stages.sent(sent, feeder)
+        self.stages.sent(sent, turn)
         self._run(Errand(device, course.wish, shelved(course.key)))
 
     def _prove(self, course: Course, device: Device, pulse: Pulse) -> None:
@@ -215,7 +216,7 @@ class Reconciler:
 
     def _fits(self, course: Course, sample: Sample) -> bool:
         asleep_w = self._site.expected_w(course.device, Sleep())
-        awake_w = self._awake_w(course, self._site.devices[course.device])
+        awake_w = self.stages.turns.awake_w(course, self._site.devices[course.device])
         return proof.is_drawn(course.wish, sample.power_w, awake_w=awake_w, asleep_w=asleep_w)
 
     def _is_measured(self, device: Device) -> bool:
@@ -236,64 +237,6 @@ class Reconciler:
             power_w=None if found is None else found.power_w,
         )
         self._book.baselines.put(key, kept)
-
-    def _waits(self, course: Course, device: Device, change_w: float) -> bool:
-        """Tell whether an order has to wait; who waits for a ramp lets nobody overtake."""
-        if device.facts is None or self._is_too_early(course, device):
-            return True
-        if not change_w:
-            return False
-        feeder, is_start = self._feeder(course, device), isinstance(course.wish, Wake)
-        queue = (feeder, change_w > 0)
-        charges = self.stages.charges
-        if queue in self._queues or charges.holds_up(feeder, change_w, self._now.s, is_start):
-            self._queues.add(queue)
-            return True
-        return False
-
-    def _is_too_early(self, course: Course, device: Device) -> bool:
-        """Tell whether a rig has to be left as it is: by its least times, or the day's starts."""
-        model = self._site.model(device) or UNNAMED
-        turned = self._book.turned.get(device.name) or Turned()
-        if isinstance(course.wish, Sleep):
-            return self._is_within(turned.woken_ms, model.min_up_s)
-        if not isinstance(course.wish, Wake):
-            return False
-        if self._is_within(turned.slept_ms, model.min_down_s):
-            return True
-        left = self._book.starts_left(device.name, model.starts_per_day)
-        return left == 0 and not course.is_counted
-
-    def _is_within(self, since_ms: int | None, for_s: float) -> bool:
-        return since_ms is not None and 0 <= self._now.ms - since_ms < for_s * 1000
-
-    def _change_w(self, course: Course, device: Device) -> float:
-        """Give by how much power may change at most; more is positive."""
-        wish, drawn_w = course.wish, self._site.draws_w(device, self._now.s)
-        match wish:
-            case Sleep():
-                return -drawn_w
-            case Wake():
-                return self._awake_w(course, device)
-            case SwitchOutlet(is_on=is_on):
-                fed = self._site.fed_by(course.key)
-                if fed is None:
-                    return 0.0
-                return self._site.awake_w(fed) if is_on else -self._site.draws_w(fed, self._now.s)
-            case _ if isinstance(wish, FanSpeed) or device.is_asleep(self._now.s):
-                return 0.0
-        return self._site.expected_w(device.name, wish) - drawn_w
-
-    def _awake_w(self, course: Course, device: Device) -> float:
-        baseline = self._book.baselines.get(shelved(course.key))
-        before_w = 0.0 if baseline is None or baseline.power_w is None else baseline.power_w
-        return max(before_w, self._site.awake_w(device))
-
-    def _feeder(self, course: Course, device: Device) -> str:
-        if isinstance(course.wish, SwitchOutlet):
-            fed = self._site.fed_by(course.key)
-            return device.entry.feeder if fed is None else fed.entry.feeder
-        return device.entry.feeder
 
 
 def _had(wish: Wish, device: Device, now_s: float) -> Wish | None:

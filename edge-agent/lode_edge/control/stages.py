@@ -10,12 +10,13 @@ from dataclasses import dataclass
 import msgspec
 
 from lode_edge.control.book import Book, Course
-from lode_edge.control.charges import Charges
+from lode_edge.control.charges import Charges, Turn
 from lode_edge.control.courses import Courses
 from lode_edge.control.now import Now
 from lode_edge.control.proof import Shown
 from lode_edge.control.scales import Weighing
 from lode_edge.control.site import Device, Site
+from lode_edge.control.turns import Turns
 from lode_edge.drivers.acting import Deed
 from lode_edge.errors import DriverError, Unreachable, Unsupported
 from lode_wire.orders import Evidence, Reason
@@ -49,6 +50,7 @@ class Stages:
         self._book, self._site, self._now = book, site, now
         self.courses = Courses(book)
         self.charges, self.weighing = Charges(site, book, now), Weighing(site)
+        self.turns = Turns(book, site, self.charges, now)
         self._pulses: dict[int, Pulse] = {}
 
     def pulse(self, course: Course) -> Pulse:
@@ -71,16 +73,16 @@ class Stages:
                 self._book.courses.drop(key)
                 self._book.baselines.drop(key)
         ids = {course.id for course in self._book.courses.all.values()}
-        self.charges.keep(ids)
+        self.charges.keep(ids | {task.number for task in self._book.tasks.all.values()})
         self.weighing.keep(ids, self._now.s)
         self._pulses = {id_: pulse for id_, pulse in self._pulses.items() if id_ in ids}
 
-    def sent(self, course: Course, feeder: str) -> None:
+    def sent(self, course: Course, turn: Turn) -> None:
         """Charge what is about to be sent; tell of it the first time."""
         now_s = self._now.s
-        if course.change_w:
-            self.charges.charge(course.id, feeder, course.change_w)
-            self.weighing.lay(course.id, feeder, course.change_w, now_s)
+        self.turns.note(turn)
+        self.charges.charge(course.id, turn)
+        self.weighing.lay(course.id, turn.feeder, turn.change_w, now_s)
         pulse = self.pulse(course)
         pulse.since_s, pulse.lost_s = now_s, None
         self._note(course, Stage.SENT, is_quiet=course.stage is Stage.SENT)
@@ -88,6 +90,7 @@ class Stages:
     def said_yes(self, course: Course, deed: Deed, at_s: float) -> None:
         """Take the device's yes for what it is: no proof."""
         self.weighing.done(course.id, at_s)
+        course = msgspec.structs.replace(course, start_ms=None)  # the next would be another
         self._note(course, Stage.ACKNOWLEDGED, Evidence(changes=deed.changes, said=deed.said))
         pulse = self.pulse(course)
         pulse.since_s, pulse.look_s, pulse.look_every_s = at_s, 0.0, LOOK_S
@@ -96,6 +99,7 @@ class Stages:
         """Go on to the proof without an order, because the device says that it is so."""
         said = Evidence(said="it was so already", read_back=str(device.posture or ""))
         self.weighing.done(course.id, self._now.s)
+        course = msgspec.structs.replace(course, start_ms=None)
         self._note(course, Stage.ACKNOWLEDGED, said)
         self.pulse(course).since_s = self._now.s - KNOWN_S
 
@@ -106,6 +110,8 @@ class Stages:
         else:
             self.charges.free(course.id)
             self.weighing.take_off(course.id, self._now.s, is_clean=True)
+            if course.start_ms is not None:  # it was not made, and is there for the next try
+                course = msgspec.structs.replace(course, start_ms=self._now.ms)
         if isinstance(error, Unsupported):
             self.failed(course, f"{Reason.UNSUPPORTED}: {course.wish.action}: {error}", _NEVER_S)
         else:
@@ -119,10 +125,10 @@ class Stages:
         """Note what is proved; what was to be given back is given back by that."""
         self.in_effect(course)
         if course.sent_ms is not None:
-            self._book.turn(device.name, course.wish)
+            self.turns.note(self.turns.of(course, device))
         self.weighing.settle(course.id, self._now.s)
         evidence = self.evidence(course, device, shown)
-        changed = msgspec.structs.replace(course, tries=0, is_unproven=False, has_failed=False)
+        changed = msgspec.structs.replace(course, tries=0, is_unproven=False, failed_by=())
         if course.is_restore:
             self.courses.released(changed, evidence=evidence)
             return
@@ -154,7 +160,7 @@ class Stages:
     def drifted(self, course: Course, device: Device, sign: str) -> None:
         """Note that what was proved is no longer so; it is asserted again, ever later."""
         drifts = course.drifts + 1
-        changed = msgspec.structs.replace(course, drifts=drifts, tries=0, is_counted=False)
+        changed = msgspec.structs.replace(course, drifts=drifts, tries=0)
         reason = f"{Reason.DISOBEYED}: its {sign} says so"
         evidence = Evidence(read_back=str(device.posture or ""))
         self._book.note_course(changed, Stage.DRIFTED, reason, evidence)
@@ -173,8 +179,10 @@ class Stages:
         self.in_effect(course)
         self.weighing.take_off(course.id, self._now.s, is_clean=False)
         self._put_off(course, later_s)
-        failed = msgspec.structs.replace(course, tries=0, has_failed=True)
-        if course.has_failed:
+        code = reason.partition(":")[0]
+        told = tuple(dict.fromkeys((*course.failed_by, code)))
+        failed = msgspec.structs.replace(course, tries=0, failed_by=told)
+        if code in course.failed_by:
             self._book.set_course(msgspec.structs.replace(failed, stage=Stage.FAILED))
         else:
             self._book.note_course(failed, Stage.FAILED, reason, evidence)
@@ -217,7 +225,7 @@ class Stages:
         is_quiet: bool = False,
     ) -> None:
         """Note a step, unless it is one of a course that is only tried again."""
-        if is_quiet or course.has_failed:
+        if is_quiet or course.failed_by:
             self._book.set_course(msgspec.structs.replace(course, stage=stage))
         else:
             self._book.note_course(course, stage, "", evidence)
