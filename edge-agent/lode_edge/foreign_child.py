@@ -73,7 +73,6 @@ def plain(data: MinerData) -> dict[str, Any]:
         "ideal_ths": _ths(data.expected_hashrate),
         "power_w": data.wattage,
         "uptime_s": data.uptime.total_seconds() if data.uptime is not None else None,
-        "is_mining": data.is_mining,
         "fans_rpm": [fan.rpm for fan in data.fans],
         "boards": [_board(board) for board in data.hashboards],
         "pools": [

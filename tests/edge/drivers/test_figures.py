@@ -62,6 +62,24 @@ def test_the_state_is_what_the_figures_prove(figures: Figures, state: State) -> 
 
 
 @pytest.mark.parametrize(
+    ("figures", "makes_nothing"),
+    [
+        (Figures(hashrate_ths=0.0), True),
+        (Figures(boards=[Board(hashrate_ths=0.0), Board(hashrate_ths=0.0)]), True),
+        (Figures(hashrate_ths=0.0, boards=[Board(hashrate_ths=30.0)]), True),
+        (Figures(), False),
+        (Figures(hashrate_ths=100.0), False),
+        (Figures(hashrate_ths=math.nan), False),
+        (Figures(boards=[Board(hashrate_ths=0.0), Board()]), False),  # unknown is not zero
+    ],
+)
+def test_only_known_rates_show_that_a_rig_makes_nothing(
+    figures: Figures, makes_nothing: bool
+) -> None:
+    assert figures.makes_nothing is makes_nothing
+
+
+@pytest.mark.parametrize(
     ("figures", "is_empty"),
     [
         (Figures(), True),
@@ -71,6 +89,7 @@ def test_the_state_is_what_the_figures_prove(figures: Figures, state: State) -> 
         (Figures(boards=[Board(), Board(temp_c=40.0)]), False),
         (Figures(power_w=0.0), False),  # zero is a figure
         (Figures(is_asleep=True), False),
+        (Figures(ideal_ths=100.0), True),  # a name plate is no measurement
     ],
 )
 def test_no_figure_at_all_is_no_answer(figures: Figures, is_empty: bool) -> None:

@@ -200,13 +200,14 @@ async def test_it_asks_at_the_usual_ports_only(serve_rig):
         await make(entry, 1).read(5)
 
 
-def test_what_it_calls_mining_or_not_needs_another_figure():
-    nothing = foreign.read(Replies({"data": {"is_mining": False, "ideal_ths": 100.0}}))
-    assert not nothing.is_asleep
-    asleep = foreign.read(Replies({"data": {"is_mining": False, "power_w": 30.0}}))
-    assert asleep.state is State.SLEEPING
-    mining = foreign.read(Replies({"data": {"is_mining": True, "power_w": 30.0}}))
-    assert mining.state is State.UNKNOWN, "it hashes nothing that we know of"
+def test_only_its_rate_shows_that_it_mines_and_nothing_that_it_was_told_to_rest():
+    for data, state in (
+        ({"power_w": 30.0}, State.UNKNOWN),
+        ({"hashrate_ths": 0.0, "is_mining": False}, State.UNKNOWN),
+        ({"hashrate_ths": 95.0, "is_mining": False}, State.MINING),
+    ):
+        assert foreign.read(Replies({"data": data})).state is state
+    assert foreign.read(Replies({"data": {"ideal_ths": 100.0}})).is_empty, "a name plate"
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from lode_edge.drivers.asic.mend import mend
 from lode_edge.drivers.asic.reply import as_number, check, decode, hashrate_ths
-from lode_edge.errors import BadAnswer, DriverError, NotNow, Unsupported
+from lode_edge.errors import BadAnswer, Denied, DriverError, NotNow, Unsupported
 from lode_wire.records import Quality
 
 RECORDED = sorted((Path(__file__).resolve().parents[2] / "golden").glob("*/*_recorded/s*.json"))
@@ -115,7 +115,7 @@ def test_bytes_raise_nothing_but_a_bad_answer(data):
     ("status", "error"),
     [
         ({"STATUS": [{"STATUS": "E", "Code": 14, "Msg": "Invalid command"}]}, Unsupported),
-        ({"STATUS": [{"STATUS": "E", "Code": 45, "Msg": "Access denied"}]}, Unsupported),
+        ({"STATUS": [{"STATUS": "E", "Code": 45, "Msg": "Access denied"}]}, Denied),
         ({"STATUS": "E", "Code": 14, "Msg": "invalid cmd"}, Unsupported),
         ({"STATUS": "E", "Code": 132, "Msg": "API command ERROR"}, BadAnswer),
         ({"STATUS": [{"STATUS": "F", "Code": 23, "Msg": "Invalid JSON"}]}, BadAnswer),

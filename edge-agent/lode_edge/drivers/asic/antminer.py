@@ -119,7 +119,7 @@ def _details(replies: Replies) -> Details:
 FAMILY = Family(
     name="antminer",
     fast=("stats", "summary"),
-    idle=(CONF,),
+    idle=(CONF, WEB_SUMMARY),
     about=(SYSTEM,),
     slow=("pools", WEB_SUMMARY),
     recognises=lambda version: "antminer" in text(version, "Type").lower(),

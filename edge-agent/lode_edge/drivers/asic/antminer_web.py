@@ -114,6 +114,7 @@ class AntminerWebHands(AntminerHands):
 FAMILY = Family(
     name="antminer_web",
     fast=(_STATS, _POOLS),
+    idle=(WEB_SUMMARY,),
     about=(SYSTEM,),
     slow=(_POOLS, WEB_SUMMARY),
     recognises=_recognises,

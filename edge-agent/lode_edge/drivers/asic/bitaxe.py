@@ -7,6 +7,7 @@ from lode_edge.drivers.asic.figures import Board, Figures
 from lode_edge.drivers.asic.reply import Replies, Row, number, text
 
 INFO = "/api/system/info"
+_HOT = "overheat_mode"  # it has stopped by itself
 _MODELS = {"BM1397": "Max", "BM1366": "Ultra", "BM1368": "Supra", "BM1370": "Gamma"}
 
 
@@ -30,7 +31,7 @@ def read(replies: Replies) -> Figures:
         rejected=number(info, "sharesRejected"),
         uptime_s=number(info, "uptimeSeconds"),
         ideal_ths=_ths(info, "expectedHashrate") or None,
-        is_asleep=info.get("miningPaused") is True,
+        is_asleep=info.get("miningPaused") is True and not number(info, _HOT),
     )
 
 
@@ -50,7 +51,7 @@ def _details(replies: Replies) -> Details:
     if not info:
         return Details()
     accepted, rejected = number(info, "sharesAccepted"), number(info, "sharesRejected")
-    errors = ["overheat"] if number(info, "overheat_mode") else []
+    errors = ["overheat"] if number(info, _HOT) else []
     return Details(pools=[Pool(accepted=accepted, rejected=rejected)], errors=errors)
 
 

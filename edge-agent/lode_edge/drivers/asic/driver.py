@@ -11,6 +11,7 @@ from typing import TypeVar
 from lode_edge.clock import SYSTEM, Clock
 from lode_edge.drivers.acting import Abilities, Deed, Posture
 from lode_edge.drivers.asic.client import PORT
+from lode_edge.drivers.asic.details import Details
 from lode_edge.drivers.asic.family import Family, Identity
 from lode_edge.drivers.asic.figures import Figures
 from lode_edge.drivers.asic.hands import Hands, Rig
@@ -203,12 +204,20 @@ class AsicDriver:
         if not replies.by_command:
             raise next(iter(replies.failed.values()))
         figures = family.read(replies)
-        if figures.state is State.UNKNOWN and family.idle:
-            await self._ask_all(family.idle, replies, deadline)
+        for command in family.idle:
+            if figures.state is not State.UNKNOWN:
+                break
+            await self._ask_all((command,), replies, deadline)
             figures = family.read(replies)
+        if figures.state is State.UNKNOWN and figures.makes_nothing:
+            figures.is_faulted = self._shows_errors(family.details(replies))
         if figures.is_empty:
             raise BadAnswer(f"{self.address}: no figure in the answers of a {family.name}")
         return replies, figures
+
+    def _shows_errors(self, details: Details) -> bool:
+        """Tell whether the rig shows errors now, or did when it was last asked for them."""
+        return bool(self._errors if details.errors is None else details.codes)
 
     async def _look(self, family: Family, at_ms: int, deadline: float) -> Sequence[Record]:
         """Ask what changes seldom; a rig that does not say costs its reading nothing."""

@@ -2,7 +2,8 @@
 
 import re
 
-from lode_edge.drivers.asic.epic_hands import EpicHands, page
+from lode_edge.drivers.asic.details import Details, Pool
+from lode_edge.drivers.asic.epic_hands import EpicHands, errors, is_stopped, page
 from lode_edge.drivers.asic.family import Family, Identity
 from lode_edge.drivers.asic.figures import Board, Figures
 from lode_edge.drivers.asic.hands import Rig
@@ -30,16 +31,16 @@ def read(replies: Replies) -> Figures:
     session = _inner(summary, "Session")
     boards = _boards(summary)
     rates = [board.hashrate_ths for board in boards if board.hashrate_ths is not None]
-    state = text(_inner(summary, "Status"), "Operating State")
+    is_still = summary.get("HBs") == []  # it lists those that hash, and there is none
     return Figures(
-        hashrate_ths=sum(rates) if rates else None,
+        hashrate_ths=0.0 if is_still else sum(rates) if rates else None,
         power_w=number(_inner(summary, "Power Supply Stats"), "Input Power") or None,
         boards=boards,
         fans_rpm=fans(_inner(summary, "Fans Rpm")),
         accepted=number(session, "Accepted"),
         rejected=number(session, "Rejected"),
         uptime_s=number(session, "Uptime"),
-        is_asleep=state == "Idling",
+        is_asleep=is_stopped(summary) is True,
     )
 
 
@@ -78,6 +79,19 @@ def _inner(row: Row, key: str) -> Row:
     return found[0] if found else {}
 
 
+def _details(replies: Replies) -> Details:
+    summary = replies.by_command.get(SUMMARY)
+    if summary is None:
+        return Details()
+    session, alive = _inner(summary, "Session"), _inner(summary, "Stratum").get("IsPoolConnected")
+    pool = Pool(
+        is_alive=alive if isinstance(alive, bool) else None,
+        accepted=number(session, "Accepted"),
+        rejected=number(session, "Rejected"),
+    )
+    return Details(pools=[pool], errors=errors(summary))
+
+
 def _describe(replies: Replies) -> Identity:
     about = replies.by_command.get(CAPABILITIES, {})
     network = replies.by_command.get(NETWORK, {})
@@ -101,9 +115,11 @@ FAMILY = Family(
     name="epic",
     fast=(SUMMARY,),
     about=(CAPABILITIES, NETWORK, SUMMARY),
+    slow=(SUMMARY,),
     recognises=_recognises,
     read=read,
     describe=_describe,
+    details=_details,
     link=Pages,
     hands=EpicHands,
 )

@@ -4,6 +4,7 @@ It has no power limit. What it tunes to is a hashrate, so its presets are hashra
 the rig lists with the power that each is expected to take.
 """
 
+import re
 from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
@@ -30,6 +31,9 @@ from lode_wire import orders
 
 DEFAULT_LOGIN = Login(password="letmein")  # noqa: S106 -- as it is installed
 MAX_POOLS = 3
+_MAX_ERRORS = 8
+_LONGEST_ERROR = 40  # characters
+_NO_CODE = re.compile(r"[^A-Za-z0-9_.-]+")
 _UPDATE = "/systemupdate"
 _SLOWEST_FAN = 1  # percent
 _BAD_PASSWORD = "BadPassword"  # noqa: S105 -- the name of an error
@@ -92,7 +96,7 @@ class EpicHands(Stepwise):
             case orders.Sleep() | orders.Wake():
                 after = isinstance(intent, orders.Sleep)
                 change = self._post("/miner", "Stop" if after else "Autostart")
-                return needed("stopped", _is_asleep(summary), after, change)
+                return needed("stopped", is_stopped(summary), after, change)
             case orders.RestartMining():
                 awake(self.place, intent.action, is_asleep=_is_asleep(summary))
                 return restart("miner", self._post("/softreboot", None))
@@ -217,6 +221,25 @@ def _inner(row: Row, key: str) -> Row:
 def _is_asleep(summary: Row) -> bool | None:
     state = text(_inner(summary, "Status"), "Operating State")
     return state == "Idling" if state else None
+
+
+def is_stopped(summary: Row) -> bool | None:
+    """Tell whether it idles because it was told to; None when it may lack its pool, or have failed.
+
+    It idles by itself when its pool is lost (`IdleOnConnectionLost`).
+    """
+    if not _is_asleep(summary) or text(_inner(summary, "Status"), "Last Command").lower() == "stop":
+        return _is_asleep(summary)
+    is_connected = _inner(summary, "Stratum").get("IsPoolConnected") is True
+    return True if is_connected and not errors(summary) else None
+
+
+def errors(summary: Row) -> list[str]:
+    """Give the last error as a code: it is a text, or texts in an object."""
+    said = _inner(summary, "Status").get("Last Error")
+    words = list(said.values())[:_MAX_ERRORS] if isinstance(said, dict) else [said]
+    told = (word.strip() for word in words if isinstance(word, str))
+    return [_NO_CODE.sub("-", word[:_LONGEST_ERROR]) for word in told if word]
 
 
 def _fan_mode(summary: Row) -> Row:

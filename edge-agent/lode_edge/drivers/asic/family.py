@@ -26,10 +26,11 @@ class Identity:
 class Family:
     """Rigs whose firmware speaks alike.
 
-    `fast` is asked at every poll, `idle` only when the fast answers do not show why a rig does not
-    hash, `about` when the rig is identified, `slow` every few minutes. `recognises` looks at the
-    answers to the questions of `identify`. No `slow` and no `about` may ask for `summary`: the
-    work that a rig tells is for readings alone, each used once.
+    `fast` is asked at every poll, `idle` one by one until the answers show why a rig does not hash
+    (first whether it was told to rest, then its errors), `about` when the rig is identified, `slow`
+    every few minutes. `recognises` looks at the answers to the questions of `identify`. No `slow`
+    and no `about` may ask for `summary`: the work that a rig tells is for readings alone, each used
+    once.
     """
 
     name: str

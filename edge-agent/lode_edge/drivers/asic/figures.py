@@ -57,17 +57,21 @@ class Figures:
             return State.SLEEPING
         if self.is_tuning or self.is_faulted:
             return State.TUNING if self.is_tuning else State.FAULTED
-        total = _Sieve().keep("hashrate_ths", self.hashrate_ths)
-        rates = [board.hashrate_ths for board in self.boards] if total is None else [total]
-        is_hashing = any(_Sieve().all("hashrate_ths", rates))
-        return State.MINING if is_hashing else State.UNKNOWN
+        return State.MINING if any(self._rates()) else State.UNKNOWN
+
+    @property
+    def makes_nothing(self) -> bool:
+        """Tell whether all of its rates are known, and are zero."""
+        rates = self._rates()
+        return bool(rates) and not any(rates) and None not in rates
 
     @property
     def is_empty(self) -> bool:
-        """Tell whether the rig gave no figure at all, which is no answer."""
+        """Tell whether the rig gave no figure at all, which is no answer; nor is a name plate."""
         parts = [*self.fans_rpm, *(board for board in self.boards if board != Board())]
         has_parts = any(part is not None for part in parts)
-        return not has_parts and self == Figures(boards=self.boards, fans_rpm=self.fans_rpm)
+        nothing = Figures(boards=self.boards, fans_rpm=self.fans_rpm, ideal_ths=self.ideal_ths)
+        return not has_parts and self == nothing
 
     def reading(self, rig: int, at_ms: int, quality: Quality = Quality.GOOD) -> RigReading:
         """Make the rig's reading."""
@@ -123,6 +127,12 @@ class Figures:
                     )
                 )
         return records
+
+    def _rates(self) -> list[float | None]:
+        """Give the sum alone, or what stands in where the rig gives none that can be."""
+        said = [self.hashrate_ths], [board.hashrate_ths for board in self.boards]
+        total, boards = ([_Sieve().keep("hashrate_ths", rate) for rate in rates] for rates in said)
+        return boards if total == [None] else total
 
     def _boards_alive(self) -> float | None:
         if self.boards_alive is not None:

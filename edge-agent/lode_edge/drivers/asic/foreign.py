@@ -1,6 +1,7 @@
 """Rigs read by `pyasic_rs`, in a process of its own: Auradine, Sealminer, Elphapex and Proto.
 
-What it calls mining is believed only with another figure beside it. These rigs are only read.
+What it calls mining is not asked for: that a rig does not mine says nothing of why. These rigs are
+only read, so that no order of ours puts them to sleep.
 """
 
 import importlib.util
@@ -59,16 +60,14 @@ def read(replies: Replies) -> Figures:
     """Understand what the child read."""
     data = replies.by_command.get(DATA, {})
     fans = data.get("fans_rpm")
-    figures = Figures(
+    return Figures(
         hashrate_ths=number(data, "hashrate_ths"),
         power_w=number(data, "power_w"),
         boards=[_board(row) for row in rows(data, "boards")],
         fans_rpm=[as_number(rpm) for rpm in fans] if isinstance(fans, list) else [],
         uptime_s=number(data, "uptime_s"),
+        ideal_ths=number(data, "ideal_ths"),
     )
-    figures.is_asleep = data.get("is_mining") is False and not figures.is_empty
-    figures.ideal_ths = number(data, "ideal_ths")  # from its name plate: no proof of an answer
-    return figures
 
 
 def _board(row: Row) -> Board:
@@ -81,7 +80,7 @@ def _board(row: Row) -> Board:
 
 
 def _details(replies: Replies) -> Details:
-    told = replies.by_command.get(POOLS, {})
+    told = replies.by_command.get(POOLS) or replies.by_command.get(DATA, {})
     errors = told.get("errors")
     return Details(
         pools=[

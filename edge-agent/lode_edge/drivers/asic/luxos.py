@@ -46,7 +46,7 @@ def _details(replies: Replies) -> Details:
 FAMILY = Family(
     name="luxos",
     fast=("stats", "summary", "power"),
-    idle=("config",),
+    idle=("config", "events"),
     about=("config",),
     slow=("pools", "events"),
     recognises=lambda version: "LUXminer" in version,

@@ -81,7 +81,7 @@ def _details(replies: Replies) -> Details:
 FAMILY = Family(
     name="whatsminer",
     fast=("summary", "devs"),
-    idle=("status",),
+    idle=("status", "get_error_code"),
     about=("get_version", "devdetails", "get_miner_info", "devs"),
     slow=("pools", "get_error_code"),
     recognises=_recognises,

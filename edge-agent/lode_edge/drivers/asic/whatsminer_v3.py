@@ -127,7 +127,7 @@ def read(replies: Replies) -> Figures:
         fans_rpm=[number(summary, key) for key in ("fan-speed-in", "fan-speed-out")],
         uptime_s=number(summary, "elapsed"),
         ideal_ths=number(summary, "factory-hash") or None,
-        is_asleep=working == "false",
+        is_asleep=working == "false" and not _errors(replies),  # with one, it may have failed
     )
 
 
@@ -154,11 +154,14 @@ def _details(replies: Replies) -> Details:
         )
         for row in rows(replies.row(POOLS, "msg"), "pools")
     ]
+    return Details(pools=pools, errors=_errors(replies))
+
+
+def _errors(replies: Replies) -> list[str] | None:
     info = replies.row(INFO, "msg")
     if not info:
-        return Details(pools=pools)
-    codes = [key for row in rows(info, "error-code") for key in row if key != "reason"]
-    return Details(pools=pools, errors=codes)
+        return None
+    return [key for row in rows(info, "error-code") for key in row if key != "reason"]
 
 
 def _describe(replies: Replies) -> Identity:
