@@ -85,6 +85,31 @@ def test_a_fan_that_is_counted_and_stands_still_is_told() -> None:
     assert antminer.fans({"fan1": 6000, "fan2": 0}) == [6000.0]  # or there is none
 
 
+@pytest.mark.parametrize(
+    ("turning", "fans"),
+    [
+        ({3: 5880, 6: 6120}, [5880.0, 6120.0]),
+        ({6: 6120}, [6120.0, 0.0]),  # one of the two has died
+        ({}, [0.0, 0.0]),
+        ({1: 6000, 2: 5900}, [6000.0, 5900.0]),
+        ({1: 6000}, [6000.0, 0.0]),
+        ({1: 6000, 2: 5900, 3: 5800}, [6000.0, 5900.0]),
+        ({1: 6000, 6: 6120}, [6000.0, 0.0]),  # as many beyond as within: the count is right
+        ({3: 5880, 5: 6000, 6: 6120}, [5880.0, 6000.0, 6120.0]),
+    ],
+)
+def test_fans_are_where_they_turn(turning: dict[int, int], fans: list[float]) -> None:
+    stats: Row = {"fan_num": 2} | {f"fan{n}": turning.get(n, 0) for n in range(1, 9)}
+    assert antminer.fans(stats) == fans
+
+
+@pytest.mark.parametrize("count", [-1, 0, 2.5, 1e9, "2", None])
+def test_an_odd_count_of_fans_breaks_nothing(count: object) -> None:
+    found = antminer.fans({"fan_num": count, "fan3": 5880})
+    assert 5880.0 in found
+    assert len(found) <= 16
+
+
 @pytest.mark.parametrize("unit", ["GH", "MH", "TH", "", "kH"])
 def test_the_unit_of_a_chain_is_as_said_or_as_it_always_was(unit: str) -> None:
     per_ths = {"MH": 1e6, "TH": 1.0}.get(unit, 1e3)

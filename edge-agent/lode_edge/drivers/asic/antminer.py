@@ -68,12 +68,20 @@ def boards(stats: Row, per_ths: float) -> list[Board]:
 
 
 def fans(stats: Row) -> list[float | None]:
-    """List the fans; one that the rig counts and that stands still turns at 0 rpm."""
+    """List the fans; one that the rig counts and that stands still turns at 0 rpm.
+
+    An S9 counts two, and has them at places 3 and 6: a fan is where one turns.
+    """
     count = number(stats, "fan_num")
     speeds = {n: number(stats, f"fan{n}") for n in range(1, _MAX_CHAINS + 1)}
-    if count is not None:
-        return [rpm for n, rpm in speeds.items() if n <= count]
-    return [rpm for rpm in speeds.values() if rpm]
+    turning: list[float | None] = [rpm for rpm in speeds.values() if rpm]
+    if count is None:
+        return turning
+    counted = [rpm for n, rpm in speeds.items() if n <= count]
+    if len(turning) <= 2 * sum(bool(rpm) for rpm in counted):
+        return counted
+    still = min(round(count), _MAX_CHAINS) - len(turning)
+    return turning + [0.0] * still
 
 
 def _chains(replies: Replies) -> Row:
