@@ -11,6 +11,7 @@ import importlib.metadata
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -23,7 +24,6 @@ from lode_hub import api, notify, rules
 from lode_hub.access import Access
 from lode_hub.access.guard import Guard
 from lode_hub.actions import Actions
-from lode_hub.api.watch import PartState
 from lode_hub.broker import EmbeddedBroker
 from lode_hub.commands import keys
 from lode_hub.commands.dispatch import Dispatcher
@@ -31,6 +31,7 @@ from lode_hub.database import EmbeddedPostgres, own_database
 from lode_hub.energy.live.planner import Planner
 from lode_hub.energy.sources.run import EnergySources
 from lode_hub.errors import HubError
+from lode_hub.health import Health, PartState
 from lode_hub.live import Live
 from lode_hub.notify import settled
 from lode_hub.notify.links import Links, key_of
@@ -47,6 +48,7 @@ DASHBOARDS = "lode.dashboards"
 """The entry-point group of what is mounted beside the API; see Mount."""
 
 _STOP_S = 5.0
+_LATE_S = 60.0  # without a look at the outbox: telling hangs
 _WORKER_POOL = 4  # connections for its domains; ingest has its own
 
 _log = structlog.get_logger(__name__)
@@ -82,6 +84,7 @@ class Hub:
         self._broker: EmbeddedBroker | None = None
         self._senders = notify.Senders(())
         self._links = Links.of_nobody()
+        self._notifier: notify.Notifier | None = None
 
     async def run(self) -> None:
         """Run until cancelled; then stop everything, the last begun first.
@@ -176,8 +179,8 @@ class Hub:
     def _start_parts(self, store: Store, live: Live, access: Access) -> None:
         settings = self._settings
         routing = settled.routing_of(settings)
-        notifier = notify.Notifier(store, self._senders, routing, links=self._links)
-        self._parts.start("notifier", notifier.run)
+        self._notifier = notify.Notifier(store, self._senders, routing, links=self._links)
+        self._parts.start("notifier", self._notifier.run)
         self._parts.start("live", live.run)
         self._parts.start("sessions", access.run)
         sources = EnergySources(
@@ -191,9 +194,16 @@ class Hub:
     def _start_planner(self, store: Store, url: str, access: Access) -> None:
         self._parts.start("planner", Planner(store, url, access, name=self._name).run)
 
+    def _start_heartbeat(self, health: Health) -> None:
+        told = self._settings.notify.heartbeat
+        if told is not None:
+            self._parts.start("heartbeat", settled.heartbeat_of(told, health.wrong).run)
+
     def _doors(self, store: Store, live: Live, access: Access, trust: Trust) -> "Server":
         settings = self._settings
         queries = Queries(store, self._senders)
+        health = Health(queries, self.states)
+        self._start_heartbeat(health)
         actions = Actions(
             store,
             access,
@@ -206,7 +216,7 @@ class Hub:
             actions=actions,
             live=live,
             access=access,
-            parts=self.states,
+            health=health,
             trust=trust,
             is_secure=settings.public_url.startswith("https:"),
             mounts=[partial(m, queries=queries, actions=actions, live=live) for m in dashboards()],
@@ -227,6 +237,9 @@ class Hub:
             )
             for part in self._parts.parts.values()
         }
+        if self._notifier is not None and self._notifier.late_s > _LATE_S:
+            late = f"no outbox gone through for {self._notifier.late_s:.0f} s"
+            states["notifier"] = replace(states["notifier"], is_well=False, trouble=late)
         if self._postgres:
             is_well = self._postgres.postmaster_pid is not None
             states["database"] = PartState(is_well=is_well, restarts=self._postgres.restarts)

@@ -74,6 +74,20 @@ class AppriseSettings(BaseModel, extra="forbid", frozen=True):
     timeout_s: float = Field(default=20.0, gt=0)
 
 
+class HeartbeatSettings(BaseModel, extra="forbid", frozen=True):
+    """Whom the hub tells that it is well; who hears nothing of it raises an alarm."""
+
+    url: SecretStr | None = None
+    url_file: Path | None = None
+    every_s: float = Field(default=60.0, ge=10, le=3600)
+
+    @model_validator(mode="after")
+    def _has_an_address(self) -> Self:
+        if (self.url is None) == (self.url_file is None):
+            raise ValueError("set url_file, the file with its address, or url in the environment")
+        return self
+
+
 class NotifySettings(BaseModel, extra="forbid", frozen=True):
     """Whom alerts are told to."""
 
@@ -83,6 +97,7 @@ class NotifySettings(BaseModel, extra="forbid", frozen=True):
     sms_gateway: SmsGatewaySettings | None = None
     telegram: TelegramSettings | None = None
     apprise: dict[str, AppriseSettings] = Field(default_factory=dict)
+    heartbeat: HeartbeatSettings | None = None
     min_severity: Literal["info", "warning", "critical"] = "warning"
     is_resolved_told: bool = True
     update_s: float = Field(default=60.0, ge=1)  # between messages about one site and cause

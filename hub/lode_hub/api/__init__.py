@@ -32,6 +32,7 @@ from lode_hub.api import (
     way,
 )
 from lode_hub.api.parts import asker
+from lode_hub.health import Health
 from lode_hub.live import Live
 from lode_hub.queries import Queries
 from lode_hub.trust.enrol import Trust
@@ -48,7 +49,7 @@ def build(  # noqa: PLR0913 -- the parts that the doors lead to
     actions: Actions,
     live: Live,
     access: Access,
-    parts: watch.Parts,
+    health: Health,
     trust: Trust,
     is_secure: bool = False,
     mounts: Sequence[Mount] = (),
@@ -76,7 +77,7 @@ def build(  # noqa: PLR0913 -- the parts that the doors lead to
     knocking = (enrol.knocking(trust), calls.routes(actions.webhook), feed.routes(states))
     for router in (*knocking, session.routes(access, is_secure=is_secure)):
         api.include_router(router)
-    doors = (watch.routes(queries, parts), login.routes(access, is_secure=is_secure))
+    doors = (watch.routes(queries, health), login.routes(access, is_secure=is_secure))
     for router in (api, *doors, ack.routes(actions.links)):
         app.include_router(router)
     for mount in mounts:

@@ -1,20 +1,13 @@
 """For machines that watch the hub: /healthz without a login, /metrics with one."""
 
-import asyncio
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
 
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, Gauge, generate_latest
 
-from lode_hub.errors import UnavailableError
+from lode_hub.health import Health
 from lode_hub.queries import Queries
-
-_FRESH_S = 0.5  # anybody may ask, so the database is asked at most this often
-_ANSWER_S = 3.0
 
 ALERTS_OPEN = Gauge("lode_alerts_open", "Alerts that are not resolved")
 OUTBOX_DEPTH = Gauge("lode_notify_outbox_depth", "Messages about alerts that wait")
@@ -27,27 +20,13 @@ SPOOL_RECORDS = Gauge("lode_agent_spool_records", "Records an agent still keeps"
 PART_RESTARTS = Gauge("lode_part_restarts", "How often a part of the hub was restarted", ["part"])
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PartState:
-    """How a part of the hub is."""
-
-    is_well: bool
-    restarts: int = 0
-    trouble: str = ""
-
-
-Parts = Callable[[], Mapping[str, PartState]]
-
-
-def routes(queries: Queries, parts: Parts) -> APIRouter:
-    """Give the routes; `parts` tells how each part of the hub is now."""
+def routes(queries: Queries, health: Health) -> APIRouter:
+    """Give the routes."""
     router = APIRouter(include_in_schema=False)
-    pulse = _Pulse(queries)
 
     @router.api_route("/healthz", methods=["GET", "HEAD"])
     async def healthz() -> Response:
-        wrong = [name for name, part in parts().items() if not part.is_well]
-        wrong += [name for name in await pulse.wrong() if name not in wrong]
+        wrong = await health.wrong()
         status = HTTPStatus.SERVICE_UNAVAILABLE if wrong else HTTPStatus.OK
         body: dict[str, object] = (
             {"status": "failing", "wrong": wrong} if wrong else {"status": "ok"}
@@ -57,33 +36,11 @@ def routes(queries: Queries, parts: Parts) -> APIRouter:
     @router.get("/metrics")
     async def metrics() -> Response:
         await _measure(queries)
-        for name, part in parts().items():
+        for name, part in health.parts().items():
             PART_RESTARTS.labels(name).set(part.restarts)
         return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
 
     return router
-
-
-class _Pulse:
-    def __init__(self, queries: Queries) -> None:
-        self._queries = queries
-        self._lock = asyncio.Lock()
-        self._asked_s = -_FRESH_S
-        self._wrong: tuple[str, ...] = ()
-
-    async def wrong(self) -> tuple[str, ...]:
-        async with self._lock:
-            if time.monotonic() - self._asked_s >= _FRESH_S:
-                self._wrong = await self._ask()
-                self._asked_s = time.monotonic()
-            return self._wrong
-
-    async def _ask(self) -> tuple[str, ...]:
-        try:
-            async with asyncio.timeout(_ANSWER_S):
-                return () if await self._queries.workers() else ("ingest",)
-        except (UnavailableError, TimeoutError):
-            return ("database",)
 
 
 async def _measure(queries: Queries) -> None:

@@ -77,6 +77,7 @@ class Notifier:
         self._due = {name: asyncio.Event() for name in senders.channels}
         self._well: set[str] = set()  # what has delivered, as a subject of FAILED_RULE
         self._pruned_s = 0.0
+        self._dispatched_s = time.monotonic()
 
     async def run(self) -> None:
         """Deliver for ever; a database that is away is waited for."""
@@ -125,7 +126,13 @@ class Notifier:
             await self._keep_house(conn)
         for due in self._due.values():
             due.set()
+        self._dispatched_s = time.monotonic()
         return next_s
+
+    @property
+    def late_s(self) -> float:
+        """Seconds since the outbox was last gone through; a second or two while all is well."""
+        return time.monotonic() - self._dispatched_s
 
     async def _keep_house(self, conn: Connection) -> None:
         if self._clock() - self._pruned_s < PRUNE_S:

@@ -1,6 +1,6 @@
 """The channels that the settings name."""
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -17,9 +17,10 @@ from lode_hub.notify.channels import (
     TwilioChannel,
     WebhookChannel,
 )
+from lode_hub.notify.heartbeat import Heartbeat
 from lode_hub.notify.sms import faults_of
 from lode_hub.settings import HubSettings
-from lode_hub.settings_notify import NotifySettings
+from lode_hub.settings_notify import HeartbeatSettings, NotifySettings
 
 
 def routing_of(settings: HubSettings) -> Routing:
@@ -61,6 +62,13 @@ def channels_of(settings: NotifySettings, key: bytes) -> Iterator[Channel]:
         urls = _secret(tail.secret, tail.secret_file)
         yield AppriseChannel(name=name, urls=urls, timeout_s=tail.timeout_s)
     yield WebhookChannel(name="webhook", secret=Secret(value=key.hex()))
+
+
+def heartbeat_of(
+    settings: HeartbeatSettings, wrong: Callable[[], Awaitable[Sequence[str]]]
+) -> Heartbeat:
+    """Give the heartbeat; `wrong` names what does not run as it should."""
+    return Heartbeat(_secret(settings.url, settings.url_file), settings.every_s, wrong)
 
 
 def _short(settings: NotifySettings) -> Iterator[Channel]:

@@ -17,8 +17,8 @@ from starlette.routing import BaseRoute, Mount, WebSocketRoute
 from lode_hub import api
 from lode_hub.access import Access
 from lode_hub.actions import Actions
-from lode_hub.api.watch import PartState
 from lode_hub.app import dashboards, listening, server_of
+from lode_hub.health import Health, PartState
 from lode_hub.live import Live
 from lode_hub.notify.links import Links
 from lode_hub.queries import Queries
@@ -107,7 +107,7 @@ async def _serve(
         actions=actions,
         live=live,
         access=access,
-        parts=lambda: parts,
+        health=Health(queries, lambda: parts),
         trust=trusting(store, home / "trust"),
         mounts=[partial(mount, queries=queries, actions=actions, live=live) for mount in found],
     )

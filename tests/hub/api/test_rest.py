@@ -5,7 +5,7 @@ import dataclasses
 import httpx
 import pytest
 
-from lode_hub.api.watch import PartState
+from lode_hub.health import PartState
 from lode_hub.queries.nouns import RigRow
 from tests.hub.api.doors import SCRAPE, Doors
 

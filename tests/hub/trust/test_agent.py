@@ -20,6 +20,7 @@ from lode_hub.access import Access
 from lode_hub.actions import Actions
 from lode_hub.api import build, guarded
 from lode_hub.app import listening, server_of
+from lode_hub.health import Health
 from lode_hub.live import Live
 from lode_hub.queries import Queries
 from lode_hub.settings import AccessSettings
@@ -61,12 +62,13 @@ async def make_house(store, postgres, make_trust, authority, tmp_path):
         async def make(**options) -> House:
             trust = make_trust(**options)
             access = Access(store, AccessSettings())
+            queries = Queries(store)
             app = build(
-                queries=Queries(store),
+                queries=queries,
                 actions=Actions(store, access),
                 live=Live(postgres),
                 access=access,
-                parts=dict,
+                health=Health(queries, dict),
                 trust=trust,
                 is_secure=True,
             )
