@@ -20,6 +20,7 @@ class Rig:
     asleep_w: float = 60.0
     delay_s: float = 0.2
     lag_s: float = 0.0  # until power follows
+    boot_s: float = 0.0  # for which it draws nothing after a restart
     is_asleep: bool = False
     limit_w: float | None = 3500.0
     is_light_on: bool = False
@@ -115,7 +116,15 @@ class Rig:
                 self.is_light_on = is_on
             case orders.Reboot():
                 self.uptime_since_s = asyncio.get_running_loop().time()
+                self._boot()
+                return
         self._follow()
+
+    def _boot(self) -> None:
+        if self.boot_s:
+            self.drawn_w = 0.0
+            self.changed()
+        asyncio.get_running_loop().call_later(self.boot_s, self._draw)
 
     def _follow(self) -> None:
         asyncio.get_running_loop().call_later(self.lag_s, self._draw)
