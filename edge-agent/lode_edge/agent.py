@@ -147,7 +147,12 @@ def _devices(settings: Settings, spool: Spool) -> Sequence[Made]:
         told = DeviceEntry(**dataclasses.asdict(entry), login=known.get(entry.name))
         number = spool.numbers[entry.name]
         driver = drivers.make(
-            told, number, opcua=settings.opcua, images=images, folder=settings.agent.data_dir
+            told,
+            number,
+            opcua=settings.opcua,
+            mqtt=settings.mqtt,
+            images=images,
+            folder=settings.agent.data_dir,
         )
         made.append(Made(told, number, driver))
     return made

@@ -110,7 +110,7 @@ def check(config: Config = _DEFAULT, as_json: AsJson = False) -> None:
     trust.addresses(told)
     for entry in told.devices:
         made = drivers.DeviceEntry(**_plain(entry), login=known.get(entry.name))
-        drivers.make(made, 0, opcua=told.opcua)
+        drivers.make(made, 0, opcua=told.opcua, mqtt=told.mqtt)
     data = told.model_dump(mode="json", exclude_none=True)
     if as_json:
         print(json.dumps(data, indent=2))

@@ -55,13 +55,15 @@ def _checked_name(text: str) -> str:
 _ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.%]+\]|[^\s:/\[\]]+)(:(\d{1,5}))?")
 _OPC = "opc.tcp://"
 _RTU = "rtu://"
+_MQTT = ("mqtt://", "mqtts://")
+_SCHEME = re.compile(r"^(rtu|mqtts?)://")
 _SERIAL = re.compile(r"serial:/[^\s?]+(\?[A-Za-z0-9=&]*)?")
 
 
 def _checked_address(text: str) -> str:
     if _SERIAL.fullmatch(text):
         return text
-    host = text.removeprefix(_RTU)
+    host = _SCHEME.sub("", text)
     if text.startswith(_OPC):
         host = text.removeprefix(_OPC).partition("/")[0]
     match = None if "@" in host else _ADDRESS.fullmatch(host)
@@ -125,6 +127,11 @@ class DeviceEntry:
             raise ValueError(f"address: write {_OPC}host:port/path for opcua, and for it alone")
         if self.driver != "modbus" and self.address.startswith((_RTU, "serial:")):
             raise ValueError("address: serial: and rtu:// are for modbus alone")
+        if self.driver in ("mqtt", "sparkplug"):
+            if self.address.endswith(":8883") and not self.address.startswith(_MQTT):
+                raise ValueError(f"address: 8883 is the port of TLS; write mqtts://{self.address}")
+        elif self.address.startswith(_MQTT):
+            raise ValueError("address: mqtt:// and mqtts:// are for mqtt and sparkplug alone")
         return self
 
 
@@ -139,15 +146,33 @@ class AgentSettings(BaseModel, frozen=True, extra="forbid"):
     data_dir: Path = Path("/var/lib/lode")
 
 
-class BrokerSettings(BaseModel, frozen=True, extra="forbid"):
+class TlsSettings(BaseModel, frozen=True, extra="forbid"):
+    """Whom to trust, and who we are, where a broker is spoken to by mqtts."""
+
+    ca_file: Path | None = None  # who may sign the broker's certificate; None: the system's
+    cert_file: Path | None = None  # the agent's own certificate
+    key_file: Path | None = None
+
+    @field_validator("ca_file", "cert_file", "key_file", "password_file", check_fields=False)
+    @classmethod
+    def _is_readable(cls, path: Path | None) -> Path | None:
+        if path is not None and not os.access(path, os.R_OK):
+            raise ValueError("cannot be read; create it or correct its rights")
+        return path
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if (self.cert_file is None) != (self.key_file is None):
+            raise ValueError("cert_file and key_file belong together; set both or none")
+        return self
+
+
+class BrokerSettings(TlsSettings, frozen=True, extra="forbid"):
     """Where batches go: brokers tried in turn, with one way to log in."""
 
     urls: Annotated[tuple[Url, ...], NoDecode, Field(min_length=1)] = ("mqtt://127.0.0.1:1883",)
     username: str | None = None
     password_file: Path | None = None
-    ca_file: Path | None = None  # mqtts: who may sign the broker's certificate; None: the system's
-    cert_file: Path | None = None  # mqtts: the agent's own certificate
-    key_file: Path | None = None
 
     @field_validator("urls", mode="before")
     @classmethod
@@ -156,19 +181,10 @@ class BrokerSettings(BaseModel, frozen=True, extra="forbid"):
             return urls
         return json.loads(urls) if urls.startswith("[") else re.split(r"\s*,\s*", urls.strip())
 
-    @field_validator("password_file", "ca_file", "cert_file", "key_file")
-    @classmethod
-    def _is_readable(cls, path: Path | None) -> Path | None:
-        if path is not None and not os.access(path, os.R_OK):
-            raise ValueError("cannot be read; create it or correct its rights")
-        return path
-
     @model_validator(mode="after")
-    def _fits_together(self) -> Self:
+    def _has_a_name(self) -> Self:
         if self.password_file is not None and self.username is None:
-            raise ValueError("password_file needs a username; set broker.username")
-        if (self.cert_file is None) != (self.key_file is None):
-            raise ValueError("cert_file and key_file belong together; set both or none")
+            raise ValueError("password_file needs a username; set it beside")
         return self
 
 
@@ -241,6 +257,7 @@ class Settings(BaseSettings):
     control: ControlSettings = ControlSettings()
     publish: PublishSettings = PublishSettings()
     opcua: OpcuaSettings = OpcuaSettings()
+    mqtt: TlsSettings = TlsSettings()  # of devices that speak on a broker, Sparkplug's among them
     devices: tuple[DeviceEntry, ...] = ()
 
     @field_validator("devices")

@@ -13,7 +13,7 @@ from lode_edge.drivers.modbus import ModbusDriver
 from lode_edge.errors import EdgeError
 
 if TYPE_CHECKING:
-    from lode_edge.settings import OpcuaSettings
+    from lode_edge.settings import OpcuaSettings, TlsSettings
 
 __all__ = ["DeviceEntry", "Driver", "Facts", "Stream", "make"]
 
@@ -25,6 +25,7 @@ def make(
     number: int,
     *,
     opcua: "OpcuaSettings | None" = None,
+    mqtt: "TlsSettings | None" = None,
     images: Path | None = None,
     folder: Path | None = None,
 ) -> Driver | Stream:
@@ -43,7 +44,7 @@ def make(
         case "mqtt":
             from lode_edge.drivers.mqtt import MqttStream
 
-            return MqttStream(entry, number)
+            return MqttStream(entry, number, mqtt)
         case "snmp":
             from lode_edge.drivers.snmp import PduDriver
 
@@ -57,7 +58,7 @@ def make(
             with _installed(entry):
                 from lode_edge.drivers.sparkplug import SparkplugStream
 
-                return SparkplugStream(entry, number)
+                return SparkplugStream(entry, number, mqtt)
     raise EdgeError(f"device {entry.name}: driver {entry.driver!r} is unknown; use {_KNOWN}")
 
 

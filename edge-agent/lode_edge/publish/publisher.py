@@ -3,10 +3,9 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from typing import Protocol
-from urllib.parse import urlsplit
 
 from lode_edge.drivers.driver import Login
-from lode_edge.drivers.mqtt.link import PORT, TLS_PORT, LinkError, Server
+from lode_edge.drivers.mqtt.link import LinkError, Server
 from lode_edge.publish.home_assistant import HomeAssistant
 from lode_edge.publish.site import Site
 from lode_edge.settings import PublishSettings, Settings
@@ -78,20 +77,10 @@ def _edge_node(
 
 
 def _server(url: str, settings: PublishSettings) -> Server:
-    parts = urlsplit(url)
-    is_tls = parts.scheme == "mqtts"
     password = settings.password_file
     try:
         secret = "" if password is None else password.read_text(encoding="utf-8").strip()
     except OSError as error:
         raise LinkError(f"{password}: {error.strerror}; correct its path or rights") from None
     login = Login(username=settings.username, password=secret) if settings.username else None
-    return Server(
-        host=parts.hostname or "",
-        port=parts.port or (TLS_PORT if is_tls else PORT),
-        is_tls=is_tls,
-        login=login,
-        ca_file=settings.ca_file,
-        cert_file=settings.cert_file,
-        key_file=settings.key_file,
-    )
+    return Server.at(url, login, settings)

@@ -10,8 +10,7 @@ from typing import Protocol
 
 from paho.mqtt import client as paho
 
-from lode_edge.drivers.driver import DeviceEntry, endpoint
-from lode_edge.drivers.mqtt.link import PORT, TLS_PORT, Link, LinkError, Message, Server, keep
+from lode_edge.drivers.mqtt.link import Link, LinkError, Message, Server, keep
 from lode_wire.records import Quality
 
 _BROKERS: "weakref.WeakValueDictionary[tuple[Server, int], Broker]" = weakref.WeakValueDictionary()
@@ -25,12 +24,6 @@ class Listener(Protocol):
 
     def heard(self, message: Message) -> None:
         """Take a message that one of the filters lets through."""
-
-
-def server_of(entry: DeviceEntry) -> Server:
-    """Say where a device's broker is: TLS on port 8883, checked by the system's authorities."""
-    host, port = endpoint(entry.address, PORT)
-    return Server(host=host, port=port, is_tls=port == TLS_PORT, login=entry.login)
 
 
 class Broker:

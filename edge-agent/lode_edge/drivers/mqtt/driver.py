@@ -17,10 +17,11 @@ import structlog
 from lode_edge.clock import SYSTEM, Clock
 from lode_edge.drivers import meter
 from lode_edge.drivers.driver import DeviceEntry, Facts
-from lode_edge.drivers.mqtt.broker import Broker, server_of
-from lode_edge.drivers.mqtt.link import Message
+from lode_edge.drivers.mqtt.broker import Broker
+from lode_edge.drivers.mqtt.link import Message, Server
 from lode_edge.drivers.mqtt.said import Said, TopicMap
 from lode_edge.errors import EdgeError
+from lode_edge.settings import TlsSettings
 from lode_profiles import ProfileError, load
 from lode_profiles.topics import TopicProfile
 from lode_wire.records import PointReading, Quality, Record
@@ -45,8 +46,15 @@ class Counters:
 class MqttStream:
     """Listens to one device through the connection that all devices on its broker share."""
 
-    def __init__(self, entry: DeviceEntry, number: int, *, clock: Clock = SYSTEM) -> None:
-        self._server = server_of(entry)
+    def __init__(
+        self,
+        entry: DeviceEntry,
+        number: int,
+        tls: TlsSettings | None = None,
+        *,
+        clock: Clock = SYSTEM,
+    ) -> None:
+        self._server = Server.at(entry.address, entry.login, tls)
         self.address = str(self._server)
         self.counters = Counters()
         self._name, self._number, self._interval_s = entry.name, number, entry.interval_s

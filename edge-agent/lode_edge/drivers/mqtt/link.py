@@ -18,8 +18,9 @@ from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
-from lode_edge.drivers.driver import Login
+from lode_edge.drivers.driver import Login, endpoint
 from lode_edge.errors import EdgeError
+from lode_edge.settings import TlsSettings
 
 PORT, TLS_PORT = 1883, 8883
 MAX_PACKET_BYTES = 4 << 20  # of what arrives; more ends the connection
@@ -48,6 +49,23 @@ class Server:
     ca_file: Path | None = None  # who may sign the broker's certificate; None: the system's
     cert_file: Path | None = None
     key_file: Path | None = None
+
+    @classmethod
+    def at(cls, address: str, login: Login | None, tls: TlsSettings | None = None) -> "Server":
+        """Understand an address: mqtts:// is TLS, mqtt:// or none is not."""
+        scheme, _, place = address.rpartition("://")
+        is_tls = scheme == "mqtts"
+        host, port = endpoint(place.rstrip("/"), TLS_PORT if is_tls else PORT)
+        tls = tls or TlsSettings()
+        return cls(
+            host=host,
+            port=port,
+            is_tls=is_tls,
+            login=login,
+            ca_file=tls.ca_file,
+            cert_file=tls.cert_file,
+            key_file=tls.key_file,
+        )
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
@@ -167,6 +185,9 @@ class Link:
             self._client.tls_set_context(context)
         self._client.connect(server.host, server.port, keepalive=KEEPALIVE_S)
         self._socket = self._client.socket()
+        if self._socket is None:
+            hint = "; does it ask for a certificate?" if server.is_tls else ""
+            raise ConnectionAbortedError(f"it ended at once{hint}")
         if self._is_left:  # nobody waits for it any more
             self._socket.close()
 

@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from lode_edge.clock import SYSTEM, Clock
 from lode_edge.drivers import meter
 from lode_edge.drivers.driver import DeviceEntry, Facts
-from lode_edge.drivers.mqtt.broker import server_of
 from lode_edge.drivers.mqtt.driver import Emit, profile_of
+from lode_edge.drivers.mqtt.link import Server
 from lode_edge.drivers.sparkplug.host import Host
 from lode_edge.drivers.sparkplug.session import News, Place, Reading
 from lode_edge.errors import EdgeError
+from lode_edge.settings import TlsSettings
 from lode_profiles import topics
 from lode_profiles.topics import Signal
 from lode_wire.records import PointReading, Quality, Record
@@ -44,10 +45,17 @@ class Counters:
 class SparkplugStream:
     """Listens to one device through the host that all devices on its broker share."""
 
-    def __init__(self, entry: DeviceEntry, number: int, *, clock: Clock = SYSTEM) -> None:
+    def __init__(
+        self,
+        entry: DeviceEntry,
+        number: int,
+        tls: TlsSettings | None = None,
+        *,
+        clock: Clock = SYSTEM,
+    ) -> None:
         self.place = _place(entry)
         self.counters = Counters()
-        self._server = server_of(entry)
+        self._server = Server.at(entry.address, entry.login, tls)
         self.address = str(self._server)
         self._number, self._interval_s, self._clock = number, entry.interval_s, clock
         profile = profile_of(entry, "sparkplug") if entry.profile else None

@@ -15,9 +15,8 @@ from tests.edge.site_broker import listening, until, witness
 from lode_edge.drivers import make
 from lode_edge.drivers.driver import DeviceEntry, Login
 from lode_edge.drivers.mqtt import MqttStream
-from lode_edge.drivers.mqtt.broker import server_of
 from lode_edge.drivers.mqtt.driver import MAX_PER_S
-from lode_edge.drivers.mqtt.link import MAX_PACKET_BYTES, Link, LinkError
+from lode_edge.drivers.mqtt.link import MAX_PACKET_BYTES, Link, LinkError, Server
 from lode_edge.errors import EdgeError
 from lode_wire.records import MeterReading, PointReading, Quality
 
@@ -251,7 +250,7 @@ def guarded(tmp_path: Path):
 
 
 async def test_login_and_certificate_are_checked(guarded, tmp_path, monkeypatch):
-    server = dataclasses.replace(server_of(entry(guarded)), is_tls=True)
+    server = Server.at(f"mqtts://{entry(guarded).address}", None)
     right = dataclasses.replace(server, login=Login(username="lode", password="secret"))
     wrong = dataclasses.replace(server, login=Login(username="lode", password="wrong"))
     assert "CERTIFICATE_VERIFY_FAILED" in await why_not(right)
@@ -262,7 +261,7 @@ async def test_login_and_certificate_are_checked(guarded, tmp_path, monkeypatch)
 
 
 async def test_more_than_any_message_should_have_ends_the_connection(mosquitto):
-    link = Link(server_of(entry(mosquitto)), "someone", lambda _: None)
+    link = Link(Server.at(entry(mosquitto).address, None), "someone", lambda _: None)
     await link.open()
     await link.subscribe([("a/b", 0)])
     with witness(mosquitto.port, "none") as someone:
