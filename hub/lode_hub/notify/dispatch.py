@@ -15,6 +15,9 @@ from lode_hub.store import outbox, telling
 from lode_hub.store.connection import Connection
 from lode_hub.store.outbox import Bundle, Target
 
+REPEAT_S, REPEAT_MOST_S = 3600.0, 86_400.0
+"""When the last step is told again while nobody answers: after an hour, then two, ..., a day."""
+
 
 @dataclass(frozen=True, slots=True)
 class Group:
@@ -125,24 +128,28 @@ class Dispatcher:
             policy = roll.policy(bundle)
             if policy is None:
                 continue
-            later = [place for place, step in enumerate(policy.steps) if step.after_s > 0]
-            if later:
-                after_s = policy.steps[later[0]].after_s
-                await telling.begin_escalation(conn, bundle.event_ids, policy.id, later[0], after_s)
+            places = range(len(policy.steps))
+            place = next((at for at in places if policy.steps[at].after_s > 0), len(places) - 1)
+            after_s = policy.steps[place].after_s or REPEAT_S
+            await telling.begin_escalation(conn, bundle.event_ids, policy.id, place, after_s)
 
     async def _escalate(self, conn: Connection, due: telling.Due, roll: Roll) -> None:
         policy = roll.policies[due.policy_id]
-        if due.step < len(policy.steps):
+        last = len(policy.steps) - 1
+        if due.step <= last:
             routes = roll.escalated(policy.steps[due.step], due)
             # Nobody there, such as in a gap of the schedule, or all asleep: those always told.
             if all(route.due_s is not None for route in routes):
                 routes += self._all_channels(due)
             for route in routes:
                 await self._send(conn, route, due, "escalated")
-        step = due.step + 1
-        is_last = step >= len(policy.steps)
-        after_s = 0.0 if is_last else policy.steps[step].after_s
-        await telling.step_on(conn, due.alert_ids, None if is_last else step, after_s)
+        if due.step < last:
+            step = due.step + 1
+            await telling.step_on(conn, due.alert_ids, step, policy.steps[step].after_s)
+        elif due.step == last:
+            await telling.repeat(conn, due.alert_ids, REPEAT_S, REPEAT_MOST_S)
+        else:  # the policy has fewer steps now
+            await telling.end_escalation(conn, due.alert_ids)
 
     def _all_channels(self, due: telling.Due) -> list[Route]:
         return [

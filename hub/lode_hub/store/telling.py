@@ -231,19 +231,32 @@ async def due_escalations(conn: Connection) -> list[Due]:
     return await cursor.fetchall()
 
 
-async def step_on(
-    conn: Connection, alert_ids: Sequence[int], step: int | None, after_s: float
-) -> None:
-    """Set timers to the next step, so long after their begin; None ends them."""
-    if step is None:
-        await conn.execute("delete from escalation where alert_id = any(%s)", (list(alert_ids),))
-        return
+async def end_escalation(conn: Connection, alert_ids: Sequence[int]) -> None:
+    """End the timers of alerts."""
+    await conn.execute("delete from escalation where alert_id = any(%s)", (list(alert_ids),))
+
+
+async def step_on(conn: Connection, alert_ids: Sequence[int], step: int, after_s: float) -> None:
+    """Set timers to the next step, so long after their begin."""
     await conn.execute(
         """
         update escalation set step = %s, due_at = begun_at + %s * interval '1 second'
         where alert_id = any(%s)
         """,
         (step, after_s, list(alert_ids)),
+    )
+
+
+async def repeat(conn: Connection, alert_ids: Sequence[int], least_s: float, most_s: float) -> None:
+    """Have timers run out again, each after as long as it has run already, within limits."""
+    await conn.execute(
+        """
+        update escalation set due_at = clock_timestamp() + least(
+            greatest(clock_timestamp() - begun_at, %s * interval '1 second'),
+            %s * interval '1 second'
+        ) where alert_id = any(%s)
+        """,
+        (least_s, most_s, list(alert_ids)),
     )
 
 

@@ -118,16 +118,37 @@ async def test_nobody_answers_and_ever_more_are_told(store, rigs, post, mails):
     await people.put_way("dan", "mail", "dan@mine.example", ADMIN, is_on_call_only=True)
     await alerts.take(store, [hot(rig) for rig in rigs], T0)
     told = []
-    for pause_s in (0, 299, 2, 598, 2, 898, 2, 3600):
+    for pause_s in (0, 299, 2, 598, 2, 898, 2, 3590, 20, 5380, 40):
         await advance(store, pause_s)
         await work(store, post)
         told.append(sorted(to for one in mails.recipients for to in one))
         mails.recipients.clear()
     # Bob is on call, so he hears of it at once, too.
     bob, cid, dan = (f"{name}@mine.example" for name in ("bob", "cid", "dan"))
-    assert told == [[bob, cid], [], [bob], [], [dan], [], [cid, dan], []]
+    assert told == [
+        [bob, cid],
+        [],
+        [bob],
+        [],
+        [dan],
+        [],
+        [cid, dan],
+        [],
+        [cid, dan],
+        [],
+        [cid, dan],
+    ]
     assert mails.mails[2]["Subject"].startswith("[critical, not acknowledged] north")
-    assert not await rows(store, "select 1 from escalation")
+    # Nobody answers, so it goes on: after an hour, then twice as long, and once a day at last.
+    await advance(store, 30 * 86_400)
+    await work(store, post)
+    left = "select extract(epoch from due_at - clock_timestamp()) as left_s from escalation"
+    assert {round(row["left_s"], -1) for row in await rows(store, left)} == {86_400}
+    (first,) = {row["id"] for row in await rows(store, "select min(id) as id from alert")}
+    await alerts.acknowledge(store, first, "eve", T0 + 1)
+    await advance(store, 86_401)
+    await work(store, post)
+    assert first not in {row["alert_id"] for row in await rows(store, "select * from escalation")}
 
 
 @pytest.mark.parametrize("end", ["acknowledge", "resolve", "untold"])
