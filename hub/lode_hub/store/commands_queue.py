@@ -116,11 +116,16 @@ async def overtaken_by(conn: Connection, command_id: str) -> str | None:
     only overtaken by its end: to stop twice does no harm.
     """
     found = await conn.execute(
-        "select l.id from command c join command l on l.agent_id = c.agent_id "
-        "and l.number > c.number and (l.lease = c.id or l.sequence is not null "
-        "and l.about = c.about and c.about <> '' "
-        "and (c.action <> 'stop_all' or l.action <> 'stop_all')) "
-        "where c.id = %s order by l.number desc limit 1",
+        """
+        select later.id from command c cross join lateral (
+            select l.id, l.number from command l where l.lease = c.id
+            union all
+            select l.id, l.number from command l
+            where l.agent_id = c.agent_id and l.about = c.about and l.about <> ''
+                and l.number > c.number and l.sequence is not null
+                and (c.action <> 'stop_all' or l.action <> 'stop_all')
+        ) later where c.id = %s order by later.number desc limit 1
+        """,
         (command_id,),
     )
     row = await found.fetchone()

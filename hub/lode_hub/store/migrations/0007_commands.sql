@@ -83,6 +83,8 @@ create index command_number on command (number);
 create index command_site on command (site_id, number);
 create index command_device_number on command (device_id, number) where device_id is not null;
 create index command_actor on command (actor, created_at);
+create index command_about on command (agent_id, about, number) where about <> '';
+create index command_lease on command (lease) where lease is not null;
 create index command_curtailment on command (curtailment_id) where curtailment_id is not null;
 
 -- The highest sequence given to an agent. It follows the clock, so that a restored database does
