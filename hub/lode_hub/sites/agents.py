@@ -3,7 +3,7 @@
 One finding for the agent stands for all its rigs: rig-silent compares with what the agent sends,
 and a stale agent sends nothing. The while (30 s) is in the book of rules. For 60 s after the hub's
 start, and after the hub itself stood still, nobody is stale: then it is the hub that did not
-listen. An agent that has been away for a day when the hub starts is not news.
+listen. However long it lasts, it is said again each minute, until the agent is back or revoked.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,9 +21,10 @@ NAME = "agent-stale"
 VERSION = 1
 STALE_S = as_shipped(NAME)["stale_s"]
 GRACE_MS = 60_000
-GONE_MS = 24 * 3_600_000
 GAP_MS = 12_000
 """A pause after which an agent's rigs get time to be heard again: two of its health records."""
+
+_OUT = "take it out of service with `lode-hub agent revoke {}`"
 
 
 @dataclass(kw_only=True, slots=True)
@@ -100,14 +101,24 @@ class Agents:
         for agent in changed:
             agent.is_stale = not agent.is_stale
             agent.since_ms = agent.heard_ms if agent.is_stale else agent.since_ms
-        return [self._finding(agent, now_ms, rigs_of(agent.row.agent_id)) for agent in changed]
+        return [self._finding(one, _reason(one), now_ms, rigs_of) for one in changed]
 
-    def _finding(self, agent: Watched, now_ms: int, rigs: int) -> Finding:
+    def renew(
+        self, now_ms: int, is_ours: Callable[[int], bool], rigs_of: Callable[[int], int]
+    ) -> list[Finding]:
+        """Say again who is stale: a person may have resolved it, or its rule was off."""
+        stale = [a for a in self.by_id.values() if a.is_stale and is_ours(a.row.partition)]
+        return [self._finding(one, "goes-on", now_ms, rigs_of) for one in stale]
+
+    def _finding(
+        self, agent: Watched, reason: str, now_ms: int, rigs_of: Callable[[int], int]
+    ) -> Finding:
         stale = sum(other.is_stale for other in self.by_id.values())
+        rigs = rigs_of(agent.row.agent_id)
         silent_s = round((now_ms - agent.since_ms) / 1000, 1)
         evidence: Evidence = {
             "rule_version": VERSION,
-            "reason": "nothing-committed" if agent.is_stale else "commits-again",
+            "reason": reason,
             "since_ms": agent.since_ms,
             "silent_s": silent_s,
             "limit_s": agent.stale_s,
@@ -128,16 +139,25 @@ class Agents:
 
     def _turns(self, agent: Watched, now_ms: int) -> bool:
         stale_ms = 1000 * agent.stale_s
+        if agent.row.is_revoked:
+            return agent.is_stale
         if agent.is_stale:
             return agent.heard_ms > agent.since_ms and now_ms - agent.heard_ms <= stale_ms
-        if now_ms - self._started_ms < GRACE_MS or self._started_ms - agent.heard_ms > GONE_MS:
+        if now_ms - self._started_ms < GRACE_MS:
             return False
         return now_ms - max(agent.heard_ms, self._started_ms) > stale_ms
 
 
+def _reason(agent: Watched) -> str:
+    if agent.is_stale:
+        return "nothing-committed"
+    return "revoked" if agent.row.is_revoked else "commits-again"
+
+
 def _cause(agent: Watched, stale: int, agents: int) -> str:
     if agent.row.is_stopped:
-        return "it was stopped in good order: start it again, or take it out of service"
+        return f"it was stopped in good order: start it again, or {_OUT.format(agent.row.name)}"
     if stale == agents and agents > 1:
         return "all agents at once: look at the hub's broker and the hub's own network first"
-    return "its machine is off, it has no network, or it cannot reach the broker; it keeps reading"
+    away = "its machine is off, it has no network, or it cannot reach the broker; it keeps reading"
+    return f"{away}. If it is gone for good: {_OUT.format(agent.row.name)}"

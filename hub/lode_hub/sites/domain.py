@@ -162,6 +162,7 @@ class Sites:
                 await self._adopt()
                 self._renewed_ms = now_ms
                 findings += self._watch.renew(now_ms, is_ours=is_ours)
+                findings += self._agents.renew(now_ms, self._is_ours, self._fleet.rigs_of)
             return findings
 
     def _judge_silence(self, now_ms: int, is_ours: Mask) -> list[Finding]:

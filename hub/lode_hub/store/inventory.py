@@ -55,6 +55,7 @@ class Agent:
     partition: int
     committed_ms: int | None
     is_stopped: bool  # in good order, and not started since
+    is_revoked: bool  # thrown out: nothing is taken of it
 
 
 async def rigs(conn: Connection) -> list[Rig]:
@@ -93,8 +94,8 @@ async def agents(conn: Connection) -> list[Agent]:
         """
         select a.id as agent_id, a.name, s.name as site, a.partition,
             (extract(epoch from a.committed_at) * 1000)::bigint as committed_ms,
-            a.stopped_at is not null as is_stopped
-        from agent a left join site s on s.id = a.site_id
+            a.stopped_at is not null as is_stopped, e.revoked_at is not null as is_revoked
+        from agent a left join site s on s.id = a.site_id left join enrolment e on e.agent = a.name
         order by a.id
         """
     )

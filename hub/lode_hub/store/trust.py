@@ -130,11 +130,27 @@ async def renewed(conn: Connection, agent: str) -> None:
 
 
 async def revoke(conn: Connection, agent: str, by: str) -> bool:
-    """Throw an agent out with everything certified to it; tell whether there is one."""
+    """Throw an agent out with everything certified to it; tell whether there is one.
+
+    Nothing is expected of its devices from then on. One that a broker of the operator's own let
+    in without enrolment is refused from then on, too.
+    """
     async with conn.transaction():
         await conn.execute("delete from enrolment_token where agent = %s", (agent,))
         await conn.execute(
             "update certificate set revoked_at = now() where agent = %s and revoked_at is null",
+            (agent,),
+        )
+        await conn.execute(
+            "update device d set is_configured = false from agent a "
+            "where a.name = %s and d.agent_id = a.id and d.is_configured",
+            (agent,),
+        )
+        await conn.execute(
+            "insert into enrolment (agent, site, key_id, nonce, enrolled_from) "
+            "select a.name, coalesce(s.name, ''), '', '', '' "
+            "from agent a left join site s on s.id = a.site_id where a.name = %s "
+            "on conflict do nothing",
             (agent,),
         )
         done = await conn.execute(

@@ -218,12 +218,14 @@ class Trust:
         """Throw an agent out: its certificates, its password and its tokens are good no more.
 
         Raises:
-            NotFoundError: no agent of this name was ever let in.
+            NotFoundError: no agent of this name was ever let in, or heard.
         """
         async with asking(self._store) as conn:
             is_known = await table.revoke(conn, agent, by)
         if not is_known:
-            raise NotFoundError(f"agent {agent!r:.80}: was never enrolled; see lode-hub agent list")
+            raise NotFoundError(
+                f"agent {agent!r:.80}: was never enrolled nor heard; see the agents"
+            )
         _log.warning("agent revoked", agent=agent, by=by)
 
     async def enrolments(self) -> list[tuple[table.Enrolment, dt.datetime | None]]:

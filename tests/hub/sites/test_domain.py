@@ -63,6 +63,11 @@ def names(findings):
     return [(f.rule, f.subject, f.is_active) for f in findings]
 
 
+def changes(findings):
+    """Name what began and ended, without what is only said again."""
+    return names(f for f in findings if f.evidence["reason"] != "goes-on")
+
+
 async def test_a_hot_rig_is_found_at_once_with_all_it_takes_to_act(mine):
     (finding,) = await mine.read(mine.rigs[:1], chip_temp_c=101.0, fans_alive=2)
     assert finding.rule == "rig-over-temperature"
@@ -149,7 +154,7 @@ async def test_silence_of_one_rig_is_found_and_ends(mine):
 async def test_a_dead_agent_is_one_finding_and_its_rigs_none(mine):
     await mine.wait(90, reads=mine.rigs)
     found = await mine.wait(120, beats=False)
-    assert names(found) == [("agent-stale", f"agent:{mine.agent}", True)]
+    assert changes(found) == [("agent-stale", f"agent:{mine.agent}", True)]
     assert found[0].at_ms - found[0].evidence["since_ms"] == 31 * S
     assert found[0].evidence["rigs"] == 3
 
@@ -159,7 +164,7 @@ async def test_an_agent_that_comes_back_has_no_silent_rigs(mine):
     await mine.wait(60, beats=False)
     found = await mine.wait(10)  # its first batches hold no rig yet
     found += await mine.wait(60, reads=mine.rigs)
-    assert names(found) == [("agent-stale", f"agent:{mine.agent}", False)]
+    assert changes(found) == [("agent-stale", f"agent:{mine.agent}", False)]
 
 
 async def test_an_agent_that_restarts_quickly_has_no_silent_rigs(mine):
@@ -174,7 +179,7 @@ async def test_a_stopped_agent_is_said_to_be_stopped(mine):
     await mine.wait(90, reads=mine.rigs)
     async with mine.store.pool.connection() as conn:
         await conn.execute("update agent set stopped_at = now()")
-    (finding,) = await mine.wait(60, beats=False)
+    finding, *_ = await mine.wait(60, beats=False)
     assert "stopped in good order" in finding.likely_cause
 
 
@@ -192,7 +197,9 @@ async def test_who_stays_away_after_a_restart_is_stale_after_the_grace(mine):
     await mine.wait(90, reads=mine.rigs)
     await mine.restart()
     assert await mine.wait(59, beats=False) == []
-    assert names(await mine.wait(5, beats=False)) == [("agent-stale", f"agent:{mine.agent}", True)]
+    assert changes(await mine.wait(5, beats=False)) == [
+        ("agent-stale", f"agent:{mine.agent}", True)
+    ]
 
 
 async def test_a_hub_that_stood_still_blames_nobody(mine):
@@ -201,12 +208,6 @@ async def test_a_hub_that_stood_still_blames_nobody(mine):
     found = await mine.wait(10, beats=False)
     found += await mine.wait(60, reads=mine.rigs)
     assert found == []
-
-
-async def test_an_agent_gone_for_a_day_is_no_news_to_a_new_hub(mine):
-    await mine.committed_at(T0 - 25 * 3600 * S)
-    await mine.restart()
-    assert await mine.wait(90, beats=False) == []
 
 
 async def test_a_restarted_hub_ends_what_it_had_found_before(mine):
@@ -225,8 +226,8 @@ async def test_a_stale_agent_stays_so_over_a_restart_and_is_ended_after_it(mine)
     await mine.wait(90, reads=mine.rigs)
     await alerts.take(mine.store, await mine.wait(60, beats=False), mine.now_ms)
     await mine.restart()
-    assert await mine.wait(90, beats=False) == []
-    assert names(await mine.wait(5)) == [("agent-stale", f"agent:{mine.agent}", False)]
+    assert changes(await mine.wait(90, beats=False)) == []
+    assert changes(await mine.wait(5)) == [("agent-stale", f"agent:{mine.agent}", False)]
 
 
 async def test_what_goes_on_is_said_again_once_a_minute(mine):

@@ -154,7 +154,7 @@ class Judgement:
         return await asyncio.to_thread(raw.packed)
 
     def _renew(self, now_ms: int) -> list[Finding]:
-        return self.rigs.renew(now_ms) + self.second.renew(now_ms)
+        return self.rigs.renew(now_ms) + self.second.renew(now_ms) + self.series.renew(now_ms)
 
     def _site_ids(self) -> list[int]:
         return [place.site_id for place in self._groups.sites]

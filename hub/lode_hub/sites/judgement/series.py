@@ -4,7 +4,7 @@ values at a fixed step ─► SeriesDetector ─► surprising enough ─► a f
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import msgspec
@@ -72,6 +72,7 @@ class Open:
     site_id: int
     since_ms: int
     calm_ms: int
+    said: Finding | None = None  # None: before the start
 
 
 @dataclass(slots=True)
@@ -148,13 +149,10 @@ class SeriesWatch:
         rule = f"series-{key.metric}"
         was = self.open.get((rule, key.subject))
         since_ms = was.since_ms if was else now_ms
-        self.open[rule, key.subject] = Open(
-            site_id=key.site_id, since_ms=since_ms, calm_ms=now_ms + CALM_MS
-        )
         what, unit, severity = WORDS[key.metric]
         value, usual = float(row[number]), self.usual[number]
         figures = f"{value:,.4g} {unit}".strip() + f", of late {usual:,.4g} {unit}".rstrip()
-        return Finding(
+        said = Finding(
             rule=rule,
             subject=key.subject,
             is_active=True,
@@ -177,6 +175,14 @@ class SeriesWatch:
                 "step_s": STEP_MS / 1000,
             },
         )
+        self.open[rule, key.subject] = Open(
+            site_id=key.site_id, since_ms=since_ms, calm_ms=now_ms + CALM_MS, said=said
+        )
+        return said
+
+    def renew(self, now_ms: int) -> list[Finding]:
+        """Say again what goes on: a person may have resolved it, or its rule was off."""
+        return [replace(one.said, at_ms=now_ms) for one in self.open.values() if one.said]
 
     def _calmed(self, now_ms: int) -> list[Finding]:
         over = [key for key, one in self.open.items() if now_ms >= one.calm_ms]
