@@ -128,7 +128,7 @@ class DemandCharge:
 class Commitment:
     """A promise to draw little at the meter: at most `watts`, `watts` below a baseline, or nothing.
 
-    What is drawn too much costs `penalty_usd_mwh`.
+    What is drawn too much costs `penalty_usd_mwh`. It is known of from the period `known` on.
     """
 
     name: str
@@ -137,6 +137,7 @@ class Commitment:
     penalty_usd_mwh: float
     watts: float = 0.0
     baseline_w: float = 0.0
+    known: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

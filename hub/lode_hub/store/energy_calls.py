@@ -16,9 +16,11 @@ _CALL = """
         c.notice_s::float8 as notice_s, c.penalty_usd_mwh, c.credit_usd_mwh, c.way, c.person,
         (extract(epoch from c.from_at) * 1000)::bigint as from_ms,
         (extract(epoch from c.until_at) * 1000)::bigint as until_ms,
-        (extract(epoch from c.received_at) * 1000)::bigint as received_ms
+        (extract(epoch from c.received_at) * 1000)::bigint as received_ms,
+        (extract(epoch from c.heard_at) * 1000)::bigint as heard_ms
     from (
-        select distinct on (e.site_id, e.programme, e.event) e.*, s.name as site
+        select distinct on (e.site_id, e.programme, e.event) e.*, s.name as site,
+            min(e.received_at) over (partition by e.site_id, e.programme, e.event) as heard_at
         from energy_call e join site s on s.id = e.site_id
         where (%(site)s::text is null or s.name = %(site)s)
             and (%(programme)s::text is null or e.programme = %(programme)s)
@@ -87,7 +89,10 @@ async def calls(
     programme: str | None = None,
     as_of_ms: int | None = None,
 ) -> list[Row]:
-    """List the calls that touch a span, as they were known at a moment, by their begin."""
+    """List the calls that touch a span, as they were known at a moment, by their begin.
+
+    `received_ms` is of the modification that counts, `heard_ms` of the first word of the call.
+    """
     values = {
         "site": site,
         "programme": programme,

@@ -27,6 +27,7 @@ PAST_DAYS = 7
 KEPT_USD_MWH = 5000.0
 """What a call without a penalty of its own counts as when it is missed: it was promised."""
 
+CARRIED_STEPS = 2
 CAP_SHARE, SETPOINT_SHARE = 0.985, 0.996
 """Of a cap and of a promise is planned so much: meters are noisy, and rigs come in whole watts."""
 
@@ -88,16 +89,18 @@ async def known(conn: Connection, told: Told, now_ms: int, around_ms: int) -> Kn
     found = await rates(conn, told.site_id, wanted, back, known_ms=now_ms)
     near = (begin - around_ms, span[1] + around_ms)
     calls = await energy_calls.calls(conn, told.site, near, as_of_ms=now_ms)
-    series, believed = dict(found.series), 0
-    for quantity, node in nodes:
-        values, missing = believe(
-            found.of(quantity, node), found.of("day-ahead", node), begin, now_ms
-        )
+    series, believed, notes = dict(found.series), 0, []
+    for quantity, node in sorted(nodes):
+        published = found.of(quantity, node)
+        held = carried(published, now_ms) if quantity == "real-time" else published
+        notes.append(_price_of_now(quantity, node, published, held, now_ms))
+        values, missing = believe(held, found.of("day-ahead", node), begin, now_ms)
         series[quantity, node], believed = values, max(believed, missing)
     steps = periods(begin, PERIODS, STEP_S)
     measured = await facts(conn, told, found, steps, now_ms)
     said = seen(told, Rates(series), calls, steps, now_ms=now_ms, measured=measured)
     is_called = any(_is_near(call, now_ms, around_ms) for call in calls)
+    said = replace(said, notes=(*filter(None, notes), *said.notes))
     return Known(seen=said, believed=believed, is_called=is_called)
 
 
@@ -125,29 +128,59 @@ def believe(values: Values, published: Values, begin_ms: int, now_ms: int) -> tu
     usual = np.nansum(past, axis=0) / np.maximum(count, 1)
     believed = np.where(np.isnan(believed), np.where(count > 0, usual, now), believed)
     believed[0] = now  # of which a part may be unknown yet, not the present
-    filled = Values(
+    filled = _beneath(values, begins[missing], ends[missing], believed[missing], int(ends[-1]))
+    return filled, int(missing.sum())
+
+
+def carried(values: Values, now_ms: int) -> Values:
+    """Let the last price hold on while that of now is not published yet.
+
+    What is settled by the quarter of an hour is published when that is over. It holds for as long
+    as two of its own steps at most, and no longer than the period of now.
+    """
+    past = np.flatnonzero(values.until_ms <= now_ms)
+    if not len(past) or not np.isnan(at(values, now_ms)):
+        return values
+    last = past[np.argmax(values.until_ms[past])]
+    end_ms = int(values.until_ms[last])
+    if now_ms - end_ms > CARRIED_STEPS * (end_ms - int(values.from_ms[last])):
+        return values
+    until_ms = first_ms(now_ms) + _STEP_MS
+    price = np.array([at(values, end_ms - 1)])
+    return _beneath(values, np.array([end_ms]), np.array([until_ms]), price, until_ms)
+
+
+def _price_of_now(quantity: str, node: str, said: Values, held: Values, now_ms: int) -> str:
+    """Say what the price of now is when it is not published; empty when it is."""
+    if not np.isnan(at(said, now_ms)):
+        return ""
+    name = f"{quantity} {node}".strip()
+    past = said.until_ms[said.until_ms <= now_ms]
+    if not len(past):
+        return f"{name}: no price of now, nor of any time before; see its source"
+    ago = f"{(now_ms - int(past.max())) / 60_000:.0f} min ago"
+    if np.isnan(at(held, now_ms)):
+        return f"{name}: no price of now, the last was of a time that ended {ago}; see its source"
+    return f"{name}: the price of now is the last one, of a time that ended {ago}"
+
+
+def _beneath(
+    values: Values, from_ms: Times, until_ms: Times, value: Floats, open_ms: int
+) -> Values:
+    """Add values as if said before all that was: what is known stands above them."""
+    begins = np.concatenate([values.from_ms, from_ms])
+    order = np.argsort(begins, kind="stable")
+    return Values(
         unit=values.unit,
-        from_ms=np.concatenate([values.from_ms, begins[missing]]),
-        until_ms=np.concatenate([_closed(values, begin_ms), ends[missing]]),
-        value=np.concatenate([values.value, believed[missing]]),
-        # As if said before all that was: what is known stands above it.
-        published_ms=np.concatenate([values.published_ms, np.zeros(missing.sum(), np.int64)]),
-    )
-    order = np.argsort(filled.from_ms, kind="stable")
-    return (
-        Values(
-            unit=filled.unit,
-            from_ms=filled.from_ms[order],
-            until_ms=filled.until_ms[order],
-            value=filled.value[order],
-            published_ms=filled.published_ms[order],
-        ),
-        int(missing.sum()),
+        from_ms=begins[order],
+        until_ms=np.concatenate([_closed(values, open_ms), until_ms])[order],
+        value=np.concatenate([values.value, value])[order],
+        published_ms=np.concatenate([values.published_ms, np.zeros(len(from_ms), np.int64)])[order],
     )
 
 
-def _closed(values: Values, begin_ms: int) -> Times:
-    following = np.append(values.from_ms[1:], begin_ms + PERIODS * _STEP_MS)
+def _closed(values: Values, open_ms: int) -> Times:
+    following = np.append(values.from_ms[1:], open_ms)
     ends = np.maximum(following, values.from_ms + 1)
     return np.where(values.until_ms == OPEN_MS, ends, values.until_ms)
 

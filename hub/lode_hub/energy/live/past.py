@@ -3,7 +3,9 @@
 documents, prices, hashprice, calls of the span; the rigs as they are now ─► Past
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -70,7 +72,7 @@ async def past(
     is_seen = is_before | kept
     return Past(
         fleet=rigs,
-        market=_beside(market, rigs),
+        market=_heard(_beside(market, rigs), calls, begins[kept]),
         known=_known(told, found, (begins[is_seen], ends[is_seen]), int(is_before.sum())),
         from_ms=begins[kept],
         notes=_notes(
@@ -152,6 +154,17 @@ def _beside(market: Market, rigs: Fleet) -> Market:
     """Leave the rigs that no plan moves their share of the site's limit."""
     cap_w = np.maximum(0.0, rigs.site.limit_w - rigs.left_w * market.pue)
     return replace(market, cap_w=np.minimum(market.cap_w, cap_w))
+
+
+def _heard(market: Market, calls: Sequence[Mapping[str, Any]], begins: Times) -> Market:
+    """Let each call count from its first word: before it nobody could keep it."""
+    heard = {f"{call['programme']}/{call['event']}": call["heard_ms"] for call in calls}
+    promises = []
+    for promise in market.commitments:
+        known = int(np.searchsorted(begins, heard[promise.name]))
+        counts = promise.counts & (np.arange(market.periods) >= known)
+        promises.append(replace(promise, counts=counts, known=known))
+    return replace(market, commitments=tuple(promises))
 
 
 def _notes(step_h: float, no_price: Bools, no_hashprice: Bools, assumed: Bools) -> tuple[str, ...]:

@@ -81,7 +81,9 @@ def walk(
 ) -> Course:
     """Let a policy decide each period of a market; it sees of prices only what `known` tells it.
 
-    `market` has what came true; `told` hears of each period done.
+    `market` has what came true: hashprice and PUE are taken to stay as they are, and promises count
+    from when they are known of. Adders, caps and charges are known ahead. `told` hears of each
+    period done.
 
     Raises:
         PlanError: the solver gave no plan.
@@ -91,7 +93,8 @@ def walk(
     peaks_w = tuple(charge.peak_w for charge in market.demand_charges)
     reasons: list[Reason] = []
     for now in range(market.periods):
-        seen = ahead(market, now, known.believed(now, horizon(market, now)), peaks_w)
+        believed = known.believed(now, horizon(market, now))
+        seen = ahead(_as_known(market, now), now, believed, peaks_w)
         moment = Moment(site=site, market=seen, standings=standings)
         repair = Repair(site, seen, standings)
         modes, started = repair.run(policy(moment), 1)
@@ -108,6 +111,16 @@ def walk(
         starts=starts,
         earned=earned,
         reasons=(*reasons, *missed(site, market, earned.power_w)),
+    )
+
+
+def _as_known(market: Market, now: int) -> Market:
+    """Give a market without what nobody knew in a period of what came after it."""
+    return replace(
+        market,
+        hashprice_usd_phd=np.full(market.periods, market.hashprice_usd_phd[now]),
+        pue=np.full(market.periods, market.pue[now]),
+        commitments=tuple(promise for promise in market.commitments if promise.known <= now),
     )
 
 

@@ -70,7 +70,7 @@ create table energy_call (
     notice_s real not null,
     penalty_usd_mwh double precision,
     credit_usd_mwh double precision,
-    way text not null,                    -- page, api, mqtt, webhook, openadr
+    way text not null,                    -- page, api, mqtt, webhook, openadr; "openadr, not shown" cancels
     person text not null,
     received_at timestamptz not null,
     unique (site_id, programme, event, modification)

@@ -6,7 +6,7 @@ import pytest
 
 from lode_hub.errors import ConflictError, InvalidError, NotFoundError
 from lode_hub.queries import simulations
-from tests.hub.energy.live.conftest import ADA, TARIFF
+from tests.hub.energy.live.conftest import ADA, PROGRAMME, TARIFF
 
 HOUR, DAY = 3_600_000, 86_400_000
 DEAR = 9
@@ -63,6 +63,24 @@ async def test_hours_without_a_price_are_left_out_and_said(site):
     assert found.notes == ("2 h without a price are left out",)
     assert by_name(found)["always on"].energy_kwh == pytest.approx(28.0 * 6)
     assert not {begin + n * HOUR for n in (3, 4)} & {one.from_ms for one in found.periods}
+
+
+@pytest.mark.parametrize("late_h", [-3, 1])
+async def test_a_call_counts_from_its_first_word(site, late_h):
+    begin = await furnish(site, lambda _: 40.0)
+    dear = PROGRAMME.replace("[baseline]", "penalty_usd_mwh = 5000\n[baseline]")
+    await site.desk.save(ADA, "programme", "DR", dear, site="north")
+    said_ms, now_ms = begin + (DEAR + late_h) * HOUR, site.now[0]
+    span = {"from_ms": begin + DEAR * HOUR, "until_ms": begin + (DEAR + 3) * HOUR}
+    for power_kw in (15, 5):  # the second modifies the first, and is no first word
+        site.now[0] = said_ms if power_kw == 15 else said_ms + 2 * HOUR
+        said = {"event": "e1", "reduce": "to", "power_kw": power_kw} | span
+        await site.desk.call(ADA, "DR", said, site="north", way="api")
+    site.now[0] = now_ms
+    found = await site.queries.simulations.run("north", begin, begin + DAY)
+    asleep = {(one.from_ms - begin) / HOUR for one in found.periods if one.plan_w <= 5000}
+    assert asleep == {DEAR + max(late_h, 0) + n / 4 for n in range(12 - 4 * max(late_h, 0))}
+    assert found.broken == {}
 
 
 async def test_another_tariff_is_tried(site):

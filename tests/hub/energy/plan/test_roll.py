@@ -142,6 +142,37 @@ def test_every_policy_keeps_every_limit_while_prices_surprise(policy, seed):
     assert not broken((ours, told, standings), plan)
 
 
+@pytest.mark.parametrize(
+    "future",
+    [
+        {"hashprice_usd_phd": [44.0] * 6 + [90.0] * 24},
+        {"hashprice_usd_phd": [44.0] * 6 + [0.0] * 24},
+        {"pue": [1.1] * 6 + [1.0] * 24},
+        {"pue": [1.1] * 6 + [1.5] * 24},
+        {"commitments": "late"},
+    ],
+    ids=["a better hashprice", "none", "a better PUE", "a worse one", "a call"],
+)
+@pytest.mark.parametrize("policy", [roll.best, roll.greedy])
+def test_what_nobody_knew_changes_nothing_before_it_comes(policy, future):
+    ours = site(count=20, start_cost_usd=2.0, min_down_s=7200.0, min_up_s=7200.0)
+    call = Commitment(
+        name="DR", kind="all", counts=np.arange(30) == 6, penalty_usd_mwh=1e5, known=6
+    )
+    usual = {"hashprice_usd_phd": np.full(30, 44.0), "pue": np.full(30, 1.1)}
+    told = replace(market(np.full(30, 100.0)), **usual)
+    other = {
+        name: (call,) if name == "commitments" else np.array(values)
+        for name, values in future.items()
+    }
+    known = hourly(told.price_usd_mwh)
+    plain, changed = (
+        roll.walk(known, ours, one, all_on(ours), policy).rigs[0]
+        for one in (told, replace(told, **other))
+    )
+    assert (plain[:, :6] == changed[:, :6]).all()
+
+
 def test_a_missed_commitment_is_told_and_paid_for():
     call = Commitment(name="DR", kind="all", counts=np.arange(6) == 4, penalty_usd_mwh=1.0)
     told = market(np.full(6, 20.0), commitments=(call,))
