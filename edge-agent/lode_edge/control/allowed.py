@@ -1,8 +1,10 @@
 """Whether a wish may be asked of a device at all: what it offers, what the envelope allows."""
 
+from collections.abc import Collection, Mapping
 from typing import Literal
 
 from lode_edge.control.book import Book
+from lode_edge.control.envelope import Model
 from lode_edge.control.site import Device, Site
 from lode_edge.drivers.acting import Abilities
 from lode_wire.orders import (
@@ -19,7 +21,7 @@ from lode_wire.orders import (
     Wish,
 )
 
-_MODES: tuple[Literal["low", "normal", "high"], ...] = ("low", "normal", "high")
+MODES: tuple[Literal["low", "normal", "high"], ...] = ("low", "normal", "high")
 
 
 def offer_refusal(device: Device, intent: Intent) -> str:
@@ -44,7 +46,7 @@ def offer_refusal(device: Device, intent: Intent) -> str:
 
 def _choice_refusal(device: Device, offered: Abilities, intent: Intent) -> str:
     """Say that a device has no such preset or mode, as far as it lists them."""
-    listed: tuple[str, ...] = ()
+    listed: Collection[str] = ()
     wanted = ""
     if isinstance(intent, Preset):
         listed, wanted = offered.presets, intent.name
@@ -76,16 +78,29 @@ def wish_refusal(book: Book, site: Site, device: Device, wish: Intent) -> str:
         if device.facts is None:
             return ""  # not identified yet; it is before anything is sent
         return f"{Reason.ENVELOPE}: it says nothing of model {device.facts.model!r}"
+    return _power_refusal(site, device, model, wish)
+
+
+def _power_refusal(site: Site, device: Device, model: Model, wish: Intent) -> str:
     if isinstance(wish, PowerMode) and wish.mode not in modes(site, device):
         return f"{Reason.ENVELOPE}: mode {wish.mode} of {device.name} may draw more than it allows"
     if isinstance(wish, PowerLimit):
-        least_w, most_w = limits_w(site, device)
-        if not least_w <= wish.power_w <= most_w:
+        return _watts_refusal(device, wish.power_w, *limits_w(site, device))
+    if isinstance(wish, Preset) and device.abilities is not None:
+        preset_w = site.preset_w(device, wish.name)
+        if preset_w is None:
             return (
-                f"{Reason.ENVELOPE}: {wish.power_w:.0f} W for {device.name} is outside"
-                f" {least_w:.0f} to {most_w:.0f} W"
+                f"{Reason.ENVELOPE}: what preset {wish.name!r} of {device.name} draws is not known"
             )
+        return _watts_refusal(device, preset_w, model.power_min_w, model.power_max_w)
     return ""
+
+
+def _watts_refusal(device: Device, power_w: float, least_w: float, most_w: float) -> str:
+    if least_w <= power_w <= most_w:
+        return ""
+    outside = f"is outside {least_w:.0f} to {most_w:.0f} W"
+    return f"{Reason.ENVELOPE}: {power_w:.0f} W for {device.name} {outside}"
 
 
 def allowed_now(site: Site, name: str, wish: Wish) -> Wish:
@@ -99,11 +114,24 @@ def allowed_now(site: Site, name: str, wish: Wish) -> Wish:
         return wish
     if isinstance(wish, PowerLimit) and wish.power_w > model.power_max_w:
         return PowerLimit(power_w=model.power_max_w)
+    if isinstance(wish, Preset):
+        return _allowed_preset(site, device, model, wish)
     if isinstance(wish, PowerMode):
         allowed = modes(site, device)
-        below = [mode for mode in _MODES[: _MODES.index(wish.mode)] if mode in allowed]
+        below = [mode for mode in MODES[: MODES.index(wish.mode)] if mode in allowed]
         return PowerMode(mode=below[-1]) if below and wish.mode not in allowed else wish
     return wish
+
+
+def _allowed_preset(site: Site, device: Device, model: Model, wish: Preset) -> Wish:
+    """Lower a preset that draws too much: by a limit, for which a rig picks one that is tuned."""
+    preset_w = site.preset_w(device, wish.name)
+    if preset_w is None or preset_w <= model.power_max_w or device.abilities is None:
+        return wish
+    if PowerLimit.action in device.abilities.actions:
+        return PowerLimit(power_w=model.power_max_w)
+    below = presets(site, device)
+    return Preset(name=max(below, key=lambda name: below[name])) if below else wish
 
 
 def limits_w(site: Site, device: Device) -> tuple[float, float]:
@@ -120,10 +148,19 @@ def limits_w(site: Site, device: Device) -> tuple[float, float]:
 def modes(site: Site, device: Device) -> tuple[str, ...]:
     """List the power modes that may be asked for: those it has that draw no more than allowed."""
     model, offered = site.model(device), device.abilities
-    had = _MODES if offered is None or not offered.modes else offered.modes
+    had = MODES if offered is None or not offered.modes else offered.modes
     most_w = 0.0 if model is None else max(model.power_max_w, site.awake_w(device))
-    wishes = [PowerMode(mode=mode) for mode in _MODES if mode in had]
+    wishes = [PowerMode(mode=mode) for mode in MODES if mode in had]
     return tuple(wish.mode for wish in wishes if site.expected_w(device.name, wish) <= most_w)
+
+
+def presets(site: Site, device: Device) -> Mapping[str, float]:
+    """List the presets that may be asked for, with what they draw: that must be known."""
+    model, offered = site.model(device), device.abilities
+    if model is None or offered is None:
+        return {}
+    known = {name: watts for name, watts in offered.presets.items() if watts is not None}
+    return {n: w for n, w in known.items() if model.power_min_w <= w <= model.power_max_w}
 
 
 def offered_actions(book: Book, site: Site, device: Device) -> frozenset[str]:
@@ -134,4 +171,4 @@ def offered_actions(book: Book, site: Site, device: Device) -> frozenset[str]:
     least_w, most_w = limits_w(site, device)
     if least_w > most_w:
         offered -= {PowerLimit.action}
-    return offered
+    return offered if presets(site, device) else offered - {Preset.action}

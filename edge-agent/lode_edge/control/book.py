@@ -3,6 +3,7 @@
 The book reads and writes the store's shelves; what it says of a step goes into the journal.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -11,7 +12,7 @@ from lode_edge.control.journal import Entry
 from lode_edge.control.now import Now
 from lode_edge.control.store import Store
 from lode_edge.control.wishes import Key, Lease, Origin, Plan
-from lode_wire.orders import Evidence, Sleep, Wish
+from lode_wire.orders import Evidence, PowerLimit, Preset, Sleep, Wish
 from lode_wire.records import Stage
 
 _OWN = "local:"  # begins the id of what the agent does by itself
@@ -43,6 +44,7 @@ class Course(msgspec.Struct, frozen=True, kw_only=True):
     start_ms: int | None = None  # when a start was counted that may not have been made yet
     failed_by: tuple[str, ...] = ()  # what it failed by and was told; it is tried again in silence
     is_unproven: bool = False  # it is read back, and nothing measures the device's power
+    is_denied: bool = False  # by a meter, against the rig, whose word counts no more
 
     @property
     def key(self) -> Key:
@@ -61,11 +63,23 @@ class Course(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Baseline(msgspec.Struct, frozen=True, kw_only=True):
-    """What a device had before our first wish; None when it did not say."""
+    """What a device had before our first wish, as far as it said; `sent` are our actions since."""
 
-    wish: Wish | None
+    wishes: tuple[Wish, ...]
+    sent: tuple[str, ...] = ()
     rank: tuple[int, int]
     power_w: float | None = None
+
+    @property
+    def to_restore(self) -> Sequence[Wish]:
+        """List what gives a device back, in order; empty when it had not said how it was.
+
+        A rig that has both a limit and a preset has two names for one setting: given back is the
+        one that we have changed, and the other follows.
+        """
+        named = [wish for wish in self.wishes if isinstance(wish, PowerLimit | Preset)]
+        ours = [wish for wish in named if wish.action in self.sent] or named
+        return [*ours, *(wish for wish in self.wishes if wish not in named)]
 
 
 class Charge(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ import msgspec
 
 from lode_edge.control.book import Book, Course, shelved
 from lode_edge.control.wishes import Held, Key
-from lode_wire.orders import Evidence, Reason
+from lode_wire.orders import Evidence, Reason, Wish
 from lode_wire.records import Stage
 
 _DONE = (Stage.EFFECTIVE, Stage.ACKNOWLEDGED)
@@ -73,28 +73,35 @@ class Courses:
             self._drop(course)
         elif lease is not None and lease.is_held:
             self.released(course, "left as it is")
-        elif baseline.wish is None:
-            self._book.baselines.drop(shelved(course.key))
-            self._book.note_course(
-                course, Stage.FAILED, f"{Reason.DEVICE}: it had not said how it was"
-            )
-            self._book.courses.drop(shelved(course.key))
+        elif not baseline.to_restore:
+            self.lost(course, "it had not said how it was")
         else:
             back = msgspec.structs.replace(
-                course,
-                id=self._book.number(),
-                wish=baseline.wish,
-                rank=baseline.rank,
-                is_restore=True,
-                stage=Stage.ACCEPTED,
-                tries=0,
-                drifts=0,
-                sent_ms=None,
-                start_ms=None,
-                failed_by=(),
-                is_unproven=False,
+                course, rank=baseline.rank, is_restore=True, drifts=0, failed_by=(), is_denied=False
             )
-            self._book.set_course(back)
+            self.go_on(back, baseline.to_restore[0])
+
+    def go_on(self, course: Course, wish: Wish) -> None:
+        """Give back one more of what a device had."""
+        began = msgspec.structs.replace(
+            course,
+            id=self._book.number(),
+            wish=wish,
+            stage=Stage.ACCEPTED,
+            tries=0,
+            sent_ms=None,
+            start_ms=None,
+            before_w=None,
+            change_w=0.0,
+            is_unproven=False,
+        )
+        self._book.set_course(began)
+
+    def lost(self, course: Course, why: str) -> None:
+        """Note that a device cannot be given back what it had."""
+        self._book.baselines.drop(shelved(course.key))
+        self._book.note_course(course, Stage.FAILED, f"{Reason.DEVICE}: {why}")
+        self._book.courses.drop(shelved(course.key))
 
     def _drop(self, course: Course) -> None:
         """End a course of which nothing was sent."""

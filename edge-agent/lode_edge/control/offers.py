@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
-from lode_edge.control.allowed import limits_w, modes, offered_actions
+from lode_edge.control.allowed import limits_w, modes, offered_actions, presets
 from lode_edge.control.book import Book
 from lode_edge.control.envelope import Line, Model
 from lode_edge.control.site import Device, Site
@@ -100,7 +100,7 @@ class Offers:
             at_ms=at_ms,
             device=device.number,
             offers=tuple(sorted(offers)),
-            presets=offered.presets,
+            presets=tuple(presets(self._site, device)),
             power_min_w=least_w if is_limited else None,
             power_max_w=most_w if is_limited else None,
             starts_left=left,

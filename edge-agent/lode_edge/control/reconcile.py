@@ -15,7 +15,8 @@ from lode_edge.control.book import Baseline, Book, Course, shelved
 from lode_edge.control.charges import Turn
 from lode_edge.control.errands import Answer, Errand
 from lode_edge.control.now import Now
-from lode_edge.control.proof import Shown
+from lode_edge.control.proof import Draws, Shown
+from lode_edge.control.scales import Weighed
 from lode_edge.control.site import Device, Sample, Site
 from lode_edge.control.stages import KNOWN_S, LOOK_S, WATCH_S, Pulse, Stages
 from lode_edge.control.turns import NO_START, SETTLE_S
@@ -25,12 +26,10 @@ from lode_edge.errors import DriverError
 from lode_wire.orders import (
     FanSpeed,
     PowerLimit,
-    PowerMode,
     Preset,
     Sleep,
     SwitchOutlet,
     Wake,
-    Wish,
 )
 from lode_wire.records import Stage
 
@@ -38,7 +37,7 @@ _DOWN_S, _UP_S = 180.0, SETTLE_S  # for power to show it
 _LOOK_MOST_S = 15.0  # between two looks at what is not proved yet
 _PROVE_S = 1.0  # between two looks at what the devices themselves have said nothing new of
 _METER_S = 10.0  # for which a feeder's meter is waited for before the rig itself is believed
-_MODES = ("low", "normal", "high")
+_INFINITE_W = float("inf")
 _OPEN = (Stage.ACCEPTED, Stage.SENT, Stage.ACKNOWLEDGED, Stage.DRIFTED)
 _TO_SEND = (Stage.ACCEPTED, Stage.SENT, Stage.DRIFTED, Stage.FAILED)
 
@@ -131,7 +130,7 @@ class Reconciler:
             is_new = turns.is_new_start(course, turn)
             if is_new and turns.has_no_start(turn.device):
                 self.stages.failed(course, NO_START)
-            elif course.is_urgent or not (device.facts is None or turns.hindrance(turn)):
+            elif course.is_urgent or (_is_known(course, device) and not turns.hindrance(turn)):
                 self._send(course, device, turn, is_new_start=is_new)
             elif now_s - device.posture_s > KNOWN_S / 2:
                 self._look(course, device, pulse)  # so that it is known when its turn comes
@@ -154,11 +153,10 @@ class Reconciler:
         now_s = self._now.s
         is_set = proof.reads_back(course.wish, device, now_s, pulse.since_s)
         shown = self._shown(course, device, pulse.since_s)
-        needs_power = proof.needs_power(course.wish)
-        if is_set and (shown.is_so or not needs_power):
+        if is_set and (shown.is_so or not self._needs_power(course, device, shown)):
             self.stages.effective(course, device, shown)
             return
-        if is_set and not self._is_measured(device):
+        if is_set and not self._is_measured(course, device):
             self.stages.in_effect(course)  # nothing else will ever show when it came
         if course.is_unproven:
             return
@@ -167,13 +165,17 @@ class Reconciler:
         elif is_set and shown.is_so is None:
             self.stages.unproven(course, device)
         else:
+            if shown == (False, "meter", *shown[2:]) and self._says_so(
+                course, device, pulse.since_s
+            ):
+                course = msgspec.structs.replace(course, is_denied=True)
             self.stages.not_proved(course, device, is_set, shown)
 
     def _watch(self, course: Course, device: Device, pulse: Pulse) -> None:
         """Look whether what was proved is so still; it takes two signs to say that it is not."""
         is_set = proof.reads_back(course.wish, device, self._now.s, pulse.since_s)
-        found = proof.measured(self._site, device, pulse.since_s)
-        is_drawn = found is None or isinstance(course.wish, Wake) or self._fits(course, found[1])
+        found = proof.measured(self._site, device, course.wish, pulse.since_s)
+        is_drawn = found is None or not _may_not_draw(course) or self._fits(course, found[1])
         sign_s = max(device.posture_s, device.reading_s)
         if is_set is False or not is_drawn:
             if pulse.doubt_s is not None and sign_s > pulse.doubt_s:
@@ -204,57 +206,84 @@ class Reconciler:
         """Say what power shows: the feeder's meter before the outlet before the rig."""
         now_s, weighing = self._now.s, self.stages.weighing
         weighed = weighing.weigh(course.id, now_s)
-        if weighed is not None and weighed.is_shown is not None:
+        if weighed is not None and (weighed.is_shown or self._is_denied(course, weighed)):
             return Shown(weighed.is_shown, "meter", weighed.before_w, weighed.after_w)
         if weighing.can_tell(course.id) and now_s - since_s < _METER_S:
             return Shown(None, "meter")
-        found = proof.measured(self._site, device, since_s)
+        found = proof.measured(self._site, device, course.wish, since_s)
         if found is None:
             return Shown(None)
         source, sample = found
+        if course.is_denied and source == "rig":
+            return Shown(False, "meter")
         return Shown(self._fits(course, sample), source, course.before_w, sample.power_w)
 
-    def _fits(self, course: Course, sample: Sample) -> bool:
-        asleep_w = self._site.expected_w(course.device, Sleep())
-        awake_w = self.stages.turns.awake_w(course, self._site.devices[course.device])
-        return proof.is_drawn(course.wish, sample.power_w, awake_w=awake_w, asleep_w=asleep_w)
+    def _is_denied(self, course: Course, weighed: Weighed) -> bool:
+        """Tell whether a meter clearly shows that a wish was not done; a limit need not be used."""
+        if weighed.is_shown is not False:
+            return False
+        wished_w = self._draws(course, self._site.devices[course.device]).wished_w
+        before_w, change_w = course.before_w or 0.0, course.change_w
+        is_bound = wished_w is not None and wished_w < before_w + change_w
+        return change_w < 0 or not (is_bound or isinstance(course.wish, PowerLimit))
 
-    def _is_measured(self, device: Device) -> bool:
+    def _says_so(self, course: Course, device: Device, since_s: float) -> bool:
+        """Tell whether the device's own figure says that a wish holds."""
+        found = proof.measured(self._site, device, course.wish, since_s)
+        return found is not None and self._fits(course, found[1])
+
+    def _fits(self, course: Course, sample: Sample) -> bool:
+        draws = self._draws(course, self._site.devices[course.device])
+        return proof.is_drawn(course.wish, sample.power_w, draws)
+
+    def _draws(self, course: Course, device: Device) -> Draws:
+        """Say what a device draws, as far as it is known; asleep no setting shows by power."""
+        said, awake_w = device.posture or Posture(), self.stages.turns.awake_w(course, device)
+        limit_w = _INFINITE_W if said.power_limit_w is None else said.power_limit_w
+        wished_w = None
+        if not device.is_asleep(self._now.s):
+            wished_w = min(self._site.expected_w(device.name, course.wish), limit_w)
+        if isinstance(course.wish, Wake):
+            preset_w = self._site.preset_w(device, said.preset)
+            awake_w = min(awake_w, limit_w, _INFINITE_W if preset_w is None else preset_w)
+        asleep_w = self._site.expected_w(device.name, Sleep())
+        return Draws(course.before_w, awake_w, asleep_w, wished_w)
+
+    def _needs_power(self, course: Course, device: Device, shown: Shown) -> bool:
+        """Tell whether power must show a wish; an outlet that nothing measures is read back."""
+        if isinstance(course.wish, SwitchOutlet):
+            return bool(shown.source) or self._is_measured(course, device)
+        return not isinstance(course.wish, FanSpeed)
+
+    def _is_measured(self, course: Course, device: Device) -> bool:
         """Tell whether the device's own power will show when something takes effect."""
-        return proof.measured(self._site, device, self._now.s - device.stale_s) is not None
+        since_s = self._now.s - device.stale_s
+        return proof.measured(self._site, device, course.wish, since_s) is not None
 
     # What is sent, and whether it may be.
 
     def _keep_baseline(self, course: Course, device: Device) -> None:
         """Note what a device has, before the first wish that changes it."""
-        key = shelved(course.key)
-        if course.is_restore or self._book.baselines.get(key) is not None:
+        key, action = shelved(course.key), course.wish.action
+        kept = self._book.baselines.get(key)
+        if course.is_restore or (kept is not None and action in kept.sent):
             return
-        found = self._site.own_w(device)
-        kept = Baseline(
-            wish=_had(course.wish, device, self._now.s),
-            rank=course.rank,
-            power_w=None if found is None else found.power_w,
-        )
-        self._book.baselines.put(key, kept)
+        if kept is None:
+            found = self._site.own_w(device)
+            kept = Baseline(
+                wishes=proof.settings(course.wish, device, self._now.s),
+                rank=course.rank,
+                power_w=None if found is None else found.power_w,
+            )
+        self._book.baselines.put(key, msgspec.structs.replace(kept, sent=(*kept.sent, action)))
 
 
-def _had(wish: Wish, device: Device, now_s: float) -> Wish | None:
-    """Say what would give a device back what it has now, as far as it says."""
-    said = device.posture or Posture()
-    match wish:
-        case Sleep() | Wake():
-            is_asleep = device.is_asleep(now_s)
-            # A rig that does not say is taken to hash: what we then put to sleep we wake.
-            return Sleep() if is_asleep else Wake()
-        case PowerLimit():
-            return None if said.power_limit_w is None else PowerLimit(power_w=said.power_limit_w)
-        case PowerMode():
-            return PowerMode(mode=said.mode) if said.mode in _MODES else None  # type: ignore[arg-type]
-        case Preset():
-            return None if said.preset is None else Preset(name=said.preset)
-        case FanSpeed():
-            return FanSpeed(percent=said.fan_percent)
-        case SwitchOutlet(outlet=outlet):
-            is_on = (said.outlets or {}).get(outlet)
-            return None if is_on is None else SwitchOutlet(outlet=outlet, is_on=is_on)
+def _is_known(course: Course, device: Device) -> bool:
+    """Tell whether a device has said all that a wish is checked against."""
+    has_offered = device.abilities is not None or not isinstance(course.wish, Preset)
+    return device.facts is not None and has_offered
+
+
+def _may_not_draw(course: Course) -> bool:
+    """Tell whether more power than is wished would speak against a wish; less never does."""
+    return isinstance(course.wish, Sleep | PowerLimit) or course.change_w < 0

@@ -8,7 +8,7 @@ from lode_edge.control.envelope import UNNAMED, Envelope, Model
 from lode_edge.control.wishes import Key
 from lode_edge.drivers.acting import Abilities, Acting, Posture
 from lode_edge.drivers.driver import DeviceEntry, Facts
-from lode_wire.orders import PowerLimit, PowerMode, Sleep, SwitchOutlet, Wish
+from lode_wire.orders import PowerLimit, PowerMode, Preset, Sleep, SwitchOutlet, Wish
 from lode_wire.records import (
     MeterReading,
     PointReading,
@@ -158,15 +158,23 @@ class Site:
     def awake_w(self, device: Device) -> float:
         """Give what a rig draws when it hashes as rated; the envelope's most where not known.
 
-        One of a model that the envelope does not name is taken for the hungriest that it names.
+        One of a model that the envelope does not name is taken for the hungriest that it names. A
+        preset may draw more than the rating.
         """
+        said = device.posture or Posture()
+        tuned_w = self.preset_w(device, said.preset) or 0.0
         rated_w = None if device.facts is None else device.facts.rated_power_w
         if rated_w is not None:
-            return rated_w
+            return max(rated_w, tuned_w)
         model = self.model(device)
         if model is not None:
             return model.power_max_w
         return max((named.power_max_w for named in self.envelope.models.values()), default=0.0)
+
+    def preset_w(self, device: Device, name: str | None) -> float | None:
+        """Give what a preset draws; None where the device does not say."""
+        offered = device.abilities
+        return None if offered is None or name is None else offered.presets.get(name)
 
     def _asleep_w(self, device: Device) -> float:
         return (self.model(device) or UNNAMED).sleep_w
@@ -182,6 +190,9 @@ class Site:
                 return power_w
             case PowerMode(mode=mode):
                 return awake_w * _MODE_SHARES[mode]
+            case Preset(name=name):
+                known_w = None if device is None else self.preset_w(device, name)
+                return awake_w if known_w is None else known_w
             case SwitchOutlet(is_on=is_on, outlet=outlet):
                 fed = self.fed_by(Key(name, f"outlet.{outlet}"))
                 return self.awake_w(fed) if is_on and fed is not None else 0.0

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import msgspec
 
-from lode_edge.control.book import Book, Course
+from lode_edge.control import proof
+from lode_edge.control.book import Book, Course, shelved
 from lode_edge.control.charges import Charges, Turn
 from lode_edge.control.courses import Courses
 from lode_edge.control.now import Now
@@ -27,6 +28,7 @@ LOOK_S, WATCH_S = 2.0, 60.0  # between two looks at what is not proved yet, and 
 KNOWN_S = 120.0  # for so long what a device has said may be relied on before an order
 _BACKOFF_S, _LATER_S = 5.0, 600.0  # between two tries; after the last, and at most after a drift
 _URGENT_S = 10.0  # at most, between two tries of a stop or of the site's own rules
+_ROUNDS = 4  # of giving back settings that change each other
 _NEVER_S = float("inf")
 
 
@@ -130,7 +132,7 @@ class Stages:
         evidence = self.evidence(course, device, shown)
         changed = msgspec.structs.replace(course, tries=0, is_unproven=False, failed_by=())
         if course.is_restore:
-            self.courses.released(changed, evidence=evidence)
+            self._gave_back(changed, device, "", evidence)
             return
         self._book.note_course(changed, Stage.EFFECTIVE, "", evidence)
         pulse = self.pulse(course)
@@ -145,9 +147,32 @@ class Stages:
         changed = msgspec.structs.replace(course, is_unproven=True)
         evidence = Evidence(read_back=str(device.posture or ""))
         if course.is_restore:
-            self.courses.released(changed, reason, evidence)
+            self._gave_back(changed, device, reason, evidence)
         else:
             self._book.note_course(changed, Stage.ACKNOWLEDGED, reason, evidence)
+
+    def _gave_back(self, course: Course, device: Device, reason: str, evidence: Evidence) -> None:
+        """Go on to what else is not as it was; when all is, the device has what it had."""
+        kept = self._book.baselines.get(shelved(course.key))
+        had = () if kept is None else kept.to_restore
+        has = proof.settings(course.wish, device, self._now.s)
+        rest = [
+            wish
+            for wish in had
+            if wish.action != course.wish.action
+            and proof.reads_back(wish, device, self._now.s, 0.0, is_exact=True) is False
+        ]
+        changed = set() if kept is None else set(kept.sent) - {wish.action for wish in kept.wishes}
+        unsaid = sorted(changed & {wish.action for wish in has})
+        if rest and course.drifts < _ROUNDS:
+            self.courses.go_on(msgspec.structs.replace(course, drifts=course.drifts + 1), rest[0])
+        elif rest:
+            words = f"it does not keep its {rest[0].action} beside its {course.wish.action}"
+            self.courses.lost(course, words)
+        elif unsaid:
+            self.courses.lost(course, f"it had not said its {unsaid[0]}")
+        else:
+            self.courses.released(course, reason, evidence)
 
     def not_proved(self, course: Course, device: Device, is_set: bool | None, shown: Shown) -> None:
         """Try again what the device said yes to and did not do."""

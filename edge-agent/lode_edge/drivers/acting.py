@@ -1,7 +1,7 @@
 """What a driver is that can also act: it says what it offers, does it, and shows what is set."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from lode_wire.orders import Change, Intent
@@ -11,13 +11,13 @@ from lode_wire.orders import Change, Intent
 class Abilities:
     """What a device offers, as it said itself; `actions` are action names of `lode_wire.orders`.
 
-    Limits are the device's own; None where it does not say.
+    Limits are the device's own, and `presets` are what each draws in W; None where it does not say.
     """
 
     actions: Collection[str] = ()
     power_min_w: float | None = None
     power_max_w: float | None = None
-    presets: tuple[str, ...] = ()
+    presets: Mapping[str, float | None] = field(default_factory=dict)
     modes: tuple[str, ...] = ()
     blocked: str = ""  # why it offers less than its kind can, such as a write API not enabled
 

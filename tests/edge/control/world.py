@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import msgspec
 from tests.edge.control.hub import Hub
+from tests.edge.control.pdu import Pdu
 from tests.edge.control.rig import Rig
 
 from lode_edge.clock import Clock
@@ -22,7 +23,7 @@ from lode_edge.control.site import Device
 from lode_edge.drivers.driver import DeviceEntry, Facts
 from lode_wire import orders, seal
 from lode_wire.orders import Intent, Terms
-from lode_wire.records import MeterReading
+from lode_wire.records import MeterReading, PointReading
 
 BEGIN_MS = 1_780_000_000_000
 T = TypeVar("T")
@@ -79,10 +80,11 @@ class World:
         interval_s: float = 2.0,
         blocked: str = "",
         envelope_file: EnvelopeFile | None = None,
+        pdu: Pdu | None = None,
     ) -> None:
         self.blocked, self.envelope_file = blocked, envelope_file
         self.home, self.envelope, self.feeder = home, envelope, feeder
-        self.rigs = {rig.name: rig for rig in rigs}
+        self.rigs, self.pdu = {rig.name: rig for rig in rigs}, pdu
         self.poll_s, self.interval_s = poll_s, interval_s
         self.loop, self.hub = self.make_loop(), Hub()
         self.begin_s = self.loop.time()
@@ -109,7 +111,8 @@ class World:
 
     @property
     def power_w(self) -> float:
-        return sum(rig.drawn_w for rig in self.rigs.values()) + self.base_w
+        fed = (rig.drawn_w for rig in self.rigs.values() if self._is_fed(rig))
+        return sum(fed) + self.base_w
 
     def start(self) -> None:
         """Start an agent's control on what the home holds."""
@@ -124,15 +127,21 @@ class World:
             envelope_file=self.envelope_file,
         )
         devices = [
-            Device(_entry(rig.name, "rig", self.feeder, self.poll_s), number, rig)
+            Device(
+                _entry(rig.name, "rig", self.feeder, self.poll_s, self._outlet(rig)), number, rig
+            )
             for number, rig in enumerate(self.rigs.values(), start=1)
         ]
         if self.feeder:
             devices.append(Device(_entry(self.feeder, "meter", "", 1.0), 9999, object()))
+        if self.pdu is not None:
+            devices.append(Device(_entry("pdu", "pdu", "", self.poll_s), 9998, self.pdu))
         self.control = Control(place, devices, self.hub, heard=self._hears, clock=clock)
         for rig in self.rigs.values():
             rated_w = rig.power_w if rig.is_rated else None
             self.control.learned(rig.name, Facts(model="S19", mac="aa:bb", rated_power_w=rated_w))
+        if self.pdu is not None:
+            self.control.learned("pdu", Facts(model="PX3"))
         self._tasks = [
             self.loop.create_task(self.control.run()),
             self.loop.create_task(self._poll()),
@@ -207,8 +216,26 @@ class World:
         while True:
             now_s = self.loop.time()
             for number, rig in enumerate(self.rigs.values(), start=1):
-                self.control.observe([rig.reading(number, self.now_ms, now_s)])
+                if self._is_fed(rig):
+                    self.control.observe([rig.reading(number, self.now_ms, now_s)])
+            if self.pdu is not None and self.pdu.measures:
+                self.control.observe([self._outlet_w()])
             await asyncio.sleep(self.poll_s)
+
+    def _outlet(self, rig: Rig) -> str:
+        """Say where a rig is plugged in: the first into the PDU's only outlet."""
+        is_first = rig is next(iter(self.rigs.values()))
+        return "pdu:1" if self.pdu is not None and is_first else ""
+
+    def _is_fed(self, rig: Rig) -> bool:
+        return self.pdu is None or self.pdu.feeds or not self._outlet(rig)
+
+    def _outlet_w(self) -> PointReading:
+        rig = next(iter(self.rigs.values()))
+        drawn_w = rig.drawn_w if self._is_fed(rig) else 0.0
+        return PointReading(
+            at_ms=self.now_ms, device=9998, point="outlet.1.power", unit="W", value=drawn_w
+        )
 
     async def _meter(self) -> None:
         while self.feeder:
@@ -219,9 +246,15 @@ class World:
         await asyncio.sleep(float("1e9"))
 
 
-def _entry(name: str, kind: str, feeder: str, interval_s: float) -> DeviceEntry:
+def _entry(name: str, kind: str, feeder: str, interval_s: float, outlet: str = "") -> DeviceEntry:
     return DeviceEntry(
-        name=name, driver="asic", address=name, kind=kind, feeder=feeder, interval_s=interval_s
+        name=name,
+        driver="asic",
+        address=name,
+        kind=kind,
+        feeder=feeder,
+        interval_s=interval_s,
+        outlet=outlet,
     )
 
 

@@ -187,7 +187,9 @@ async def test_a_stopped_braiins_is_woken_by_a_start(tmp_path):
 
 async def test_epic_keeps_what_its_tuning_was_told(tmp_path):
     async with bench(FURTHER["epic"], tmp_path) as it:
-        assert (await it.driver.abilities()).presets == ("80", "100", "120", "142", "154", "169")
+        presets = (await it.driver.abilities()).presets
+        assert tuple(presets) == ("80", "100", "120", "142", "154", "169")
+        assert (presets["80"], presets["142"]) == (1700, 3350)
         await it.driver.act(orders.Preset(name="120"))
         (tuning,) = epic.settings(it.rig)["Algorithm"].values()
         assert (tuning["Min Throttle Target"], tuning["Throttle Step"]) == (50, 5)
