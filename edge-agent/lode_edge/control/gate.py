@@ -69,9 +69,15 @@ class Gate:
 
     def keep_house(self) -> None:
         """Forget the answers to commands that the hub sends no more."""
+        self._correct_birth()
         for command, answer in list(self._book.answers.all.items()):
             if self._now.ms >= answer.expires_ms + _ON_ITS_WAY_S * 1000:
                 self._book.answers.drop(command)
+
+    def _correct_birth(self) -> None:
+        """Keep no beginning in the future: the clock was wrong at the agent's first start."""
+        if self._now.is_sure:
+            self._book.store.correct_birth(self._now.ms)
 
     def _genuine(self, payload: bytes) -> tuple[Command, Order]:
         try:
@@ -134,6 +140,7 @@ class Gate:
             raise Refused(Reason.TOO_LATE, f"{late_s:.1f} s after it expired", about)
 
     def _check_sequence(self, command: Command, about: Named) -> None:
+        self._correct_birth()
         highest, life = self._book.store.highest(command.key), self._book.store.life
         if highest is None:
             if command.at_ms < life.born_ms:

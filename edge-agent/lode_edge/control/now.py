@@ -67,6 +67,11 @@ class Now:
         """Say when the hub was last heard, by `s`."""
         return self._heard().at_s
 
+    @property
+    def is_sure(self) -> bool:
+        """Tell whether the hub has said its time, and the wall clock says the same."""
+        return self._told_ms() is not None and not self.trouble()
+
     def trouble(self) -> str:
         """Say why our clock cannot be relied on; empty when it can."""
         wall_ms = self._clock.now_ms()

@@ -170,6 +170,14 @@ class Store:
         self._kept_marks.put("", Marks(highest=dict(self._highest)))
         self._has_new_marks = True
 
+    def correct_birth(self, now_ms: int) -> None:
+        """Put right a beginning that a wrong clock laid into the future, within a transaction."""
+        life = self.life
+        if now_ms < life.born_ms:
+            forgot_until_ms = min(life.forgot_until_ms, _midnight(now_ms))
+            self.life = Life(agent=life.agent, born_ms=now_ms, forgot_until_ms=forgot_until_ms)
+            Shelf(self._db, "life", Life).put("", self.life)
+
     def close(self) -> None:
         """Close the file; what was not committed is gone."""
         self._db.close()
@@ -184,7 +192,7 @@ class Store:
                     raise  # a full disk or a locked file is not a broken one
                 self.was_broken = str(error)
             self._set_aside(now_ms)
-            forgot_until_ms = (now_ms // _DAY_MS + 1) * _DAY_MS
+            forgot_until_ms = _midnight(now_ms)
         db = _connected(self.path)
         life = Life(agent=agent, born_ms=now_ms, forgot_until_ms=forgot_until_ms)
         _lay_out(db, life)
@@ -232,6 +240,11 @@ class Store:
             for key, sequence in beside.highest.items():
                 highest[key] = max(sequence, highest.get(key, sequence))
         return highest
+
+
+def _midnight(now_ms: int) -> int:
+    """Give the end of a day (UTC)."""
+    return (now_ms // _DAY_MS + 1) * _DAY_MS
 
 
 def _check(holds: bool, otherwise: str) -> None:

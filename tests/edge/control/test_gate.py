@@ -6,7 +6,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.edge.control.hub import Hub
-from tests.edge.control.world import limits
+from tests.edge.control.world import BEGIN_MS, limits
 
 from lode_edge.control.journal import verify
 from lode_edge.control.store import Store, StoreError
@@ -170,6 +170,31 @@ def test_a_clock_that_is_off_refuses_what_is_timed(world, off_ms):
     payload = seal.encode(site.hub.order(Sleep(), site.now_ms - off_ms, "r1"))
     take(site, payload)
     assert reasons(site) == ["clock"]
+
+
+@pytest.mark.parametrize(("is_broken", "blocked"), [(False, ""), (True, ""), (False, "no limits")])
+def test_a_clock_that_was_ahead_at_the_first_start_bars_no_command_once_it_is_right(
+    world, is_broken, blocked
+):
+    site = world(blocked=blocked)
+    site.kill()
+    for file in site.home.iterdir():
+        file.unlink()
+    if is_broken:
+        (site.home / "control.db").write_bytes(b"no database" * 1000)
+    site.wall_off_ms = 3 * 86_400_000
+    site.start()
+    site.pass_s(5)
+    early = site.hub.order(orders.ReadRegisters(register=1), BEGIN_MS, "r1", expires_ms=1 << 50)
+    site.wall_off_ms = 0
+    take(site, seal.encode(early))
+    assert reasons(site) == ["out-of-order"]  # nobody but its own clock says that it was ahead
+    site.knows_time = True
+    take(site, seal.encode(early))
+    assert reasons(site) == ["out-of-order"] * 2  # it is from before, and may be a copy
+    order = site.send(orders.ReadRegisters(register=1), "r1")
+    site.until(lambda: site.hub.is_at(order, Stage.RELEASED), 10)
+    assert site.control._book.store.life.forgot_until_ms <= site.now_ms + 86_400_000
 
 
 def test_a_clock_that_is_a_little_off_is_put_right_by_the_hubs(world):
