@@ -232,7 +232,8 @@ class _Ears:
             if self._publisher is not None:
                 self._publisher.take([news])
         if self._steering is not None:
-            self._steering.learned(name, self._inventory.present(name))
+            present, other = self._inventory.present(name), self._inventory.other(name)
+            self._steering.learned(name, present, other)
 
 
 def _announce(spool: Spool, uplink: Uplink, inventory: Inventory) -> None:

@@ -88,6 +88,12 @@ class Inventory:
         """Say who answers where a device is: the device, or another in its place."""
         return self._strangers.get(name) or _known(self._facts, self._entries[name])
 
+    def other(self, name: str) -> str:
+        """Name who answers in a device's place, and whom it stands for; empty: the device."""
+        stranger = self._strangers.get(name)
+        known = _named(_known(self._facts, self._entries[name]))
+        return "" if stranger is None else f"{_named(stranger)} instead of {known}"
+
     def _noticed(self, entry: DeviceEntry, known: Facts, stranger: Facts) -> None:
         """Say once of each stranger that it is there."""
         before = self._strangers.get(entry.name)

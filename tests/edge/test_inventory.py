@@ -140,9 +140,10 @@ def test_orders_are_checked_against_who_is_there_now(tmp_path: Path) -> None:
         SimpleNamespace(put=spooled.extend),  # type: ignore[arg-type]
         inventory(tmp_path),
         None,
-        SimpleNamespace(learned=lambda name, facts: heard.append((name, facts))),  # type: ignore[arg-type]
+        SimpleNamespace(learned=lambda *what: heard.append(what)),  # type: ignore[arg-type]
     )
     for facts in (ONE, S19, OTHER):
         ears.learn("rig-1", facts)
-    assert heard == [("rig-1", ONE), ("rig-1", ONE), ("rig-1", OTHER)]
+    instead = "S21 02:00:00:00:00:0b SB instead of S19 02:00:00:00:00:0a SA"
+    assert heard == [("rig-1", ONE, ""), ("rig-1", ONE, ""), ("rig-1", OTHER, instead)]
     assert [news.mac for news in spooled] == [ONE.mac]

@@ -61,6 +61,7 @@ LOCAL = {
     "stop": "Stopped by hand",
     "store": "The agent's own memory",
     "envelope": "The safety limits",
+    "identity": "Who answers",
 }
 
 SOURCE = {"meter": "site meter", "pdu": "outlet of the PDU", "rig": "the rig itself"}

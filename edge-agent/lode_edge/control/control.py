@@ -85,6 +85,8 @@ class Control:
         self._loop: asyncio.AbstractEventLoop | None = None
         self.offers = Offers(self.site)
         self.on_change: list[Callable[[str], None]] = []  # called with a device that is another now
+        self._others: dict[str, str] = {}  # devices in whose place another answers, and who
+        self._others_untold: set[str] = set()
         self._strangers: deque[float] = deque(maxlen=_UNKNOWN_PER_MIN)
         self._store: Store | None = None
         self._trouble = ""
@@ -100,12 +102,16 @@ class Control:
         """Take in what devices have said."""
         self.site.observe(records, self._now.wall_ms, self._now.s)
 
-    def learned(self, name: str, facts: Facts) -> None:
-        """Take in what a device says it is."""
+    def learned(self, name: str, facts: Facts, other: str = "") -> None:
+        """Take in what a device says it is; `other` says who it is that answers in its place."""
         device = self.site.devices.get(name)
-        if device is not None:
-            device.facts = facts
-            self.offers.is_due(device)
+        if device is None:
+            return
+        device.facts = facts
+        self.offers.is_due(device)
+        if other != self._others.get(name, ""):
+            self._others[name] = other
+            self._others_untold.add(name)
 
     async def run(self) -> None:
         """Work until cancelled; then let what is under way end."""
@@ -205,6 +211,7 @@ class Control:
     def _decide(self) -> Sequence[Errand]:
         """Give what is to be sent; an agent that only reads asks questions and no more."""
         self._take_envelope()
+        self._tell_others()
         stop = self._stop_file.read()
         places = (AT_ONCE if stop is None else AT_ONCE_STOPPED) - len(self._running)
         due = [] if self.site.blocked else self._wished(stop, places)
@@ -249,6 +256,16 @@ class Control:
             words = f"{Reason.ENVELOPE}: not taken, the one before holds: {found}"
             self._book.note(about, Stage.REFUSED, words)
             log.error("envelope not taken; the one before holds", reason=str(found))
+
+    def _tell_others(self) -> None:
+        """Write down in whose place another device answers, and who is back."""
+        for name in sorted(self._others_untold):
+            about, other = Named(own_id("identity", name)), self._others[name]
+            if other:
+                self._book.note(about, Stage.REFUSED, f"{Reason.PRECONDITION}: {other}")
+            else:
+                self._book.note(about, Stage.RELEASED, "it is back in its place")
+        self._others_untold.clear()
 
     def _send(self, due: Sequence[Errand]) -> None:
         for errand in due:
