@@ -102,18 +102,26 @@ async def _put(conn: Connection, by: str, journal: Journal) -> None:
         body = rule.model_dump(mode="json")
         if key not in known or known[key].body != body:
             await alerts_rules.put(conn, key[1], rule.name, body, by)
-    gone = [key for key in known if key not in rules]
-    off = [key for key, rule in rules.items() if not rule.enabled]
-    for name, site in gone:
+    for name, site in known.keys() - rules.keys():
         await alerts_rules.retire(conn, name, site)
-    for name, site in [*gone, *off]:
-        if (name, site) in off or (name, None) not in rules:
-            await _end(journal, name, site)
+    for name, site in _switched_off(known, rules):
+        own = [at for other, at in rules if other == name and at is not None]
+        ids = await rows.of_rule(conn, name, site, but=own)
+        await journal.resolve(ids, note="rule off")
 
 
-async def _end(journal: Journal, name: str, site: str | None) -> None:
-    site_id = await alerts_rules.site_id(journal.conn, site)
-    await journal.resolve(await rows.of_rule(journal.conn, name, site_id), note="rule off")
+def _switched_off(
+    known: Mapping[Key, alerts_rules.Version], rules: Mapping[Key, Rule]
+) -> list[Key]:
+    """List what was on and is off now, or gone; a site without words of its own has the general."""
+    was_on = {key: bool(row.body["enabled"]) for key, row in known.items()}
+    is_on = {key: rule.enabled for key, rule in rules.items()}
+    return [
+        key
+        for key in dict.fromkeys([*known, *rules])
+        if was_on.get(key, was_on.get((key[0], None), True))
+        and not is_on.get(key, is_on.get((key[0], None), False))
+    ]
 
 
 def _rule(key: Key, layers: Sequence[Layer]) -> Rule:

@@ -211,13 +211,19 @@ async def announce(conn: Connection, ids: Sequence[int]) -> None:
     )
 
 
-async def of_rule(conn: Connection, rule: str, site_id: int | None) -> list[int]:
-    """List the alerts of a rule that are not resolved, at one site or everywhere."""
+async def of_rule(
+    conn: Connection, rule: str, site: str | None, *, but: Sequence[str]
+) -> list[int]:
+    """List the alerts of a rule that are not resolved, at one site or at all but some."""
     return await _ids(
         conn,
-        "select id from alert where rule = %(rule)s and state <> 'resolved' "
-        "and (%(site)s::int is null or site_id = %(site)s)",
-        {"rule": rule, "site": site_id},
+        """
+        select a.id from alert a left join site s on s.id = a.site_id
+        where a.rule = %(rule)s and a.state <> 'resolved' and case
+            when %(site)s::text is null then s.name is null or s.name <> all(%(but)s::text[])
+            else s.name = %(site)s end
+        """,
+        {"rule": rule, "site": site, "but": list(but)},
     )
 
 

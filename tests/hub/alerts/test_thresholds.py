@@ -65,7 +65,7 @@ async def test_a_rig_that_is_read_seldom_is_given_its_intervals(watched):
 async def test_how_long_an_agent_may_be_silent_is_a_rule(watched, site, after_s):
     await put_rule(watched.store, "agent-stale", site, thresholds={"stale_s": 90})
     await watched.wait(3, reads=watched.rigs)
-    (stale,) = await watched.wait(120, beats=False)
+    stale, *_ = await watched.wait(120, beats=False)
     assert stale.rule == "agent-stale"
     assert stale.at_ms - stale.evidence["since_ms"] == after_s * S
     assert stale.evidence["limit_s"] == after_s - 1
