@@ -1,6 +1,7 @@
 """What may be asked about energy: prices and why, sources, calls, hashprice, bills, accounts."""
 
 import csv
+import datetime as dt
 import io
 import time
 from collections.abc import Callable
@@ -11,13 +12,14 @@ import numpy.typing as npt
 
 from lode_hub.energy.account import make
 from lode_hub.energy.account.bill import bill
+from lode_hub.energy.account.peaks import before_kw
 from lode_hub.energy.plan.curve import break_even_usd_mwh
-from lode_hub.energy.prices import periods
+from lode_hub.energy.prices import PRICES, Quantity, Times, periods
 from lode_hub.energy.signals.economics import doubt, earned_usd_th_day, hashprice
 from lode_hub.energy.sources.keep import HASHING, needed, rates
-from lode_hub.energy.tariff import Priced, Rates, priced
+from lode_hub.energy.tariff import Priced, Rates, Tariff, priced
 from lode_hub.energy.tariff import described as tariff_of
-from lode_hub.energy.tariff.price import market_usd_mwh
+from lode_hub.energy.tariff.price import market_usd_mwh, valid
 from lode_hub.errors import InvalidError, NotFoundError
 from lode_hub.queries.energy_nouns import (
     AccountRow,
@@ -123,17 +125,14 @@ class EnergyQueries:
         told, known = await self._known(site, (from_ms, until_ms), known_ms)
         span = periods(from_ms, n, step_s)
         prices = priced(told.tariffs, known, *span)
-        node = told.tariffs[-1].energy.node if told.tariffs else ""
-        ahead = market_usd_mwh("day-ahead", node, known, *span)
-        real = market_usd_mwh("real-time", node, known, *span)
         return PriceSeries(
             site=site,
             from_ms=tuple(span[0].tolist()),
             step_s=step_s,
             known_ms=known_ms,
             usd_mwh=_figures(prices.total_usd_mwh),
-            day_ahead_usd_mwh=_figures(ahead),
-            real_time_usd_mwh=_figures(real),
+            day_ahead_usd_mwh=_figures(_market("day-ahead", told, known, span)),
+            real_time_usd_mwh=_figures(_market("real-time", told, known, span)),
             peaks_usd_mwh=_figures(prices.usd_mwh("peaks")),
         )
 
@@ -207,6 +206,15 @@ class EnergyQueries:
             for begin, row in zip(span[0], zip(*columns, strict=True), strict=True)
         ]
 
+    async def day_ms(self, site: str, day: dt.date) -> tuple[int, int]:
+        """Give when a day of a site begins and ends, Unix ms, by the clocks of its tariff then."""
+        async with asking(self._store) as conn:
+            told = await make.told(conn, site, await _site(conn, site))
+        noon = dt.datetime.combine(day, dt.time(12), dt.UTC)
+        zone = told.zone_at(round(noon.timestamp() * 1000))
+        edges = [dt.datetime.combine(one, dt.time(), zone) for one in (day, day + dt.timedelta(1))]
+        return round(edges[0].timestamp() * 1000), round(edges[1].timestamp() * 1000)
+
     async def simulated_bill(
         self, site: str, from_ms: int, until_ms: int, tariff: str | None = None
     ) -> BillRow:
@@ -216,11 +224,14 @@ class EnergyQueries:
             InvalidError: the tariff cannot be, the span is too long, or the site has no meter.
         """
         _count(from_ms, until_ms, 900)
-        tariffs = [tariff_of(tariff, "tariff")] if tariff is not None else None
-        told, known = await self._known(site, (from_ms, until_ms), tariffs=tariffs)
+        span_ms = (from_ms, until_ms)
+        tried = (tariff_of(tariff, "tariff"),) if tariff is not None else None
+        told, known = await self._known(site, span_ms, tariffs=tried)
+        tariffs = tried or told.tariffs
         async with asking(self._store) as conn:
-            meter = await make.site_meter(conn, told, (from_ms, until_ms), 900)
-        found = bill(meter, told.tariffs if tariffs is None else tariffs, known)
+            meter = await make.site_meter(conn, told, span_ms, 900)
+            before = await before_kw(conn, told, tariffs, span_ms, self._clock_ms())
+        found = bill(meter, tariffs, known, before_kw=before)
         return BillRow(
             usd=found.usd,
             energy_kwh=found.energy_kwh,
@@ -278,14 +289,14 @@ class EnergyQueries:
 
     async def _known(
         self, site: str, span_ms: tuple[int, int], known_ms: int | None = None, *,
-        tariffs: Any = None,  # noqa: ANN401 -- a list of Tariff, or the site's own
+        tariffs: tuple[Tariff, ...] | None = None,
     ) -> tuple[make.Told, Rates]:  # fmt: skip
         async with asking(self._store) as conn:
             number = await _site(conn, site)
             told = await make.told(conn, site, number)
             wanted = needed(tariffs or told.tariffs) | {(name, "") for name in HASHING}
-            node = told.tariffs[-1].energy.node if told.tariffs else ""
-            wanted |= {("day-ahead", node), ("real-time", node)} if node else set()
+            nodes = {tariff.energy.node for tariff in told.tariffs} - {""}
+            wanted |= {(price, node) for node in nodes for price in PRICES}
             return told, await rates(conn, number, wanted, span_ms, known_ms=known_ms)
 
 
@@ -294,6 +305,16 @@ async def _site(conn: Connection, site: str) -> int:
     if number is None:
         raise NotFoundError(f"site {site}: there is no such site; see /api/v1/sites")
     return number
+
+
+def _market(quantity: Quantity, told: make.Told, known: Rates, span: tuple[Times, Times]) -> Floats:
+    """Give a market's price at the node of each period's own tariff; NaN where none is valid."""
+    which = valid(told.tariffs, span[0])
+    found = np.full(len(which), np.nan)
+    for number in np.unique(which[which >= 0]).tolist():
+        mine, node = which == number, told.tariffs[number].energy.node
+        found[mine] = market_usd_mwh(quantity, node, known, span[0][mine], span[1][mine])
+    return found
 
 
 def _count(from_ms: int, until_ms: int, step_s: float) -> int:

@@ -40,15 +40,15 @@ async def peaks(
     return {int(month): (kw, int(until)) for month, kw, until in await found.fetchall()}
 
 
-async def add_peak(
+async def set_peak(
     conn: Connection, site_id: int, rule: str, month: int, power_kw: float | None, until_ms: int
 ) -> None:
-    """Keep a month's highest window as far as it was looked through; one reached stays reached."""
+    """Keep a month's highest window as far as it was looked through and will not change."""
     await conn.execute(
         "insert into energy_peak as p (site_id, rule, month, power_kw, until_at) "
         "values (%s, %s, %s, %s, to_timestamp(%s / 1e3)) on conflict (site_id, rule, month) "
-        "do update set power_kw = greatest(p.power_kw, excluded.power_kw), "
-        "until_at = greatest(p.until_at, excluded.until_at)",
+        "do update set power_kw = excluded.power_kw, until_at = excluded.until_at "
+        "where p.until_at < excluded.until_at",
         (site_id, rule, month, power_kw, until_ms),
     )
     await conn.execute(

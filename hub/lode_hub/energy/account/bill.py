@@ -18,6 +18,12 @@ from lode_hub.energy.tariff.described import Demand, Peak
 from lode_hub.energy.tariff.price import exchange, probability, valid
 
 LineKind = Literal["energy", "losses", "adders", "demand", "peaks", "tax"]
+Before = Mapping[tuple[int, str, int], float | None]
+"""The highest window, kW, by a tariff's place, a charge's name and the number of a billing month.
+
+None where no window is metered.
+"""
+
 _HOUR_MS = 3_600_000
 
 
@@ -56,6 +62,7 @@ def bill(
     tariffs: Sequence[Tariff],
     rates: Rates,
     peaked_ms: Mapping[str, Sequence[int]] | None = None,
+    before_kw: Before | None = None,
 ) -> Bill:
     """Bill what was metered.
 
@@ -65,6 +72,7 @@ def bill(
         rates: the series they need.
         peaked_ms: by a peak's name, when the windows that counted began; without them the charge
             is what was to be expected.
+        before_kw: of the months before, for ratchets; without it only what was metered counts.
     """
     prices = priced(tariffs, rates, metered.from_ms, metered.until_ms)
     lines: list[Line] = []
@@ -73,7 +81,8 @@ def bill(
     for number, tariff in enumerate(tariffs):
         mine = which == number  # not by its name: the next year's tariff may have the same
         if mine.any():
-            one = _Billing(tariff, rates, _chosen(metered, mine), dict(peaked_ms or {}))
+            before = {key[1:]: kw for key, kw in (before_kw or {}).items() if key[0] == number}
+            one = _Billing(tariff, rates, _chosen(metered, mine), peaked_ms or {}, before)
             lines += one.lines()
             notes += one.notes
     is_placed = ~np.isnan(metered.energy_kwh)
@@ -90,13 +99,19 @@ def bill(
 
 class _Billing:
     def __init__(
-        self, tariff: Tariff, rates: Rates, mine: Metered, peaked_ms: Mapping[str, Sequence[int]]
+        self,
+        tariff: Tariff,
+        rates: Rates,
+        mine: Metered,
+        peaked_ms: Mapping[str, Sequence[int]],
+        before_kw: Mapping[tuple[str, int], float | None],
     ) -> None:
         self.tariff = tariff
         self.rates = rates
         self.mine = mine
         self.notes: list[str] = []
         self._peaked_ms = peaked_ms
+        self._before_kw = before_kw
         self._shown = local(mine.from_ms, tariff.zone)
         self._month = billing_month(self._shown, tariff.billing_day)
         self._usd = exchange(tariff, rates, mine.from_ms, mine.until_ms)
@@ -137,16 +152,24 @@ class _Billing:
         month = billing_month(shown, self.tariff.billing_day)
         usd = exchange(self.tariff, self.rates, begin_ms, begin_ms + demand.window_min * 60_000)
         found: list[Line] = []
-        before: list[float] = []
-        for number in np.unique(month):
+        seen = {at: kw for (name, at), kw in self._before_kw.items() if name == demand.name}
+        for number in np.unique(month).tolist():
             here = (month == number) & is_on & ~np.isnan(power_kw)
             peak = _highest(power_kw, here)
             if peak < 0:
                 continue
-            kept = before[-demand.ratchet_months :]
-            floor_kw = demand.ratchet_ratio * max(kept, default=0.0)
+            before = [seen.get(n) for n in range(number - demand.ratchet_months, number)]
+            floor_kw = demand.ratchet_ratio * max(kw or 0.0 for kw in before)
             kw = max(float(power_kw[peak]), floor_kw)
-            before.append(float(power_kw[peak]))
+            unknown = sum(
+                n in seen and seen[n] is None for n in range(number - len(before), number)
+            )
+            if unknown:
+                self.notes.append(
+                    f"{demand.name}: {unknown} of the {len(before)} months before have no metered "
+                    "window; the ratchet is by the others"
+                )
+            seen[number] = max(float(power_kw[peak]), seen.get(number) or 0.0)
             note = f"window of {_moment(int(begin_ms[peak]))}"
             note += ", held up by the months before" if kw > power_kw[peak] else ""
             cost = kw * demand.price_kw * float(usd[peak])
@@ -252,4 +275,4 @@ def _moment(at_ms: int) -> str:
     return str(np.datetime64(at_ms, "ms").astype("datetime64[m]")) + "Z"
 
 
-__all__ = ["Bill", "Line", "LineKind", "bill", "windowed"]
+__all__ = ["Before", "Bill", "Line", "LineKind", "bill", "windowed"]

@@ -4,16 +4,15 @@ account of each call ─┬─► sums of credit, penalty, energy not bought, ha
                       └─► meter + what was delivered ─► bill without the calls ─► peaks avoided
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lode_hub.energy.account.bill import Bill, LineKind, bill
+from lode_hub.energy.account.bill import Bill, LineKind
 from lode_hub.energy.account.event import EventAccount
 from lode_hub.energy.account.metered import Metered
 from lode_hub.energy.prices import Figures
-from lode_hub.energy.tariff import Rates, Tariff
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,16 +79,14 @@ class Curtailed:
 
 
 def curtailed(
-    calls: Sequence[Called], metered: Metered, paid: Bill, tariffs: Sequence[Tariff], rates: Rates
+    calls: Sequence[Called], metered: Metered, bill_of: Callable[[Metered], Bill]
 ) -> Curtailed:
     """Add up what calls came to.
 
     Args:
         calls: by their begins.
         metered: what the bill is of.
-        paid: the bill.
-        tariffs: by which it was made.
-        rates: the series they need.
+        bill_of: makes it.
     """
     rows = [_row(call) for call in calls]
     alone = [row for row, is_alone in zip(rows, _alone(calls), strict=True) if is_alone]
@@ -97,7 +94,7 @@ def curtailed(
     is_known = not (np.isnan(usual) & ~np.isnan(metered.energy_kwh)).any()
     peaks: tuple[PeakAvoided, ...] = ()
     if is_known and calls:
-        peaks = _peaks(paid, bill(replace(metered, energy_kwh=usual), tariffs, rates))
+        peaks = _peaks(bill_of(metered), bill_of(replace(metered, energy_kwh=usual)))
     together = [row for row in rows if row not in alone]
     earned = [row.earned_usd for row in alone]
     earned += [(row.credit_usd or 0.0) - (row.penalty_usd or 0.0) for row in together]

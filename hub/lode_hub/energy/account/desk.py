@@ -11,7 +11,8 @@ import numpy as np
 
 from lode_hub.access import Access, Right
 from lode_hub.access import Person as Member
-from lode_hub.energy.account.make import Made, Span, of_bill, of_event, span_of, told
+from lode_hub.energy.account.bills import of_bill
+from lode_hub.energy.account.make import Made, Span, of_event, span_of, told
 from lode_hub.energy.live import limits
 from lode_hub.energy.live.nouns import PlannerMode
 from lode_hub.energy.prices import OPEN_MS, Parsed, Refusal

@@ -14,11 +14,11 @@ import msgspec
 import numpy as np
 
 from lode_hub.energy.account.baseline import Expected, expected, planned
-from lode_hub.energy.account.bill import Bill, bill
-from lode_hub.energy.account.curtailed import Called, Curtailed, curtailed
+from lode_hub.energy.account.bill import Bill, Line
+from lode_hub.energy.account.curtailed import Curtailed
 from lode_hub.energy.account.event import EventAccount, RigHashing, Terms, event_account, hashing
 from lode_hub.energy.account.metered import Metered, metered, part, together
-from lode_hub.energy.prices import Figures, Times, periods
+from lode_hub.energy.prices import Figures
 from lode_hub.energy.signals.economics import Economics, earned_usd_th_day
 from lode_hub.energy.signals.economics import described as economics_of
 from lode_hub.energy.signals.programme import Baseline, Programme
@@ -26,6 +26,7 @@ from lode_hub.energy.signals.programme import described as programme_of
 from lode_hub.energy.sources.keep import HASHING, needed, rates
 from lode_hub.energy.tariff import Rates, Tariff, priced
 from lode_hub.energy.tariff import described as tariff_of
+from lode_hub.energy.tariff.price import valid
 from lode_hub.errors import InvalidError
 from lode_hub.store import energy_calls, energy_documents, energy_live, energy_meters
 from lode_hub.store.connection import Connection
@@ -35,8 +36,6 @@ VERSION = 2
 
 HOUR_S, QUARTER_S, MINUTE_S = 3600, 900, 60
 LONGEST_MS = 8 * 86_400_000
-LONGEST_BILL_MS = 370 * 86_400_000
-MOST_CALLS = 300
 _DAY_MS = 86_400_000
 
 
@@ -51,10 +50,15 @@ class Told:
     programmes: dict[str, Programme]
     revisions: tuple[tuple[str, str, int], ...]  # kind, name, revision
 
-    @property
-    def zone(self) -> ZoneInfo:
-        """The zone of the site's days."""
-        return self.tariffs[-1].zone if self.tariffs else ZoneInfo("UTC")
+    def tariff_at(self, at_ms: int) -> Tariff | None:
+        """Give the tariff that counts at a moment; None when none is valid then."""
+        (number,) = valid(self.tariffs, np.array([at_ms], np.int64))
+        return self.tariffs[number] if number >= 0 else None
+
+    def zone_at(self, at_ms: int) -> ZoneInfo:
+        """Give the zone of the site's days, by its tariff; without a valid one by the last."""
+        tariff = self.tariff_at(at_ms) or (self.tariffs[-1] if self.tariffs else None)
+        return tariff.zone if tariff else ZoneInfo("UTC")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,6 +85,7 @@ class BillAccount:
     rigs: tuple[RigHashing, ...]
     notes: tuple[str, ...]
     curtailed: Curtailed | None = None  # what the calls earned that began in it; None: no call
+    so_far: tuple[Line, ...] = ()  # of a day: demand charges of its month up to its end, in no sum
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -135,7 +140,7 @@ async def of_event(conn: Connection, told: Told, span: Span, as_of_ms: int) -> M
     )
     event = part(whole, *event_ms)
     baseline = await _baseline(conn, told, span, method, whole, event_ms, as_of_ms)
-    known = await _rates(conn, told, event_ms, as_of_ms)
+    known = await known_rates(conn, told, event_ms, as_of_ms)
     prices = priced(told.tariffs, known, event.from_ms, event.until_ms)
     fee = 1 - told.economics.pool_fee_ratio
     earned = earned_usd_th_day(told.economics.hashprice, known, event.from_ms, event.until_ms) * fee
@@ -174,7 +179,7 @@ async def _baseline(  # noqa: PLR0913, PLR0917 -- by which method, of what, as k
     if method.method == "plan":
         return await _planned(conn, told, span, part(whole, *event_ms))
     programme = told.programmes.get(span.programme)
-    zone = ZoneInfo(programme.time_zone) if programme else told.zone
+    zone = ZoneInfo(programme.time_zone) if programme else told.zone_at(event_ms[0])
     before_ms = (event_ms[0] - _back_ms(method), event_ms[0])
     eventful = await _eventful(conn, told, before_ms, zone, as_of_ms)
     holidays = [day for tariff in told.tariffs for day in tariff.holidays]
@@ -203,76 +208,6 @@ async def _planned(conn: Connection, told: Told, span: Span, event: Metered) -> 
             f"{where}: the one that stood when the call came says nothing of all of it; use another"
         )
     return baseline
-
-
-async def of_bill(conn: Connection, told: Told, span: Span, as_of_ms: int) -> Made:
-    """Reckon a day or a month.
-
-    Raises:
-        InvalidError: it is too long, or the site has no meter.
-    """
-    span_ms = (span.from_ms, span.until_ms)
-    if not 0 < span.until_ms - span.from_ms <= LONGEST_BILL_MS:
-        raise InvalidError(f"account of {span.subject}: at most {LONGEST_BILL_MS // _DAY_MS} days")
-    step_s = step_of(span_ms, f"account of {span.subject}")
-    whole = await site_meter(conn, told, span_ms, QUARTER_S)
-    known = await _rates(conn, told, span_ms, as_of_ms)
-    paid = bill(whole, told.tariffs, known)
-    begins, ends = periods(span.from_ms, (span.until_ms - span.from_ms) // (step_s * 1000), step_s)
-    fee = 1 - told.economics.pool_fee_ratio
-    earned = earned_usd_th_day(told.economics.hashprice, known, begins, ends) * fee
-    rows = await energy_meters.hashed(conn, told.site, span_ms, step_s)
-    by_rig = await energy_meters.hashed_by_rig(conn, told.site, span_ms, step_s)
-    hashed, usd = _hashed(rows, begins, earned, step_s / HOUR_S)
-    known_usd = usd is not None and not paid.unpriced_kwh
-    calls, digests = await _called(conn, told, span_ms, as_of_ms)
-    body = BillAccount(
-        bill=paid,
-        usd=paid.usd,
-        hash_usd=usd,
-        hashed_thh=hashed,
-        profit_usd=(usd or 0.0) - paid.usd if known_usd else None,
-        rigs=tuple(RigHashing(**row, before_ths=None, lost_thh=None, lost_usd=None)
-                   for row in by_rig),
-        notes=tuple(_bill_notes(paid, earned, step_s / HOUR_S)),
-        curtailed=curtailed(calls, whole, paid, told.tariffs, known) if calls else None,
-    )  # fmt: skip
-    rests_on = [whole.from_ms, whole.energy_kwh, earned]
-    all_rows = [*rows, *by_rig, *digests]
-    return Made(body=body, digest=digest(told, span, as_of_ms, rests_on, all_rows))
-
-
-async def _called(
-    conn: Connection, told: Told, span_ms: tuple[int, int], as_of_ms: int
-) -> tuple[list[Called], list[dict[str, str]]]:
-    """Reckon the calls that began in a span and are over; give also the digests of that.
-
-    Raises:
-        InvalidError: there are too many.
-    """
-    rows = await energy_calls.calls(conn, told.site, span_ms, as_of_ms=as_of_ms)
-    mine = [
-        row for row in rows
-        if not row["is_cancelled"]
-        and span_ms[0] <= row["from_ms"] < span_ms[1] and row["until_ms"] <= as_of_ms
-    ]  # fmt: skip
-    if len(mine) > MOST_CALLS:
-        raise InvalidError(f"account of {told.site}: {len(mine)} calls; ask for a shorter span")
-    found, digests = [], []
-    for row in sorted(mine, key=lambda row: (row["from_ms"], row["call_id"])):
-        span = span_of(row)
-        account, trouble = None, ""
-        try:
-            made = await of_event(conn, told, span, as_of_ms)
-            digests.append({span.subject: made.digest})
-            account = made.body if isinstance(made.body, EventAccount) else None
-        except InvalidError as error:
-            trouble = str(error)
-        found.append(
-            Called(subject=span.subject, from_ms=span.from_ms, until_ms=span.until_ms,
-                   is_test=row["is_test"], account=account, trouble=trouble)
-        )  # fmt: skip
-    return found, digests
 
 
 def step_of(span_ms: tuple[int, int], where: str) -> int:
@@ -329,7 +264,10 @@ def digest(
     return made.hexdigest()
 
 
-async def _rates(conn: Connection, told: Told, span_ms: tuple[int, int], as_of_ms: int) -> Rates:
+async def known_rates(
+    conn: Connection, told: Told, span_ms: tuple[int, int], as_of_ms: int
+) -> Rates:
+    """Give the series that a site's tariffs and hashprice need, as received up to a moment."""
     wanted = needed(told.tariffs) | {(name, "") for name in HASHING}
     return await rates(conn, told.site_id, wanted, span_ms, known_ms=as_of_ms, clock="received")
 
@@ -359,44 +297,16 @@ def _rigs(
     found = []
     for rig, mine in by_rig.items():
         during, power = np.full((2, len(hours)), np.nan)
-        before = [_number(row["hashrate_ths"]) for row in mine if row["from_ms"] < begin_ms]
+        before = [number(row["hashrate_ths"]) for row in mine if row["from_ms"] < begin_ms]
         for row in mine:
             if row["from_ms"] in place:
-                during[place[row["from_ms"]]] = _number(row["hashrate_ths"])
-                power[place[row["from_ms"]]] = _number(row["power_w"])
+                during[place[row["from_ms"]]] = number(row["hashrate_ths"])
+                power[place[row["from_ms"]]] = number(row["power_w"])
         given = np.array(before or [np.nan])
         found.append(hashing(rig, given, during, power, hours, usd_th_day))
     return tuple(found)
 
 
-def _hashed(
-    rows: Sequence[dict[str, Any]],
-    begins: Times,
-    usd_th_day: Figures,
-    hours: float,
-) -> tuple[float | None, float | None]:
-    """Give what was hashed, TH/s by h, and what that earned; rows and arrays by period."""
-    ths = {row["from_ms"]: _number(row["hashrate_ths"]) for row in rows}
-    thh = np.array([ths.get(int(begin), np.nan) for begin in begins]) * hours
-    seen = ~np.isnan(thh)
-    if not seen.any():
-        return None, None
-    usd = thh[seen] * usd_th_day[seen] / 24
-    return float(thh[seen].sum()), float(usd.sum()) if not np.isnan(usd).any() else None
-
-
-def _bill_notes(paid: Bill, earned: Figures, hours: float) -> list[str]:
-    found = list(paid.notes)
-    if paid.missing_h:
-        found.append(f"no counter for {paid.missing_h:g} h; no line has them")
-    if paid.unplaced_kwh:
-        found.append(f"{paid.unplaced_kwh:.1f} kWh ran through meanwhile; when is not known")
-    if paid.unpriced_kwh:
-        found.append(f"no price for {paid.unpriced_kwh:.1f} kWh")
-    if np.isnan(earned).any():
-        found.append(f"no hashprice for {np.isnan(earned).sum() * hours:g} h")
-    return found
-
-
-def _number(value: float | None) -> float:
+def number(value: float | None) -> float:
+    """Give a figure of the database; NaN where it is missing."""
     return float("nan") if value is None else float(value)

@@ -20,6 +20,7 @@ from lode_hub.energy.signals.market import laid
 from lode_hub.energy.sources.keep import HASHING, needed, rates
 from lode_hub.energy.tariff import Rates, priced
 from lode_hub.energy.tariff.calendar import Bools, local
+from lode_hub.energy.tariff.price import valid
 from lode_hub.errors import InvalidError
 from lode_hub.store import energy_calls
 from lode_hub.store.connection import Connection
@@ -83,9 +84,8 @@ async def past(
 
 async def _series(conn: Connection, told: Told, span_ms: tuple[int, int]) -> Rates:
     """Give what the tariffs stand on, what a TH/s earned, and the day-ahead price beside them."""
-    node = told.tariffs[-1].energy.node
     wanted = needed(told.tariffs) | {(name, "") for name in HASHING}
-    wanted |= {("day-ahead", node)} if node else set()
+    wanted |= {("day-ahead", tariff.energy.node) for tariff in told.tariffs if tariff.energy.node}
     return await rates(conn, told.site_id, wanted, span_ms)
 
 
@@ -130,22 +130,21 @@ def _energy(told: Told, found: Rates, begins: Times, ends: Times) -> Floats:
 
 def _known(told: Told, found: Rates, span: tuple[Times, Times], past: int) -> Known:
     """Say what was published before: a real-time price's forecast is the day-ahead one."""
-    tariff, (begins, ends) = told.tariffs[-1], span
+    begins, ends = span
     price = _energy(told, found, begins, ends)
-    is_real_time = tariff.energy.price == "real-time"
-    forecast = price
-    if is_real_time:
-        node = tariff.energy.node
-        ahead = found.of("day-ahead", node)
-        swapped = Rates({**found.series, ("real-time", node): ahead})
-        forecast = _energy(told, swapped, begins, ends)
-    shown = local(begins, told.zone)
+    counting = {told.tariffs[n] for n in valid(told.tariffs, begins).tolist() if n >= 0}
+    nodes = {tariff.energy.node for tariff in counting if tariff.energy.price == "real-time"}
+    swapped = Rates(dict(found.series))
+    for node in nodes:
+        swapped.series["real-time", node] = found.of("day-ahead", node)
+    forecast = _energy(told, swapped, begins, ends)
+    shown = local(begins, told.zone_at(int(begins[-1])))
     return Known(
         begins_s=begins / 1000.0,
         local_s=shown.day * 86_400.0 + shown.minute * 60.0,
         price_usd_mwh=price,
         forecast=forecast,
-        knowledge="current" if is_real_time else "day-ahead",
+        knowledge="current" if nodes else "day-ahead",
         past=past,
     )
 

@@ -1,11 +1,10 @@
 """The site's data as the planner's Market: prices, hashprice, PUE, charges, calls, by period."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from lode_hub.energy import nouns
 from lode_hub.energy.account.make import Told
@@ -14,9 +13,9 @@ from lode_hub.energy.signals.cooling import cooling
 from lode_hub.energy.signals.economics import Belief, hashprice
 from lode_hub.energy.signals.reached import Reached, reached
 from lode_hub.energy.tariff import Priced, Rates, Tariff, priced
-from lode_hub.energy.tariff.calendar import billing_month, counts, local
+from lode_hub.energy.tariff.calendar import Bools, billing_month, counts, local
 from lode_hub.energy.tariff.described import Demand
-from lode_hub.energy.tariff.price import exchange, probability
+from lode_hub.energy.tariff.price import exchange, probability, taxed, valid
 from lode_hub.store.connection import Connection
 
 TH_PER_PH = 1000.0
@@ -101,62 +100,79 @@ def laid(  # noqa: PLR0913
     return nouns.Market(
         start_ms=int(span[0][0]),
         dt_s=(span[1] - span[0]) / 1000.0,
-        day=local(span[0], told.zone).day,
+        day=local(span[0], told.zone_at(int(span[0][0]))).day,
         price_usd_mwh=prices.usd_mwh("energy", "losses", "tax"),
         adder_usd_mwh=prices.usd_mwh("adders"),
         hashprice_usd_phd=usd_th_day * TH_PER_PH,
         pue=assumed if measured is None else measured.pue,
         cap_w=np.full(n, np.inf),
-        demand_charges=tuple(_charges(told.tariffs[-1], known, span, measured)),
+        demand_charges=tuple(_charges(told.tariffs, known, span, measured)),
         commitments=tuple(_commitments(calls, span, baseline_w)),
     )
 
 
 def _charges(
-    tariff: Tariff, known: Rates, span: tuple[Times, Times], measured: Facts | None
-) -> list[nouns.DemandCharge]:
-    reached_kw = measured.reached if measured else {}
+    tariffs: Sequence[Tariff], known: Rates, span: tuple[Times, Times], measured: Facts | None
+) -> Iterator[nouns.DemandCharge]:
+    """Give the charges of each period's own tariff."""
+    which = valid(tariffs, span[0])
+    for number in np.unique(which[which >= 0]).tolist():
+        mine = which == number
+        yield from _demands(tariffs, number, known, span, measured.reached if measured else {})
+        yield from _peaks(tariffs[number], known, span, mine)
+
+
+def _demands(
+    tariffs: Sequence[Tariff], place: int, known: Rates, span: tuple[Times, Times], had: Reached
+) -> Iterator[nouns.DemandCharge]:
+    tariff = tariffs[place]
+    mine = valid(tariffs, span[0]) == place
     shown = local(span[0], tariff.zone)
     usd = exchange(tariff, known, *span)
     month = billing_month(shown, tariff.billing_day)
-    found = []
     for demand in tariff.demand:
-        is_on = counts(demand.when, shown, tariff.holidays)
-        for number in np.unique(month[is_on]):
+        is_on = counts(demand.when, shown, tariff.holidays) & mine
+        for number in np.unique(month[is_on]).tolist():
             here = is_on & (month == number)
-            share = _share(demand, tariff, here, span)
-            usd_kw = share * demand.price_kw * float(usd[here][0])
-            peak_w = 1000 * reached_kw.get((demand.name, int(number)), 0.0)
-            found.append(
-                nouns.DemandCharge(name=demand.name, usd_kw=usd_kw, counts=here, peak_w=peak_w)
+            share = _share(demand, tariffs, place, here, span)
+            yield nouns.DemandCharge(
+                name=demand.name,
+                usd_kw=share * demand.price_kw * float(usd[here][0]) * taxed(tariff, "demand"),
+                counts=here,
+                peak_w=1000 * had.get((place, demand.name, number), 0.0),
             )
+
+
+def _peaks(
+    tariff: Tariff, known: Rates, span: tuple[Times, Times], mine: Bools
+) -> Iterator[nouns.DemandCharge]:
+    shown = local(span[0], tariff.zone)
+    usd = exchange(tariff, known, *span)
     for peak in tariff.peaks:
-        chance = probability(peak, known, shown, tariff, span)
-        share = peak.price_kw_year / len(peak.when.months)
+        chance = np.where(mine, probability(peak, known, shown, tariff, span), 0.0)
+        share = peak.price_kw_year / len(peak.when.months) * taxed(tariff, "peaks")
         for likely in np.unique(chance[chance > 0]):
             here = chance == likely
-            found.append(
-                nouns.DemandCharge(
-                    name=peak.name,
-                    usd_kw=share * float(usd[here][0]) * min(1.0, float(likely * here.sum())),
-                    counts=here,
-                )
+            yield nouns.DemandCharge(
+                name=peak.name,
+                usd_kw=share * float(usd[here][0]) * min(1.0, float(likely * here.sum())),
+                counts=here,
             )
-    return found
 
 
 def _share(
-    demand: Demand, tariff: Tariff, here: npt.NDArray[np.bool_], span: tuple[Times, Times]
+    demand: Demand, tariffs: Sequence[Tariff], place: int, here: Bools, span: tuple[Times, Times]
 ) -> float:
     """Give the part of a charge that these periods are to earn back.
 
     A peak is paid for once, and used in all periods that still count in its billing month.
     """
+    tariff = tariffs[place]
     after = np.arange(span[1][-1], span[1][-1] + MONTH_MS, HOUR_MS)
     shown = local(np.concatenate([span[0][here][-1:], after]), tariff.zone)
     month = billing_month(shown, tariff.billing_day)
     is_later = (month == month[0]) & counts(demand.when, shown, tariff.holidays)
-    later_ms = HOUR_MS * int(is_later[1:].sum())
+    later_ms = HOUR_MS * int((is_later[1:] & (valid(tariffs, after) == place)).sum())
     here_ms = int((span[1] - span[0])[here].sum())
     return here_ms / (here_ms + later_ms)
 

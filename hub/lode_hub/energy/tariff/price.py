@@ -160,11 +160,29 @@ def _parts(tariff: Tariff, rates: Rates, from_ms: Times, until_ms: Times) -> lis
                 is_expected=True,
             )
         )
+    return found + _taxes(tariff, found)
+
+
+def _taxes(tariff: Tariff, found: Sequence[Part]) -> list[Part]:
+    """Give the taxes; what is due on a peak is expected as the peak is, and no price of energy."""
+    taxes = []
     for tax in tariff.taxes:
-        base = [part.usd_mwh for part in found if part.kind in tax.on]
-        usd_mwh = tax.ratio * np.sum(base, axis=0) if base else np.zeros(len(from_ms))
-        found.append(Part(kind="tax", name=tax.name, usd_mwh=usd_mwh))
-    return found
+        due = [part for part in found if part.kind in tax.on]
+        sure = [part.usd_mwh for part in due if not part.is_expected]
+        expected = [part.usd_mwh for part in due if part.is_expected]
+        if sure:
+            usd_mwh = tax.ratio * np.sum(sure, axis=0)
+            taxes.append(Part(kind="tax", name=tax.name, usd_mwh=usd_mwh))
+        if expected:
+            usd_mwh = tax.ratio * np.sum(expected, axis=0)
+            name = f"{tax.name}, on peaks"
+            taxes.append(Part(kind="peaks", name=name, usd_mwh=usd_mwh, is_expected=True))
+    return taxes
+
+
+def taxed(tariff: Tariff, kind: Literal["demand", "peaks"]) -> float:
+    """Give what a charge of a kind comes to with its taxes, by what it is without."""
+    return 1.0 + sum(tax.ratio for tax in tariff.taxes if kind in tax.on)
 
 
 def per_mwh(peak: Peak) -> float:

@@ -99,9 +99,10 @@ async def test_a_day_is_billed_and_a_tariff_tried(site: Site) -> None:
     assert row is not None
     kwh = 24_000 + 50
     lines = {line["name"]: line["usd"] for line in row.body["bill"]["lines"]}
-    assert lines == pytest.approx(
-        {"energy, real-time HB_WEST": kwh * 0.04, "wires": kwh * 0.01, "demand": 1200 * 5}
-    )
+    assert lines == pytest.approx({"energy, real-time HB_WEST": kwh * 0.04, "wires": kwh * 0.01})
+    # The month's demand charge is paid once: it stands beside the day, not in it.
+    assert [(x["name"], x["usd"]) for x in row.body["so_far"]] == [("demand", 1200 * 5)]
+    assert row.body["usd"] == pytest.approx(kwh * 0.05)
     assert row.body["hashed_thh"] == pytest.approx(2400)
     tried = await site.queries.simulated_bill(
         "north", *span, 'name = "x"\ncurrency = "USD"\ntime_zone = "UTC"\nvalid_from = 2026-01-01\n'
@@ -263,7 +264,7 @@ async def test_a_month_says_what_its_calls_earned_and_which_peaks_they_avoided(s
     call = await site.call(EVENT, 2)
     await site.call(EVENT + 3 * H, 1, is_cancelled=True)
     begin = EVENT - 16 * H  # midnight of the day
-    number = await site.desk.account(ADA, "north", "day", "July 2", (begin, begin + DAY))
+    number = await site.desk.account(ADA, "north", "month", "July 2", (begin, begin + DAY))
     row = await site.queries.account(number)
     alone = await site.queries.account(await site.desk.account_of_call(ADA, call))
     assert row is not None

@@ -35,7 +35,7 @@ def called(name: str, hours: tuple[float, float], usual_kwh: float | None, used:
 
 def summed(*calls: Called, used: Metered = USED) -> Curtailed:
     tariffs = [tariff(DEMAND)]
-    return curtailed(calls, used, bill(used, tariffs, Rates()), tariffs, Rates())
+    return curtailed(calls, used, lambda metered: bill(metered, tariffs, Rates()))
 
 
 def test_calls_add_up_and_the_peak_they_avoided_is_the_bills_difference() -> None:

@@ -171,7 +171,9 @@ def test_what_is_measured_counts_before_what_is_assumed() -> None:
     by = "pue = [[0.0, 1.1], [40.0, 1.3]]\nambient_assume_c = 20.0"
     assert look(told(by=by), PRICES | FRESH).market.pue == pytest.approx([1.2] * 4)
     hot = np.array([1.1, 1.15, 1.3, 1.3])
-    measured = Facts(pue=hot, reached={("d", 2026 * 12 + 6): 750.0}, notes=("a meter is silent",))
+    measured = Facts(
+        pue=hot, reached={(0, "d", 2026 * 12 + 6): 750.0}, notes=("a meter is silent",)
+    )
     found = look(
         told("[[demand]]\nname = 'd'\nprice_kw = 9.0", by=by), PRICES | FRESH, measured=measured
     )

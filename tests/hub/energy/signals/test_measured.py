@@ -126,19 +126,51 @@ async def test_a_months_highest_window_is_kept_and_only_what_came_since_is_read(
         return await real(conn, device_id, span_ms, step_s)
 
     monkeypatch.setattr(energy_meters, "counters", counters)
-    assert (await look(site, DAY0))[0] == {("demand", JUNE): 0.0}
+    assert (await look(site, DAY0))[0] == {(0, "demand", JUNE): 0.0}
     assert "no window is metered yet" in (await look(site, DAY0))[1][0]
     await site.mine.run("delete from energy_peak")
     now = DAY0 + H
     await site.meters({FIRST + QUARTER: 1500.0, FIRST - QUARTER: 9000.0}, FIRST - H, now)
-    assert await look(site, now) == ({("demand", JUNE): 1500.0}, ())
+    assert await look(site, now) == ({(0, "demand", JUNE): 1500.0}, ())
     assert spans[-1][0] <= FIRST
     later = now + 30 * 60_000
-    assert await look(site, later) == ({("demand", JUNE): 1500.0}, ())
+    assert await look(site, later) == ({(0, "demand", JUNE): 1500.0}, ())
     assert spans[-1][0] >= now - LATE_MS - 2 * H
     # What was reached stays so, even if the readings are gone.
     await site.mine.run("delete from meter_15m")
-    assert (await look(site, later))[0] == {("demand", JUNE): 1500.0}
+    assert (await look(site, later))[0] == {(0, "demand", JUNE): 1500.0}
+
+
+async def test_a_window_that_is_withdrawn_while_counters_may_come_late_is_no_peak(
+    site: Site,
+) -> None:
+    now = DAY0 + 5 * H
+    await site.meters({FIRST + 9 * H: 1500.0, now - H: 9000.0}, FIRST, now)
+    assert (await look(site, now))[0] == {(0, "demand", JUNE): 9000.0}
+    # The meter now shows its power: a fourfold 1.1 MW is 1,100 kWh in a quarter, not 2,250.
+    await site.mine.run("update meter_15m set power_w_max = 1.1e6")
+    assert (await look(site, now + QUARTER))[0] == {(0, "demand", JUNE): 1500.0}
+    assert (await look(site, now + 9 * H))[0] == {(0, "demand", JUNE): 1500.0}
+
+
+async def test_a_swapped_meter_is_no_peak_ever(site: Site) -> None:
+    now = DAY0 + 5 * H
+    await site.meters({now - H: 20_000_000.0}, FIRST, now)
+    for later in (0, 3 * H, 24 * H):
+        assert (await look(site, now + later))[0] == {(0, "demand", JUNE): 1000.0}
+
+
+async def test_each_tariff_has_its_own_charges_in_the_months_that_it_counts(site: Site) -> None:
+    july = FIRST + 30 * DAY
+    newer = TARIFF.replace("valid_from = 2026-01-01", "valid_from = 2026-07-01")
+    assert newer != TARIFF
+    ratchet = newer + "ratchet_ratio = 0.5\nratchet_months = 2\n"
+    await site.desk.save(ADA, "tariff", "next", ratchet, site="north")
+    await site.meters({FIRST + 9 * H: 3000.0}, FIRST, july)
+    assert (await look(site, july - 3 * DAY))[0] == {(0, "demand", JUNE): 3000.0}
+    found, _ = await look(site, july - 3 * H)
+    assert found == {(0, "demand", JUNE): 3000.0, (1, "demand", JUNE + 1): 1500.0}
+    assert (await look(site, july + 3 * H))[0] == {(1, "demand", JUNE + 1): 1500.0}
 
 
 async def test_the_months_before_count_by_the_ratchet_and_once(
@@ -149,7 +181,7 @@ async def test_the_months_before_count_by_the_ratchet_and_once(
     await site.meters({FIRST + 9 * H: 2000.0}, FIRST, FIRST + 2 * DAY)
     july = FIRST + 30 * DAY
     found, _ = await look(site, july + 3 * H, 31 * DAY)
-    assert found == {("demand", JUNE + 1): 1600.0, ("demand", JUNE + 2): 1600.0}
+    assert found == {(0, "demand", JUNE + 1): 1600.0, (0, "demand", JUNE + 2): 1600.0}
     reads: list[int] = []
     real = energy_meters.counters
 
@@ -158,10 +190,10 @@ async def test_the_months_before_count_by_the_ratchet_and_once(
         return await real(conn, device_id, span_ms, step_s)
 
     monkeypatch.setattr(energy_meters, "counters", counters)
-    assert (await look(site, july + 4 * H))[0] == {("demand", JUNE + 1): 1600.0}
+    assert (await look(site, july + 4 * H))[0] == {(0, "demand", JUNE + 1): 1600.0}
     assert len(reads) == 1
     assert reads[0] < 6
-    assert (await look(site, FIRST + 100 * DAY))[0] == {("demand", JUNE + 3): 0.0}
+    assert (await look(site, FIRST + 100 * DAY))[0] == {(0, "demand", JUNE + 3): 0.0}
 
 
 async def test_a_site_without_a_meter_has_no_peak_and_says_so(site: Site) -> None:
