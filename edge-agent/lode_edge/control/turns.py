@@ -22,10 +22,13 @@ class Turns:
     def __init__(self, book: Book, site: Site, charges: Charges, now: Now) -> None:
         self._book, self._site, self._charges, self._now = book, site, charges, now
         self._queues: set[tuple[str, bool]] = set()  # feeders, and which way somebody waits there
+        self._is_stopped = False
 
     def begin_step(self) -> None:
-        """Forget who waited in the step before."""
+        """Forget who waited in the step before, and see whether the site is stopped."""
         self._queues.clear()
+        leases = self._book.leases.all.values()
+        self._is_stopped = any(each.origin == "stop" and not each.ended for each in leases)
 
     def of(self, course: Course, device: Device) -> Turn:
         """Say what a course's wish does to power."""
@@ -76,6 +79,8 @@ class Turns:
 
     def hindrance(self, turn: Turn) -> str:
         """Say what a turn has to wait for; empty when it may be sent now."""
+        if turn.is_start and self._is_stopped:
+            return "the end of the stop"
         if self.early_s(turn):
             return "its least time up or down"
         if not (turn.change_w or turn.is_start):

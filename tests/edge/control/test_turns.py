@@ -5,13 +5,26 @@ import itertools
 from dataclasses import dataclass
 
 import pytest
+from tests.edge.control.pdu import Pdu
 from tests.edge.control.rig import Rig
 from tests.edge.control.world import limits
 
 from lode_edge.drivers.acting import Deed
 from lode_edge.drivers.driver import Facts
 from lode_edge.errors import TimedOut
-from lode_wire.orders import ChangePools, Intent, Pool, Precondition, Reboot, Sleep, StopAll, Wake
+from lode_wire.orders import (
+    ChangePools,
+    EndStop,
+    Intent,
+    Pool,
+    Precondition,
+    Reboot,
+    Sleep,
+    StopAll,
+    SwitchOutlet,
+    Terms,
+    Wake,
+)
 from lode_wire.records import Stage
 
 DAY_S = 86_400
@@ -210,6 +223,43 @@ def test_a_rig_that_refuses_to_wake_for_hours_uses_up_no_more_than_one_start(wor
     site.rigs["r1"].faults.clear()
     site.until(lambda: site.hub.is_at(order, Stage.RELEASED), 1800)
     assert starts(site) == 1
+
+
+def switched(site) -> list[bool]:
+    return [each.is_on for each in site.pdu.orders]
+
+
+def test_an_outlet_that_feeds_a_rig_keeps_its_least_times_and_counts_its_starts(world):
+    envelope = limits(starts_per_day=1, min_up_s=300, min_down_s=120)
+    site = world([Rig("r1", measures=False)], pdu=Pdu(), envelope=envelope)
+    next_day(site)
+    site.pass_s(70)
+    for number in range(8):
+        site.send(SwitchOutlet(outlet=1, is_on=bool(number % 2)), "pdu")
+        site.pass_s(8)
+    assert switched(site) == [False]
+    assert 50 < site.until(lambda: switched(site)[-1], 180) < 70
+    assert starts(site) == 1
+    site.send(SwitchOutlet(outlet=1, is_on=False), "pdu")
+    assert site.until(lambda: len(switched(site)) > 2, 400) > 280
+    order = site.send(SwitchOutlet(outlet=1, is_on=True), "pdu")
+    site.until(lambda: site.hub.is_at(order, Stage.FAILED), 60)
+    assert last(site, order)[1] == "envelope: no start is left today"
+    next_day(site)
+    site.until(lambda: site.hub.is_at(order, Stage.EFFECTIVE), 1000)
+
+
+def test_no_outlet_starts_a_rig_while_the_site_is_stopped(world):
+    site = world([Rig("r1", measures=False)], pdu=Pdu())
+    site.pass_s(70)
+    off = SwitchOutlet(outlet=1, is_on=False)
+    order = site.send(off, "pdu", terms=Terms(until_ms=site.now_ms + 60_000))
+    site.until(lambda: site.hub.is_at(order, Stage.EFFECTIVE), 60)
+    site.send(StopAll())
+    site.pass_s(300)
+    assert switched(site) == [False]
+    site.send(EndStop())
+    site.until(lambda: switched(site)[-1], 60)
 
 
 def test_a_rig_put_to_sleep_by_a_stop_or_a_lease_counts_nothing(world):
