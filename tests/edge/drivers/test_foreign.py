@@ -134,7 +134,7 @@ async def test_the_wait_grows_while_it_keeps_breaking(rigs):
 async def until_read(driver) -> None:
     end_s = time.monotonic() + 40
     while time.monotonic() < end_s:
-        with contextlib.suppress(Refused):
+        with contextlib.suppress(Refused, TimedOut):  # a busy machine begins the child slowly
             await driver.read(5)
             return
         await asyncio.sleep(0.02)

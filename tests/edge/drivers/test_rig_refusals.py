@@ -1,103 +1,43 @@
 """Rigs that refuse: for once, for a while or for good; none may be lost by it, nor cry all day."""
 
 import asyncio
-import contextlib
-import json
-import re
-from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 from tests.edge.drivers.conftest import INVALID
-from tests.edge.drivers.doors import API, WEB
+from tests.edge.drivers.refusing import SECRET, Rig, driver_of, of_lines, of_pages, ports
 
 from lode_edge.clock import Clock
-from lode_edge.drivers import DeviceEntry
 from lode_edge.drivers.asic import AsicDriver
 from lode_edge.drivers.asic.refusals import HELD_S
-from lode_edge.drivers.driver import Login
 from lode_edge.errors import BadAnswer, Denied, DriverError, Unsupported
 from lode_edge.poll import Polled, Poller
-from lode_sim import addresses
-from lode_sim.port import stream_port
 from lode_wire.records import Quality, RigReading, State
 
-GOLDEN = Path(__file__).resolve().parents[2] / "golden"
 DENIED = (
     b'{"STATUS":[{"STATUS":"E","When":1,"Code":45,"Msg":"Access denied to \'x\' command"}]}\x00'
 )
 REFUSED = Quality.PARTIAL | Quality.REFUSED
-SECRET = "hunter2"
-
-
-class Rig:
-    """A rig on 4028 or on its web port that refuses what it is told to refuse."""
-
-    def __init__(self, replies: dict[str, bytes]) -> None:
-        self.replies = replies
-        self.refuses: dict[str, bytes | int] = {}
-        self.asked: list[str] = []
-
-    async def line(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        asked = await reader.read(4096)
-        if asked.startswith(b"{"):
-            command = json.loads(asked)["command"]
-            self.asked.append(command)
-            writer.write(self.refuses.get(command) or self.replies.get(command, INVALID))
-        writer.close()
-
-    async def page(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode()
-        path = head.split(" ")[1]
-        length = re.search(r"content-length: (\d+)", head, re.IGNORECASE)
-        await reader.readexactly(int(length.group(1)) if length else 0)
-        self.asked.append(path)
-        status = self.refuses.get(path, 200 if path in self.replies else 404)
-        data = self.replies.get(path, b"") if status == 200 else b""
-        writer.write(f"HTTP/1.1 {status} X\r\nContent-Length: {len(data)}\r\n\r\n".encode() + data)
-        writer.close()
 
 
 @pytest.fixture
-def serve():
-    """Serve a rig at its usual ports, all moved; gives `host:port` of its API."""
-    with contextlib.ExitStack() as stack:
-        base = stack.enter_context(addresses.claim())
-
-        def start(rig: Rig) -> str:
-            host = addresses.rig_host(base, 1)
-            for number, handler in ((API, rig.line), (WEB, rig.page)):
-                port = stream_port(host, number, handler)
-                port.open()
-                stack.callback(port.reset)
-                stack.callback(port.close)
-            return f"{host}:{API}"
-
+async def serve():
+    async with ports() as start:
         yield start
 
 
-def driver_of(address: str, clock: Clock | None = None) -> AsicDriver:
-    login = Login(username="root", password=SECRET)
-    entry = DeviceEntry(
-        name="rig-1", driver="asic", address=address, kind="rig", timeout_s=5.0, login=login
-    )
-    return AsicDriver(entry, 3, clock=clock or Clock())
-
-
 def s19() -> Rig:
-    case = GOLDEN / "antminer" / "s19pro_whole"
-    return Rig({p.stem: p.read_bytes() for p in case.glob("*.json") if p.stem != "expected"})
+    return of_lines("antminer/s19pro_whole")
 
 
 def bitaxe() -> Rig:
-    page = GOLDEN / "bitaxe" / "supra_recorded" / "web" / "api" / "system" / "info.json"
-    return Rig({"/api/system/info": page.read_bytes()})
+    return of_pages("bitaxe/supra_recorded")
 
 
 def braiins() -> Rig:
-    web = GOLDEN / "braiins_rest" / "v26_04_recorded" / "web"
-    pages = {f"/{p.relative_to(web).with_suffix('')}": p.read_bytes() for p in web.rglob("*.json")}
-    return Rig(pages | {"/api/v1/auth/login": b'{"token":"t-1","timeout_s":3600}'})
+    rig = of_pages("braiins_rest/v26_04_recorded")
+    rig.replies["/api/v1/auth/login"] = b'{"token":"t-1","timeout_s":3600}'
+    return rig
 
 
 async def read(driver: AsicDriver) -> RigReading:
@@ -230,8 +170,7 @@ async def test_a_refused_login_is_told_once_without_the_login_until_it_is_accept
 
 
 async def test_a_rig_that_does_not_hash_and_does_not_let_us_see_why_is_flagged(serve):
-    case = GOLDEN / "antminer" / "s19pro_does_not_hash"
-    rig = Rig({p.stem: p.read_bytes() for p in case.glob("*.json") if p.stem != "expected"})
+    rig = of_lines("antminer/s19pro_does_not_hash")
     rig.refuses = {"/cgi-bin/get_miner_conf.cgi": 401}
     driver = driver_of(serve(rig))
     for _ in range(4):

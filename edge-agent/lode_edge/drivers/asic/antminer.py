@@ -108,16 +108,20 @@ def _chips(stats: Row, n: int) -> float | None:
 def _describe(replies: Replies) -> Identity:
     version = replies.row("version", "VERSION")
     system = replies.by_command.get(SYSTEM, {})
-    built = text(version, "CompileTime")
-    firmware = text(version, "Miner", "BMMiner", "CGMiner")
     return Identity(
         vendor="Bitmain",
         model=text(version, "Type") or text(system, "minertype"),
         firmware=text(system, "system_filesystem_version")
-        or (f"{firmware} ({built})" if built else firmware),
+        or ("" if replies.lacks(SYSTEM) else _program(version)),
         serial=text(system, "serinum", "serial_no"),
         mac=text(system, "macaddr"),
     )
+
+
+def _program(version: Row) -> str:
+    """Name the mining program: all that is known of firmware whose pages are closed to us."""
+    name, built = text(version, "Miner", "BMMiner", "CGMiner"), text(version, "CompileTime")
+    return f"{name} ({built})" if built else name
 
 
 def _details(replies: Replies) -> Details:

@@ -57,11 +57,12 @@ def _details(replies: Replies) -> Details:
 
 def _describe(replies: Replies) -> Identity:
     info = replies.by_command.get(INFO, {})
+    firmware = text(info, "version", "axeOSVersion")
     model = text(info, "deviceModel") or _MODELS.get(text(info, "ASICModel"), "")
     return Identity(
         vendor="Bitaxe",
         model=f"Bitaxe {model}".strip() if "axe" not in model.lower() else model,
-        firmware=f"AxeOS {text(info, 'version', 'axeOSVersion')}".strip(),
+        firmware=f"AxeOS {firmware}" if firmware else "",
         mac=text(info, "macAddr"),
     )
 

@@ -97,6 +97,7 @@ REST = Family(
     fast=(rest.STATS, rest.BOARDS, rest.COOLING, rest.DETAILS),
     about=(rest.DETAILS,),
     slow=(rest.POOLS,),
+    rated_by=rest.DETAILS,
     recognises=rest.recognises,
     read=rest.read,
     describe=rest.describe,

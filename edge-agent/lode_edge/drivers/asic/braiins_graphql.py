@@ -199,9 +199,10 @@ def details(replies: Replies) -> Details:
 def describe(replies: Replies) -> Identity:
     """Tell what the rig is."""
     bos = inner(replies.row(SYSTEM, "data") or replies.row(UPTIME, "data"), "bos")
+    firmware = text(inner(bos, "info", "version"), "full")
     return Identity(
         vendor="Bitmain",
         model=text(inner(replies.row(MODEL, "data"), "bosminer", "info"), "modelName"),
-        firmware=f"Braiins OS {text(inner(bos, 'info', 'version'), 'full')}".strip(),
+        firmware=f"Braiins OS {firmware}" if firmware else "",
         mac=text(inner(replies.row(MAC, "data"), "bos"), "macAddress"),
     )

@@ -171,11 +171,14 @@ def _pool(row: Row) -> Pool:
 def describe(replies: Replies) -> Identity:
     """Tell what the rig is."""
     about = replies.by_command.get(DETAILS, {})
-    identity = inner(about, "miner_identity")
+    identity, firmware = (
+        inner(about, "miner_identity"),
+        text(inner(about, "bos_version"), "current"),
+    )
     return Identity(
         vendor="Bitmain" if number(identity, "brand") == _ANTMINER else "",
         model=text(identity, "miner_model", "name"),
-        firmware=f"Braiins OS {text(inner(about, 'bos_version'), 'current')}".strip(),
+        firmware=f"Braiins OS {firmware}" if firmware else "",
         serial=text(about, "serial_number"),
         mac=text(about, "mac_address"),
         rated_hashrate_ths=_ghs(inner(about, "sticker_hashrate")),

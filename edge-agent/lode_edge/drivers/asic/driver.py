@@ -88,12 +88,11 @@ class AsicDriver:
         Raises:
             DriverError: it did not answer, or it is none of the known families.
         """
-        deadline = self._deadline()
         self._refusals.forget()
-        family, replies = await self._recognise(deadline)
-        await self._ask_all(family.about, replies, deadline)
+        family, replies = await self._introduction()
         self._details_due_s = 0.0
-        return self._facts(family.describe(replies))
+        rating_is_due = bool(family.rated_by) and replies.lacks(family.rated_by)
+        return self._facts(family.describe(replies), rating_is_due=rating_is_due)
 
     async def read(self, at_ms: int) -> Sequence[Record]:
         """Read the rig once, all commands together within its time limit.
@@ -181,9 +180,7 @@ class AsicDriver:
 
     async def _firmware(self) -> str:
         """Ask what firmware runs; what is said in part would look like another one."""
-        deadline = self._deadline()
-        family, replies = await self._recognise(deadline)
-        await self._ask_all(family.about, replies, deadline)
+        family, replies = await self._introduction()
         said = family.describe(replies).firmware
         if replies.quality or not said or any(c not in replies.by_command for c in family.about):
             raise BadAnswer(f"{self.address}: does not say what firmware it runs")
@@ -229,6 +226,15 @@ class AsicDriver:
             return details.points(self._number, at_ms)
         gone, self._errors = self._errors - details.codes, details.codes
         return details.points(self._number, at_ms, gone)
+
+    async def _introduction(self) -> tuple[Family, Replies]:
+        """Ask the rig all about itself; a page that asked us for a login has said nothing of it."""
+        deadline = self._deadline()
+        family, replies = await self._recognise(deadline)
+        for page in [c for c, body in replies.by_command.items() if body.keys() == {"realm"}]:
+            del replies.by_command[page]
+        await self._ask_all(family.about, replies, deadline)
+        return family, replies
 
     async def _recognise(self, deadline: float) -> tuple[Family, Replies]:
         """Try one door after the other; a rig from which nothing comes has no second one."""
@@ -311,7 +317,8 @@ class AsicDriver:
         replies.by_command[command] = reply.body
         replies.quality |= reply.quality
 
-    def _facts(self, said: Identity) -> Facts:
+    def _facts(self, said: Identity, *, rating_is_due: bool) -> Facts:
+        """Complete what the rig said; its own rating, should it come later, is not stood in for."""
         facts = Facts(
             vendor=said.vendor,
             model=said.model,
@@ -327,7 +334,8 @@ class AsicDriver:
             facts,
             model=said.model or profile.model,
             profile=profile.name,
-            rated_hashrate_ths=said.rated_hashrate_ths or profile.hashrate_ths,
+            rated_hashrate_ths=said.rated_hashrate_ths
+            or (None if rating_is_due else profile.hashrate_ths),
             rated_power_w=profile.power_w,
             rated_boards=profile.boards,
             rated_fans=profile.fans,

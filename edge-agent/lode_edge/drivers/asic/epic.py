@@ -116,6 +116,7 @@ FAMILY = Family(
     fast=(SUMMARY,),
     about=(CAPABILITIES, NETWORK, SUMMARY),
     slow=(SUMMARY,),
+    rated_by=CAPABILITIES,
     recognises=_recognises,
     read=read,
     describe=_describe,

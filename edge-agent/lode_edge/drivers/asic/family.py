@@ -30,7 +30,7 @@ class Family:
     (first whether it was told to rest, then its errors), `about` when the rig is identified, `slow`
     every few minutes. `recognises` looks at the answers to the questions of `identify`. No `slow`
     and no `about` may ask for `summary`: the work that a rig tells is for readings alone, each used
-    once.
+    once. `rated_by` is what of `about` tells the rig's own rating.
     """
 
     name: str
@@ -38,6 +38,7 @@ class Family:
     idle: tuple[str, ...] = ()
     about: tuple[str, ...] = ()
     slow: tuple[str, ...] = ()
+    rated_by: str = ""
     recognises: Callable[[Row], bool]
     read: Callable[[Replies], Figures]
     describe: Callable[[Replies], Identity]

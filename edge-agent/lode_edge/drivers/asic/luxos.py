@@ -49,6 +49,7 @@ FAMILY = Family(
     idle=("config", "events"),
     about=("config",),
     slow=("pools", "events"),
+    rated_by="config",
     recognises=lambda version: "LUXminer" in version,
     read=read,
     describe=_describe,

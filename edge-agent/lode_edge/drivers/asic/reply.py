@@ -35,6 +35,11 @@ class Replies:
     failed: dict[str, DriverError] = field(default_factory=dict)
     quality: Quality = Quality.GOOD
 
+    def lacks(self, command: str) -> bool:
+        """Tell whether an answer is missing that the rig would give another time."""
+        is_refused = isinstance(self.failed.get(command), Unsupported)
+        return command not in self.by_command and not is_refused
+
     def rows(self, command: str, key: str) -> list[Row]:
         """List the objects under a reply's key; none when the reply did not come."""
         return rows(self.by_command.get(command, {}), key)

@@ -81,11 +81,11 @@ def _details(replies: Replies) -> Details:
 def _describe(replies: Replies) -> Identity:
     info = replies.by_command.get(_INFO, {})
     version = replies.row("version", "VERSION")
-    serial = text(info, "serial")
+    serial, firmware = text(info, "serial"), text(info, "fw_version")
     return Identity(
         vendor="Bitmain",
         model=text(info, "miner") or text(version, "Type").partition(" (")[0],
-        firmware=f"VNish {text(info, 'fw_version')}".strip(),
+        firmware=f"VNish {firmware}" if firmware else "",
         serial="" if serial == "N/A" else serial,
         mac=text(_inner(_inner(info, "system"), "network_status"), "mac"),
     )

@@ -84,6 +84,7 @@ FAMILY = Family(
     idle=("status", "get_error_code"),
     about=("get_version", "devdetails", "get_miner_info", "devs"),
     slow=("pools", "get_error_code"),
+    rated_by="devs",
     recognises=_recognises,
     read=read,
     describe=_describe,
