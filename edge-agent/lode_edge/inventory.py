@@ -72,7 +72,8 @@ class Inventory:
         """
         entry = self._entries[name]
         known = _known(self._facts, entry)
-        if _is_another(known, facts):
+        proof = is_same(known, facts)
+        if proof is False or (proof is None and name in self._strangers):
             self._noticed(entry, known, facts)
             return None
         if self._strangers.pop(name, None) is not None:
@@ -97,9 +98,10 @@ class Inventory:
     def _noticed(self, entry: DeviceEntry, known: Facts, stranger: Facts) -> None:
         """Say once of each stranger that it is there."""
         before = self._strangers.get(entry.name)
-        self._strangers[entry.name] = stranger
-        if before is not None and not _is_another(before, stranger):
+        if before is not None and is_same(before, stranger) is not False:
+            self._strangers[entry.name] = _completed(before, stranger)
             return
+        self._strangers[entry.name] = stranger
         log.warning(
             "another device answers; run discover, then correct its address or its mac",
             device=entry.name,
@@ -156,16 +158,17 @@ def marks(facts: Facts) -> dict[str, str]:
     return {name: mark.casefold() for name, mark in said.items() if mark}
 
 
-def _is_another(known: Facts, found: Facts) -> bool:
-    """Tell whether this is not the device that is known; one mark in common is enough.
+def is_same(known: Facts, found: Facts) -> bool | None:
+    """Tell whether this is the device that is known: one mark in common is enough.
 
-    Without one in common the model decides: a rig whose MAC cannot be read now is known by it.
+    Without one to compare, another model is another device; the same proves nothing: None.
     """
     ours, theirs = marks(known), marks(found)
     both = ours.keys() & theirs.keys()
     if both:
-        return all(ours[name] != theirs[name] for name in both)
-    return bool(ours and known.model and found.model and found.model != known.model)
+        return any(ours[name] == theirs[name] for name in both)
+    is_renamed = ours and known.model and found.model and found.model != known.model
+    return False if is_renamed else None
 
 
 def _completed(known: Facts, said: Facts) -> Facts:

@@ -101,9 +101,23 @@ def test_another_rig_in_its_place_is_said_once_and_is_no_news(tmp_path: Path) ->
     assert ONE.mac in line["known"]
     assert OTHER.mac in line["found"]
     assert devices.birth()[1].mac == ONE.mac  # type: ignore[attr-defined]
-    assert devices.present("rig-1").model == "S21"
+    assert devices.present("rig-1") == replace(OTHER, firmware="F9")
     assert devices.learned("rig-1", ONE) is None
     assert devices.present("rig-1") == ONE
+
+
+def test_a_stranger_that_does_not_say_its_mac_for_a_while_is_not_the_rig_before(
+    tmp_path: Path,
+) -> None:
+    devices = inventory(tmp_path)
+    devices.learned("rig-1", ONE)
+    twin = replace(ONE, mac="02:00:00:00:00:0c", serial="SC")  # of the same model
+    devices.learned("rig-1", twin)
+    devices.learned("rig-1", S19)
+    assert devices.present("rig-1").mac == twin.mac
+    assert devices.other("rig-1") == f"S19 {twin.mac} SC instead of S19 {ONE.mac} SA"
+    devices.learned("rig-1", Facts(model="S19", serial="SA"))
+    assert devices.other("rig-1") == ""
 
 
 def test_discovery_still_knows_a_rig_whose_place_another_took(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lode_edge.drivers.driver import Facts
-from lode_edge.inventory import marks
+from lode_edge.inventory import is_same, marks
 from lode_edge.probe import Found
 from lode_edge.settings import DeviceEntry, checked_mac
 from lode_profiles import meters
@@ -53,15 +53,14 @@ def survey(known: Sequence[Known], found: Sequence[Found], asked: Iterable[str])
     seen: set[str] = set()
     taken: dict[str, Found] = {}
     for each in found:
-        said = marks(each.facts)
         place = _place(each.driver, each.address, each.unit)
-        again = next((by_mark[mark] for mark in said.items() if mark in by_mark), None)
+        again = next((by_mark[mark] for mark in marks(each.facts).items() if mark in by_mark), None)
         there = by_place.get(place)
         if again is not None:
             seen.add(again.entry.name)
             is_there = again is there
             result.same.append(again) if is_there else result.moved.append((again, each))
-        elif there is not None and not (said and marks(there.facts)):
+        elif there is not None and is_same(there.facts, each.facts) is not False:
             seen.add(there.entry.name)
             result.same.append(there)
         elif there is not None:

@@ -159,3 +159,9 @@ def test_what_a_device_says_cannot_break_out_of_the_file():
     evil = 'x\n[agent]\nname="stolen"\n# "\\'
     result = survey([], [rig("10.0.0.1:4028", model=evil, mac="aa\nbb")], HOSTS)
     assert set(tomllib.loads(result.toml())) == {"devices"}
+
+
+def test_another_model_at_a_known_place_is_another_rig_though_it_hides_its_mac():
+    before = known("a", "10.0.0.1", mac="aa", model="S19")
+    result = survey([before], [rig("10.0.0.1:4028", model="S21")], HOSTS)
+    assert names(result) == told(replaced=[("a", "10.0.0.1:4028")])
