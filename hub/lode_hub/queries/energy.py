@@ -346,7 +346,7 @@ def _call(row: dict[str, Any], now_ms: int) -> CallRow:
         state = "over"
     elif row["from_ms"] > now_ms:
         state = "to come"
-    return CallRow(**_without(row, "is_cancelled"), state=state)
+    return CallRow(**_without(row, "is_cancelled", "heard_ms"), state=state)
 
 
 def _account(row: dict[str, Any]) -> AccountRow:
