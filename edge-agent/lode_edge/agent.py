@@ -218,11 +218,11 @@ class _Ears:
 
     def emit(self, records: Sequence[Record]) -> None:
         """Take in what a device measured."""
+        if self._steering is not None:
+            records = self._steering.observe(records)
         self._spool.put(records)
         if self._publisher is not None:
             self._publisher.take(records)
-        if self._steering is not None:
-            self._steering.observe(records)
 
     def learn(self, name: str, facts: Facts) -> None:
         """Take in what a device says it is."""

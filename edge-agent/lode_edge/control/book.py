@@ -12,7 +12,8 @@ from lode_edge.control.journal import Entry
 from lode_edge.control.now import Now
 from lode_edge.control.store import Store
 from lode_edge.control.wishes import Key, Lease, Origin, Plan
-from lode_wire.orders import Evidence, PowerLimit, Preset, Sleep, Wish
+from lode_wire.aspects import aspect
+from lode_wire.orders import Evidence, PowerLimit, Preset, Sleep, Wake, Wish
 from lode_wire.records import Stage
 
 _OWN = "local:"  # begins the id of what the agent does by itself
@@ -199,6 +200,13 @@ class Book:
         turned, now_ms = self.turned.get(device) or Turned(), self._now.ms
         change = {"woken_ms": now_ms} if is_start else {"slept_ms": now_ms}
         self.turned.put(device, msgspec.structs.replace(turned, **change))
+
+    def holds_asleep(self, device: str) -> bool:
+        """Tell whether a wish of ours has a rig sleep, or has not let it wake yet."""
+        course = self.course(Key(device, aspect(Sleep())))
+        if course is None or course.is_over:
+            return False
+        return isinstance(course.wish, Wake if course.is_restore else Sleep)
 
     def has_put_to_sleep(self, device: str) -> bool:
         """Tell whether a rig was put to sleep by us, and not woken by us since."""

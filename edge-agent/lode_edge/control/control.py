@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import cast
 
+import msgspec
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
@@ -39,7 +40,7 @@ from lode_edge.control.wholes import Wholes
 from lode_edge.control.wishes import ruling
 from lode_edge.drivers.driver import Facts
 from lode_wire.orders import Reason, Sleep
-from lode_wire.records import Record, Stage
+from lode_wire.records import Record, RigReading, Stage, State
 
 AT_ONCE, AT_ONCE_STOPPED = 160, 256  # devices that something is under way with
 _GROUP_S = 0.1  # between two steps, however much happens
@@ -89,6 +90,7 @@ class Control:
         self._others_untold: set[str] = set()
         self._strangers: deque[float] = deque(maxlen=_UNKNOWN_PER_MIN)
         self._store: Store | None = None
+        self._holds_asleep: Callable[[str], bool] = lambda _: False  # until the book is open
         self._trouble = ""
         self._look_s = 0.0  # when the whole site is looked at again
 
@@ -98,9 +100,10 @@ class Control:
             self._inbox.append(payload)
             self._stir()
 
-    def observe(self, records: Sequence[Record]) -> None:
-        """Take in what devices have said."""
+    def observe(self, records: Sequence[Record]) -> Sequence[Record]:
+        """Take in what devices have said; give it as it is told: curtailed is who sleeps by us."""
         self.site.observe(records, self._now.wall_ms, self._now.s)
+        return [self._told(record) for record in records]
 
     def learned(self, name: str, facts: Facts, other: str = "") -> None:
         """Take in what a device says it is; `other` says who it is that answers in its place."""
@@ -112,6 +115,13 @@ class Control:
         if other != self._others.get(name, ""):
             self._others[name] = other
             self._others_untold.add(name)
+
+    def _told(self, record: Record) -> Record:
+        if not isinstance(record, RigReading) or record.state is not State.SLEEPING:
+            return record
+        name = self.site.name_of(record.rig)
+        is_ours = name is not None and self._holds_asleep(name)
+        return msgspec.structs.replace(record, state=State.CURTAILED) if is_ours else record
 
     async def run(self) -> None:
         """Work until cancelled; then let what is under way end."""
@@ -156,6 +166,7 @@ class Control:
         place = self._place
         store = Store(place.directory, place.agent, self._now.ms)
         self._book = Book(store, self._now)
+        self._holds_asleep = self._book.holds_asleep
         self._gate = Gate(place.agent, place.keys, self._book, self._now)
         self._orders = Orders(self._book, self.site, self._stop_file, self._now)
         self._reconciler = Reconciler(self._book, self.site, self._now)

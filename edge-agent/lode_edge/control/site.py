@@ -125,6 +125,11 @@ class Site:
                     if device is not None:
                         _take_outlet(device, record.point, Sample(at_s, power_w))
 
+    def name_of(self, number: int) -> str | None:
+        """Name the device of a number; None where there is none."""
+        device = self._by_number.get(number)
+        return None if device is None else device.name
+
     def model(self, device: Device) -> Model | None:
         """Give what the envelope allows a device; None when it says nothing of its model."""
         name = "" if device.facts is None else device.facts.model
