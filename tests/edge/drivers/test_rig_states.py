@@ -188,6 +188,33 @@ async def test_a_bitaxe_that_stopped_for_its_heat_does_not_rest(
     assert await state_of("bitaxe", link) is state
 
 
+@pytest.mark.parametrize(
+    ("words", "state"),
+    [
+        ("SYSTEMSTATU[Work: In Idle, Hash Board: 1] SoftOFF[4]", State.SLEEPING),
+        ("SYSTEMSTATU[Work: In Idle, Hash Board: 1]", State.SLEEPING),
+        ("SYSTEMSTATU[Work: In Idle, Hash Board: 1] SoftOFF[0]", State.UNKNOWN),  # for its pool
+        ("SYSTEMSTATU[Work: In Init, Hash Board: 1] SoftOFF[0]", State.UNKNOWN),
+    ],
+)
+async def test_an_avalon_rests_when_it_says_that_it_was_switched_off(
+    words: str, state: State
+) -> None:
+    stats = {"STATS": [{"MM ID0": f"Elapsed[600] GHSspd[0.00] ITemp[31] {words}"}]}
+    assert await state_of("avalon", Told({"stats": json.dumps(stats).encode()})) is state
+
+
+@pytest.mark.parametrize(("code", "state"), [(0, State.UNKNOWN), (7, State.FAULTED)])
+async def test_a_vnish_that_makes_nothing_is_asked_for_its_failure(code: int, state: State) -> None:
+    def still(body: dict) -> None:
+        body["miner"] |= {"hr_realtime": 0.0}
+        body["miner"]["miner_status"]["miner_state"] = "mining"
+
+    link = told("vnish/s19_documented", api_v1_summary=still)
+    link.replies["/api/v1/status"] = json.dumps({"failure_code": code}).encode()
+    assert await state_of("vnish", link) is state
+
+
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
 def test_no_family_calls_a_rig_failed_that_shows_nothing(family: Family) -> None:
     assert not family.read(Replies()).is_faulted

@@ -6,7 +6,7 @@ and the power drawn from the wall, which newer firmware repeats as `WALLPOWER`.
 """
 
 from lode_edge.drivers.asic.avalon_hands import AvalonHands
-from lode_edge.drivers.asic.avalon_words import is_idle, pairs
+from lode_edge.drivers.asic.avalon_words import is_idle, is_switched_off, pairs
 from lode_edge.drivers.asic.details import of_pools
 from lode_edge.drivers.asic.family import Family, Identity
 from lode_edge.drivers.asic.figures import Board, Figures
@@ -38,7 +38,7 @@ def read(replies: Replies) -> Figures:
         rejected=number(summary, "Rejected"),
         uptime_s=_either(stats, "Elapsed") or number(summary, "Elapsed"),
         ideal_ths=ideal / 1e3 if ideal else None,
-        is_asleep=idles and not spot,
+        is_asleep=is_switched_off(stats) and not spot,
     )
 
 

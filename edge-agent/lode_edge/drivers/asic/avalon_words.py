@@ -19,6 +19,11 @@ def pairs(rows: Iterable[Row]) -> dict[str, str]:
     return found
 
 
+def is_switched_off(stats: dict[str, str]) -> bool:
+    """Tell whether the rig says that it was switched off by an order, or idles and cannot say."""
+    return bool(as_number(stats["SoftOFF"])) if "SoftOFF" in stats else is_idle(stats)
+
+
 def is_idle(stats: dict[str, str]) -> bool:
     """Tell whether the rig says that it was switched off by an order, or that it idles."""
     return "In Idle" in stats.get("SYSTEMSTATU", "") or bool(as_number(stats.get("SoftOFF")))

@@ -98,6 +98,7 @@ def _recognises(row: Row) -> bool:
 FAMILY = Family(
     name="vnish",
     fast=(_SUMMARY, _INFO),
+    idle=(_STATUS,),
     about=(_INFO,),
     slow=(_STATUS, "pools"),
     recognises=_recognises,
