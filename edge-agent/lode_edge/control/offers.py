@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 
 from lode_edge.control.allowed import limits_w, modes, offered_actions, presets
 from lode_edge.control.book import Book
-from lode_edge.control.envelope import Line, Model
+from lode_edge.control.envelope import UNNAMED, Line, Model
 from lode_edge.control.site import Device, Site
 from lode_edge.drivers.acting import Abilities
 from lode_edge.errors import DriverError, Unsupported
@@ -62,8 +62,8 @@ class Offers:
         for device in self._site.devices.values():
             model = self._site.model(device)
             left = None
-            if device.is_rig and model is not None:
-                left = book.starts_left(device.name, model.starts_per_day)
+            if device.is_rig:
+                left = book.starts_left(device.name, (model or UNNAMED).starts_per_day)
             owners, blocked = self._owners(device), self._site.blocked
             is_ours = model is None and book.has_put_to_sleep(device.name)
             rests_on = (device.abilities, device.facts, model, left, owners, blocked, is_ours)

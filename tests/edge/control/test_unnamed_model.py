@@ -70,3 +70,13 @@ def test_a_rig_of_which_no_power_is_known_before_is_proved_asleep(unnamed):
     site = unnamed([Rig("r1", is_rated=False)])
     order = site.send(Sleep(), "r1")
     site.until(lambda: site.hub.is_at(order, Stage.EFFECTIVE), 30)
+
+
+def test_it_has_no_start_left_after_the_memory_was_lost(unnamed):
+    site = unnamed()
+    site.kill()
+    (site.home / "control.db").write_bytes(b"no database" * 1000)
+    site.start()
+    site.pass_s(30)
+    told = [record for record in site.hub.records if isinstance(record, Controls)]
+    assert (told[0].starts_left, told[-1].starts_left) == (None, 0)
