@@ -9,7 +9,7 @@ from tests.edge.drivers.refusing import SECRET, Rig, driver_of, of_lines, of_pag
 
 from lode_edge.clock import Clock
 from lode_edge.drivers.asic import AsicDriver
-from lode_edge.drivers.asic.refusals import HELD_S
+from lode_edge.drivers.asic.refusals import HELD_S, IN_A_ROW, Refusals
 from lode_edge.errors import BadAnswer, Denied, DriverError, Unsupported
 from lode_edge.poll import Polled, Poller
 from lode_wire.records import Quality, RigReading, State
@@ -176,6 +176,18 @@ async def test_a_rig_that_does_not_hash_and_does_not_let_us_see_why_is_flagged(s
     for _ in range(4):
         reading = await read(driver)
         assert (reading.state, reading.quality) == (State.UNKNOWN, REFUSED)
+
+
+def test_what_is_remembered_of_a_refusal_is_its_words() -> None:
+    """An error holds on to its poll; ten thousand rigs would hold on to as many."""
+    refusals = Refusals("rig-1")
+    for _ in range(IN_A_ROW):
+        with pytest.raises(Denied) as raised:
+            raise Denied("closed")
+        refusals.refused("stats", raised.value)
+    first, second = refusals.held("stats"), refusals.held("stats")
+    assert (type(first), str(first), first.__traceback__) == (Denied, "closed", None)
+    assert first is not second
 
 
 @pytest.mark.parametrize("last", [Unsupported("x"), BadAnswer("x"), Denied("x")])

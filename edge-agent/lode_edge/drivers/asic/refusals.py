@@ -20,7 +20,8 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Refusal:
-    error: Unsupported
+    kind: type[Unsupported]  # and not the error itself, which holds on to all that was read with it
+    said: str
     times: int  # in a row
     until_s: float
 
@@ -40,13 +41,13 @@ class Refusals:
         last = self._of.get(command)
         if last is None or last.times < IN_A_ROW or self._mono_s() >= last.until_s:
             return None
-        return last.error
+        return last.kind(last.said)
 
     def refused(self, command: str, error: Unsupported) -> None:
         """Take in a refusal; the first of a login is told to a person."""
         last = self._of.get(command)
         times = 1 if last is None else last.times + 1
-        self._of[command] = _Refusal(error, times, self._mono_s() + HELD_S)
+        self._of[command] = _Refusal(type(error), str(error), times, self._mono_s() + HELD_S)
         if isinstance(error, Denied):
             if not self._denied:
                 log.warning("access refused", device=self._device, error=str(error))
