@@ -254,7 +254,9 @@ def accounts() -> list[AccountRow]:
                      {"month": "2026-11", "kind": "energy", "name": "energy", "quantity": 3.1,
                       "unit": "MWh", "usd": 148.2, "note": ""}]},
         "usd": 148.2, "hash_usd": 214.4, "hashed_thh": 100_100.0, "profit_usd": 66.2, "rigs": [],
-        "notes": [], "curtailed": curtailed(),
+        "notes": [], "curtailed": curtailed(), "so_far": [
+            {"month": "2026-11", "kind": "demand", "name": "distribution demand",
+             "quantity": 101.0, "unit": "kW", "usd": 424.2, "note": "window of 2026-11-09T14:15Z"}],
     }  # fmt: skip
     return [account(2, kind="day", subject="2026-11-20", body=day), account(1)]
 

@@ -1,5 +1,6 @@
 """The energy pages as a person reads them, without a browser."""
 
+import datetime
 from dataclasses import replace
 
 import pytest
@@ -219,6 +220,27 @@ async def test_a_day_that_is_not_over_is_refused_in_place(visit):
         send(field(user, "Day"), "2999-01-01")
         send(button(user, "Make account"))
         await until(lambda: "it is not over; come back then" in seen(user))
+
+
+async def test_a_days_account_is_of_the_sites_own_day(visit):
+    world = World(rigs=40)
+    async with visit(world) as user:
+        await user.open("/energy/accounts")
+        send(field(user, "Day"), "2026-03-01")
+        send(button(user, "Make account"))
+        await until(lambda: world.done)
+        begin = datetime.datetime(2026, 3, 1, 6, tzinfo=datetime.UTC)  # midnight in Chicago
+        assert world.done == [("account of a day", begin.timestamp() * 1000, "mira")]
+
+
+async def test_a_days_account_says_what_its_month_has_to_pay_for_once(visit):
+    async with visit(World(rigs=40)) as user:
+        await user.open("/energy/accounts/2")
+        said = seen(user)
+        for part in ("The month's peak so far", "101.0 kW", "$424.20", "in no figure of this day"):
+            assert part in said, part
+        await user.open("/energy/accounts/1")
+        assert "The month's peak so far" not in seen(user)
 
 
 def test_only_the_newest_account_of_an_event_counts():

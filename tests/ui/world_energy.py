@@ -1,10 +1,12 @@
 """Energy of a made-up world: what is asked about it, and what is done to it."""
 
 import asyncio
+import datetime
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from lode_hub.errors import ForbiddenError, InvalidError
 from lode_hub.queries.energy_nouns import (
@@ -185,6 +187,12 @@ class StandInEnergy:
         book = await self._asked("break_even")
         return [] if book.is_bare else made.break_even()
 
+    async def day_ms(self, site: str, day: datetime.date) -> tuple[int, int]:
+        await self._asked("day_ms")
+        midnight = datetime.datetime.combine(day, datetime.time(), ZoneInfo("America/Chicago"))
+        begin = round(midnight.timestamp() * 1000)
+        return begin, begin + 86_400_000
+
     async def accounts(self, site: str | None, *, limit: int, offset: int = 0) -> list[AccountRow]:
         book = await self._asked("accounts")
         return [] if book.is_bare else book.accounts[offset : offset + limit]
@@ -242,7 +250,7 @@ class StandInEnergyActions:
     async def account(self, person: "Someone", site: str, kind: str, subject: str, span_ms):
         if span_ms[1] > made.now_ms():
             raise InvalidError(f"account of {subject}: it is not over; come back then")
-        self._world.done.append(("account of a day", 0, person.name))
+        self._world.done.append(("account of a day", span_ms[0], person.name))
         return 2
 
     async def prove(self, person: "Someone", account_id: int) -> Proof:

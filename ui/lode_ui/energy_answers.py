@@ -1,5 +1,6 @@
 """Every question the pages ask about energy, each shared through the feed."""
 
+import datetime
 from collections.abc import Callable, Sequence
 
 from lode_hub.queries.energy_nouns import (
@@ -128,6 +129,10 @@ class EnergyAnswers:
     ) -> BillRow:
         """Give what a span would have cost; nobody shares it."""
         return await self._queries.simulated_bill(site, from_ms, until_ms, tariff)
+
+    async def day_ms(self, site: str, day: datetime.date) -> tuple[int, int]:
+        """Give when a day of a site begins and ends, by its own clocks; nobody shares it."""
+        return await self._queries.day_ms(site, day)
 
     async def simulate(
         self,

@@ -1,5 +1,6 @@
 """What the dashboard asks of the hub about energy, and does to it."""
 
+import datetime
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
@@ -109,6 +110,9 @@ class EnergyQueries(Protocol):
 
     async def break_even(self, site: str) -> Sequence[BreakEven]:
         """Give the market price up to which each model of rigs earns more than it costs."""
+
+    async def day_ms(self, site: str, day: datetime.date) -> tuple[int, int]:
+        """Give when a day of a site begins and ends, Unix ms, by the clocks of its tariff then."""
 
     async def accounts(
         self, site: str | None, *, limit: int, offset: int = 0

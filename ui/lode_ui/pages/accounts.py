@@ -8,7 +8,6 @@ from lode_hub.queries.energy_nouns import AccountRow, CallRow
 from lode_ui import energy_words as words
 from lode_ui.acts import attempt
 from lode_ui.desk import Desk
-from lode_ui.figures import DAY
 from lode_ui.said import moment
 from lode_ui.widgets import energy_account as parts
 from lode_ui.widgets.button import Button
@@ -50,7 +49,10 @@ class AccountsPage:
             with columns("fields"):
                 self._site = SelectField[str]("Site", {}, "")
                 self._day = TextField(
-                    "Day", form="date", value=yesterday.isoformat(), hint="of UTC, once it is over"
+                    "Day",
+                    form="date",
+                    value=yesterday.isoformat(),
+                    hint="by the clocks of the site's tariff, once it is over",
                 )
             self._wrong = Words("", "lode-wrong", "p")
             with columns("buttons"):
@@ -74,19 +76,20 @@ class AccountsPage:
             return
         self._day.wrong("")
         self._wrong.text = ""
-        midnight = datetime.datetime.combine(day, datetime.time(), datetime.UTC)
-        begin = round(midnight.timestamp() * 1000)
         desk = self._desk
         made = await attempt(
             desk,
-            desk.actions.energy.account(
-                desk.person, self._site.value, "day", day.isoformat(), (begin, begin + DAY * 1000)
-            ),
+            self._account(self._site.value, day),
             wrong=lambda why: setattr(self._wrong, "text", why),
             within_s=MAKE_S,
         )
         if made is not None:
             ui.navigate.to(address(f"/energy/accounts/{made:d}", desk.site_id))
+
+    async def _account(self, site: str, day: datetime.date) -> int:
+        desk = self._desk
+        span_ms = await desk.answers.energy.day_ms(site, day)
+        return await desk.actions.energy.account(desk.person, site, "day", day.isoformat(), span_ms)
 
 
 class AccountPage:
@@ -134,6 +137,10 @@ class AccountPage:
             with columns("stack"), card("Money"):
                 money = parts.bill_money(body) if is_bill else parts.event_money(body)
                 parts.money_table(money)
+        if body.get("so_far"):
+            with card("The month's peak so far", aside="up to the end of this day"):
+                parts.bill_table(body["so_far"])
+                note("Paid for once, with the month: it is in no figure of this day.")
         if is_bill:
             curtailed_part(body.get("curtailed"))
         self._build_proof(row)

@@ -5,7 +5,7 @@ import datetime as dt
 import httpx
 import pytest
 
-from lode_hub.energy.signals.grid import Grid
+from lode_hub.energy.signals.grid import GONE_AFTER, Grid
 from lode_hub.energy.signals.openadr_reports import KEPT_MS, PATIENCE_MS, SETTLE_MS, asked_of
 from lode_hub.energy.signals.programme import described
 from lode_hub.queries.energy import EnergyQueries
@@ -37,7 +37,7 @@ class Ven:
 
     async def look(self, at_ms: int) -> None:
         self._site.now[0] = at_ms
-        document = {"site_id": 1, "site": "north", "name": "ERS"}
+        document = {"site_id": 1, "site": "north", "name": "ERS", "revision": 1}
         await self._grid.look(self._client, [(document, self._told)])
 
 
@@ -118,7 +118,8 @@ async def test_an_event_that_was_cancelled_is_not_reported(site: Site) -> None:
         server.events = [event()]
         await ven.look(EVENT - H)
         server.events = []
-        await ven.look(EVENT - H // 2)
+        for ahead in range(GONE_AFTER):
+            await ven.look(EVENT - H // 2 + ahead * 60_000)
         await ven.look(EVENT + 3 * H)
         assert server.reports == []
 
