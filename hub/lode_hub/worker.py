@@ -40,8 +40,13 @@ class Ingesting:
         self._owned: frozenset[int] = frozenset()
         folder = settings.detection.rig_model
         load_model = partial(rig.load, folder) if folder else rig.load
-        self._sites = Sites(store, partitions=lambda: self._owned, load_model=load_model)
-        self._domains = Domains([self._sites, OwnRules(store)], partial(alerts.take, store))
+        self._sites = Sites(
+            store,
+            partitions=lambda: self._owned,
+            load_model=load_model,
+            own=OwnRules(store),
+        )
+        self._domains = Domains([self._sites], partial(alerts.take, store))
         self._worker = Worker(
             WorkerSettings(
                 database_url=url,

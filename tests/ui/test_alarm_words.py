@@ -224,6 +224,9 @@ TRIED = Tried(days=7, devices=40, values=900, alerts=3, devices_hit=2, flapping=
          "It would not have fired in the last day, on any of 40 devices."),
         ({"values": 0, "devices": 1}, "Nothing is stored of 1 device in the last 7 days; try it "
          "again when there are readings."),
+        ({"alerts": 0, "caveat": "runs shorter than 240 s may be missed: minutes were read"},
+         "It would not have fired in the last 7 days, on any of 40 devices. But runs shorter than "
+         "240 s may be missed: minutes were read."),
         ({"days": 0.5, "alerts": 1, "messages": 0}, "It would have fired 1 time in the last 0.5 "
          "days, on 2 of 40 devices, and made 0 notifications."),
     ],

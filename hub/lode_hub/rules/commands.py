@@ -90,6 +90,8 @@ def report(rule: Rule, done: Replayed, names: dict[str, str]) -> list[str]:
         first = next(alarm for alarm in done.alarms if alarm.subject == subject)
         at = datetime.fromtimestamp(first.begins_ms / 1000, UTC)
         lines.append(f"    {names.get(subject, subject)}: {n}, first {at:%Y-%m-%d %H:%M:%S} UTC")
+    if done.caveat:
+        lines.append(done.caveat)
     return [*lines, f"left out: {', '.join(LEFT_OUT)} of that time"]
 
 

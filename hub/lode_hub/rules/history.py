@@ -2,11 +2,13 @@
 
     devices meant ─► spans of an hour ─► arrays ─► judge (state kept from span to span) ─► turns
 
-A threshold reads the minutes' lowest and highest where they are kept, and readings elsewhere; a
-rule of the hub's own detectors reads readings. Memory is that of one span.
+A threshold reads readings where it asks for a run and they are not too many, else the minutes'
+lowest and highest where those are kept; a rule of the hub's own detectors reads readings. Memory is
+that of one span.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -25,6 +27,11 @@ from lode_hub.store.alerts_scope import Device
 MAX_DAYS = 90
 CHUNK_MS = 600_000
 """How much is read at once: ten minutes of readings of ten thousand rigs are 60 MB."""
+
+MOST_READ = 20_000_000
+"""Where more readings are to be expected, a threshold reads minutes."""
+
+USUAL_INTERVAL_S = 10.0
 
 Turns = dict[int, list[Turn]]
 Progress = Callable[[float], None]
@@ -53,20 +60,23 @@ async def over_history(
         raise InvalidError(f"rule {rule.name}: no device is meant; check its scope and --site")
     judge = _own if rule.metric is not None else _shipped
     turns: Turns = {}
-    values = 0
-    async for part, found, count in judge(store, rule, meant, span_ms):
-        for number, turn in found:
+    values, is_coarse = 0, False
+    async for part, read in judge(store, rule, meant, span_ms):
+        for number, turn in read.turns:
             turns.setdefault(number, []).append(turn)
-        values += count
+        values += read.values
+        is_coarse |= read.is_coarse
         if most_values is not None and values > most_values:
             raise InvalidError(
                 f"rule {rule.name}: over {most_values} values in {part:.0%} of the time; give "
                 "fewer days, or one site"
             )
         progress(part)
-    return _replayed(rule, meant, turns, span_ms, values), {
-        f"device:{device.id}": device.name for device in meant
-    }
+    done = _replayed(rule, meant, turns, span_ms, values)
+    if is_coarse:
+        short = f"runs shorter than {rule.for_s + 120:g} s may be missed: minutes were read"
+        done = replace(done, caveat=short)
+    return done, {f"device:{device.id}": device.name for device in meant}
 
 
 def _replayed(
@@ -90,35 +100,55 @@ def _replayed(
     )
 
 
-Found = tuple[float, list[tuple[int, Turn]], int]
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A span that was read and judged: each turn with its device, and how many values it took."""
+
+    turns: list[tuple[int, Turn]]
+    values: int
+    is_coarse: bool = False  # minutes, of which a run needs whole ones
 
 
 async def _own(
     store: Store, rule: Rule, meant: Sequence[Device], span_ms: tuple[int, int]
-) -> AsyncIterator[Found]:
+) -> AsyncIterator[tuple[float, Read]]:
     ids = [device.id for device in meant]
     state = np.zeros(max(ids) + 1, threshold.STATE)
     interval_s = np.full(len(state), np.nan)
     interval_s[ids] = [np.nan if d.interval_s is None else d.interval_s for d in meant]
-    is_kept = alerts_history.has_rollup(rule.of, rule.metric or "")
-    read = alerts_history.minutes if is_kept else alerts_history.readings
-    # A minute follows the one before, and one may be missing.
-    gap_ms = np.maximum(threshold.gaps_ms(interval_s), 180_000 if is_kept else 0)
+    gap_ms = threshold.gaps_ms(interval_s)
+    has_minutes = alerts_history.has_rollup(rule.of, rule.metric or "")
+    is_fine = not has_minutes or (rule.for_s > 0 and _expected(meant, span_ms) <= MOST_READ)
     for part, chunk in _chunks(span_ms):
+        is_coarse = not is_fine
+        asked = (rule.of, rule.metric or "", ids, chunk)
         async with store.pool.connection() as conn:
-            columns = await read(conn, rule.of, rule.metric or "", ids, chunk)
+            if is_fine:
+                columns = await alerts_history.readings(conn, *asked)
+                is_coarse = has_minutes and not len(columns["at_ms"])  # kept no longer
+            if is_coarse:
+                columns = await alerts_history.minutes(conn, *asked)
+        # A minute follows the one before, and one may be missing.
+        gaps_ms = np.maximum(gap_ms, 180_000) if is_coarse else gap_ms
         found: list[tuple[int, Turn]] = []
         for here, rows in rounds(columns["device_id"], _values(columns)):
             now = state.take(here)
-            fires, clears = threshold.judge(rule, now, rows, gap_ms[here])
+            fires, clears = threshold.judge(rule, now, rows, gaps_ms[here])
             state[here] = now
             found += _said(here, rows["at_ms"], fires, clears)
-        yield part, found, len(columns["at_ms"])
+        n = len(columns["at_ms"])
+        yield part, Read(found, n, is_coarse=is_coarse and n > 0 and rule.for_s > 0)
+
+
+def _expected(meant: Sequence[Device], span_ms: tuple[int, int]) -> float:
+    """Say how many readings devices make in a span."""
+    span_s = (span_ms[1] - span_ms[0]) / 1000
+    return sum(span_s / (device.interval_s or USUAL_INTERVAL_S) for device in meant)
 
 
 async def _shipped(
     store: Store, rule: Rule, meant: Sequence[Device], span_ms: tuple[int, int]
-) -> AsyncIterator[Found]:
+) -> AsyncIterator[tuple[float, Read]]:
     if rule.name not in {one.trouble.name for one in RULES}:
         raise InvalidError(
             f"rule {rule.name}: it judges no stored readings, so it cannot be tried on them; "
@@ -144,7 +174,7 @@ async def _shipped(
             for one in watch.judge_group(fleet.slots(read["device_id"]), rows)
             if one.rule == rule.name
         ]
-        yield part, found, len(rows)
+        yield part, Read(found, len(rows))
 
 
 def _chunks(span_ms: tuple[int, int]) -> Iterator[tuple[float, tuple[int, int]]]:

@@ -1,4 +1,4 @@
-"""The domain of people's own thresholds: committed readings in, findings out.
+"""The domain of people's own thresholds: readings that may be trusted in, findings out.
 
 rules, devices (every 2 s, when they changed) ─► which devices each rule is about
 Committed ─► rounds in order of time ─► threshold.judge, all devices at once ─► findings

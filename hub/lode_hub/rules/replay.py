@@ -37,6 +37,7 @@ class Replayed:
     devices: int  # that the rule was about
     values: int  # that were judged
     messages: int  # after grouping, ends among them
+    caveat: str = ""  # what may have been missed, and why
 
 
 def alarms(rule: Rule, subject: str, turns: Sequence[Turn]) -> list[Alarm]:

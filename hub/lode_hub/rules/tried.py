@@ -36,6 +36,7 @@ class Tried:
     longest_s: float | None
     often: list[TriedDevice]  # the most frequent first, at most 20
     leaves_out: tuple[str, ...] = LEFT_OUT  # of that time; it may have kept some from being told
+    caveat: str = ""  # what may have been missed, and why
 
 
 def summed(done: Replayed, names: Mapping[str, str]) -> Tried:
@@ -58,4 +59,5 @@ def summed(done: Replayed, names: Mapping[str, str]) -> Tried:
             TriedDevice(device=names.get(subject, subject), n=n, first_ms=first[subject])
             for subject, n in counts.most_common(MOST_SHOWN)
         ],
+        caveat=done.caveat,
     )

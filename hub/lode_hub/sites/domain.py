@@ -1,7 +1,8 @@
 """The domain of mining sites: committed readings in, findings out.
 
 Committed ─► Quality ─► slots ─► rounds in order of time ─► late ones out ─► Watch ─► findings
-               └──────► Judgement, at the next tick ─► findings
+               ├──────► Judgement, at the next tick ─► findings
+               └──────► people's own thresholds ─► findings
 tick ─► agents from the database ─► who is stale, who is silent, what goes on ─► findings
 """
 
@@ -12,7 +13,7 @@ from collections.abc import Callable, Collection, Sequence
 import numpy as np
 import structlog
 
-from lode_hub.committed import Committed, Finding
+from lode_hub.committed import Committed, Domain, Finding
 from lode_hub.rules.schema import merged
 from lode_hub.sites import agents
 from lode_hub.sites.fleet import Fleet
@@ -43,7 +44,8 @@ class Sites:
     """Keeps what is known of every rig and agent, and says what is wrong with them.
 
     Where several workers share the partitions, `partitions` gives those that are ours now, and
-    `restore` is called whenever they change. `load_model` gives the learned opinion's model.
+    `restore` is called whenever they change. `load_model` gives the learned opinion's model. `own`
+    judges what may be trusted, too.
     """
 
     def __init__(
@@ -52,11 +54,13 @@ class Sites:
         *,
         partitions: Callable[[], Collection[int]] | None = None,
         load_model: Callable[[], rig.Model] = rig.load,
+        own: Domain | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.counters = Counters()
         self._store = store
         self._partitions = partitions
+        self._own = own
         self._clock = clock
         self._lock = asyncio.Lock()
         self._model = loaded(load_model)
@@ -112,6 +116,8 @@ class Sites:
             for rule, subject, since_ms in await alerts.unresolved(conn, NAMES):
                 self._resume(rule, subject, since_ms)
             await self._judgement.restore(conn, int(self._clock() * 1000))
+        if self._own is not None:
+            await self._own.restore()
         self._is_restored = True
         _log.info("sites restored", rigs=len(self._fleet), agents=len(self._agents.by_id))
 
@@ -127,10 +133,11 @@ class Sites:
             taken = self._quality.take(committed)
             for device_ids, received_ms in taken.held:
                 self._fleet.hear(device_ids, received_ms)
+            found = await self._own.consume(taken.trusted) if self._own is not None else []
             groups = [group for group in taken.trusted if group.kind == "rig" and len(group.at_ms)]
             if not groups:
                 self._judgement.take(taken)
-                return []
+                return found
             device_ids = np.concatenate([group.device_id for group in groups])
             slots = self._fleet.slots(device_ids)
             if (slots < 0).any():
@@ -138,7 +145,7 @@ class Sites:
                 slots = self._fleet.slots(device_ids)
             self._judgement.take(taken)
             rows = np.concatenate([readings(g.at_ms, g.received_ms, g.columns) for g in groups])
-            return self._watch.judge_group(slots, rows)
+            return [*self._watch.judge_group(slots, rows), *found]
 
     async def tick(self, now_ms: int) -> Sequence[Finding]:
         """Say what the passing of time shows; called every second."""
@@ -158,6 +165,8 @@ class Sites:
             findings += await self._quality.tick(now_ms)
             findings += self._judge_silence(now_ms, is_ours)
             findings += self._judgement.tick(now_ms, self._back_ms(now_ms))
+            if self._own is not None:
+                findings += await self._own.tick(now_ms)
             if now_ms - self._renewed_ms >= RENEW_MS:
                 await self._adopt()
                 self._renewed_ms = now_ms

@@ -1,4 +1,8 @@
-"""Stored history for trying rules on: readings and rollups of a short span, as arrays."""
+"""Stored history for trying rules on: readings and rollups of a short span, as arrays.
+
+Readings whose time cannot be right (held) are left out, as they are when they come; the rollups
+have none of them.
+"""
 
 from typing import Any, LiteralString
 
@@ -8,8 +12,12 @@ from psycopg import sql
 
 from lode_hub.store.connection import Connection
 from lode_hub.store.rollups import KINDS, parts
+from lode_wire.records import Quality
 
 Columns = dict[str, npt.NDArray[Any]]
+
+_IS_USED: LiteralString = " and quality & %(held)s = 0"
+_OF_POINT: LiteralString = " and point_id in (select id from point where name = %(metric)s)"
 
 
 def has_rollup(tag: str, metric: str) -> bool:
@@ -37,13 +45,13 @@ async def readings(
     conn: Connection, tag: str, metric: str, ids: list[int], span_ms: tuple[int, int]
 ) -> Columns:
     """Give device_id, at_ms, low and high (the value) of the raw readings in a span."""
-    column, where = ("value", _OF_POINT) if tag == "point" else (metric, _OF_ALL)
+    column, where = ("value", _OF_POINT) if tag == "point" else (metric, "")
     statement = sql.SQL(
         "select device_id, (extract(epoch from at) * 1000)::bigint, {value}::float8, "
         "{value}::float8 from {table} where at >= to_timestamp(%(from_ms)s / 1e3) "
         "and at < to_timestamp(%(to_ms)s / 1e3) and device_id = any(%(ids)s)"
     ).format(value=sql.Identifier(column), table=sql.Identifier(f"{tag}_reading"))
-    whole = statement + sql.SQL(where)
+    whole = statement + sql.SQL(_IS_USED) + sql.SQL(where)
     return await _arrays(conn, whole, ("low", "high"), ids, span_ms, metric)
 
 
@@ -57,12 +65,8 @@ async def rig_readings(
         "and device_id = any(%(ids)s)"
     )
     values = [sql.SQL("{}::float8").format(sql.Identifier(column)) for column in columns]
-    statement = text.format(values=sql.SQL(", ").join(values))
+    statement = text.format(values=sql.SQL(", ").join(values)) + sql.SQL(_IS_USED)
     return await _arrays(conn, statement, columns, ids, span_ms)
-
-
-_OF_ALL: LiteralString = ""
-_OF_POINT: LiteralString = " and point_id in (select id from point where name = %(metric)s)"
 
 
 async def _arrays(
@@ -73,7 +77,13 @@ async def _arrays(
     span_ms: tuple[int, int],
     metric: str = "",
 ) -> Columns:
-    values = {"ids": ids, "from_ms": span_ms[0], "to_ms": span_ms[1], "metric": metric}
+    values = {
+        "ids": ids,
+        "from_ms": span_ms[0],
+        "to_ms": span_ms[1],
+        "metric": metric,
+        "held": int(Quality.HELD),
+    }
     async with conn.cursor(binary=True) as cursor:
         await cursor.execute(statement, values)
         rows = await cursor.fetchall()

@@ -12,6 +12,7 @@ from lode_hub.rules.commands import report
 from lode_hub.rules.replay import Alarm, alarms, messages
 from lode_hub.rules.schema import made
 from lode_hub.store.partitions import Partitions
+from lode_wire.records import Quality
 from tests.hub.alerts.stage import MINUTE, SECOND
 from tests.hub.sites import stage as mine
 
@@ -65,7 +66,8 @@ async def test_a_threshold_over_minutes(store):
     assert parts == [0.5, 1.0]
     said = report(rule, done, names)
     assert said[0] == "rule x: 2 devices, 22 values over 0.0138889 days"
-    assert said[-2].startswith("    rig-001: 1, first 20")
+    assert said[-3].startswith("    rig-001: 1, first 20")
+    assert said[-2] == "runs shorter than 240 s may be missed: minutes were read"
     assert said[-1].startswith("left out: orders, silences, ")
     with pytest.raises(InvalidError, match="no device is meant"):
         await history.over_history(store, rule, "south", span, parts.append)
@@ -85,6 +87,28 @@ async def test_a_shipped_rule_over_readings(store):
     assert done.values == 30
     with pytest.raises(InvalidError, match="judges no stored readings"):
         await history.over_history(store, rules["agent-stale", None], None, span, print)
+
+
+@pytest.mark.parametrize("begins_s", [60, 70, 90, 110])
+async def test_a_run_is_found_in_readings_whichever_minute_it_begins_in(store, begins_s):
+    (rig,) = await mine.add_rigs(store, await mine.add_agent(store), 1)
+    above = range(begins_s // 10, begins_s // 10 + 14)  # 140 s, of which the first fires nothing
+    await readings(store, rig, [36.0 if place in above else 30.0 for place in range(90)])
+    body = {"name": "x", "metric": "chip_temp_c", "above": 35, "clear_at": 33, "for_s": 120}
+    span = (T0, T0 + 15 * MINUTE)
+    done, _ = await history.over_history(store, made(body, ""), None, span, lambda _: None)
+    assert [(a.begins_ms - T0) // SECOND for a in done.alarms] == [begins_s + 120]
+    assert (done.caveat, done.values) == ("", 90)
+
+
+async def test_what_was_held_as_it_came_is_not_tried(store):
+    (rig,) = await mine.add_rigs(store, await mine.add_agent(store), 1)
+    await readings(store, rig, [101.0] * 10, quality=int(Quality.HELD))
+    own = made({"name": "x", "metric": "chip_temp_c", "above": 35, "for_s": 10}, "")
+    for rule in (own, effective(shipped())["rig-over-temperature", None]):
+        span = (T0, T0 + 10 * MINUTE)
+        done, _ = await history.over_history(store, rule, None, span, lambda _: None)
+        assert (done.alarms, done.values) == ((), 0)
 
 
 async def make_room(conn):
@@ -116,16 +140,16 @@ async def minutes(store, rig, values):
             )
 
 
-async def readings(store, rig, temps):
+async def readings(store, rig, temps, quality=0):
     async with store.pool.connection() as conn:
         await make_room(conn)
         await conn.execute(
             """
             insert into rig_reading (at, device_id, source_id, seq, chip_temp_c, state,
                 power_source, quality)
-            select to_timestamp(%s / 1e3) + place * interval '10 s', %s, 1, place, temp, 1, 0, 0
+            select to_timestamp(%s / 1e3) + place * interval '10 s', %s, 1, place, temp, 1, 0, %s
             from unnest(%s::real[]) with ordinality as t (temp, no),
                 lateral (select no - 1) as p (place)
             """,
-            (T0, rig, np.array(temps).tolist()),
+            (T0, rig, quality, np.array(temps).tolist()),
         )

@@ -90,9 +90,10 @@ def sentence(tried: Tried) -> str:
     of = figures.plural(tried.devices, "device")
     if not tried.values:
         return f"Nothing is stored of {of} in {span}; try it again when there are readings."
+    caveat = f" But {tried.caveat}." if tried.caveat else ""
     if not tried.alerts:
-        return f"It would not have fired in {span}, on any of {of}."
+        return f"It would not have fired in {span}, on any of {of}.{caveat}"
     times = figures.plural(tried.alerts, "time")
     told = figures.plural(tried.messages, "notification")
     on = f"{tried.devices_hit:,} of {of}"
-    return f"It would have fired {times} in {span}, on {on}, and made {told}."
+    return f"It would have fired {times} in {span}, on {on}, and made {told}.{caveat}"
