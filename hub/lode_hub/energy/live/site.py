@@ -56,6 +56,7 @@ class Steered:
     holders: set[str] = field(default_factory=set)  # agents that may have something to keep
     trim: Trim = field(default_factory=Trim)
     is_unsent: bool = False  # what was last to be ordered could not be
+    trimmed_until_ms: int = 0  # till then the agents keep the trim that was ordered last
     is_told: bool = True  # an alert of rigs that disobey may be open
     learned_ms: int = 0  # when what rigs draw in full was last learned
     settles_ms: int = 0  # until then rigs that are not heard of are waited for

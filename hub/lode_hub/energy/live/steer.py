@@ -11,7 +11,7 @@ from lode_hub.energy.live.lines import of_rig
 from lode_hub.energy.live.nouns import LoopRow
 from lode_hub.energy.live.power import Measured, measure
 from lode_hub.energy.live.rig import Rig
-from lode_hub.energy.live.schedule import standing_orders, trimmed
+from lode_hub.energy.live.schedule import Schedule, standing_orders, trimmed
 from lode_hub.energy.live.site import Steered, learned, owned, send
 from lode_hub.energy.live.solve import read_rigs
 from lode_hub.energy.live.trim import Seen, seen_of
@@ -20,6 +20,8 @@ from lode_hub.store.asking import asking
 
 DISOBEYED = "planner-disobeyed"
 MOST_NAMED = 100
+RENEW_MS = 300_000
+"""A trim that is still wanted is ordered anew so long before the agents end it by themselves."""
 
 
 async def steer(store: Store, desk: Desk, steered: Steered, now_ms: int) -> None:
@@ -47,7 +49,9 @@ async def steer(store: Store, desk: Desk, steered: Steered, now_ms: int) -> None
         seen = _seen(steered, rigs, now_ms)
         aim = replace(aim, is_metered=measured.is_metered)
         steered.trim.step(now_ms, measured.power_w, aim, planned, seen)
-    if steered.trim.override != before or steered.is_unsent:
+    override = steered.trim.override
+    runs_out = bool(override) and now_ms > steered.trimmed_until_ms - RENEW_MS
+    if override != before or runs_out or steered.is_unsent:
         await order(desk, steered, rigs, now_ms)
     row = _row(steered, rigs, measured, now_ms)
     async with asking(store) as conn:
@@ -61,18 +65,17 @@ async def order(desk: Desk, steered: Steered, rigs: Sequence[Rig], now_ms: int) 
     Raises:
         HubError: it was not possible; then nothing was ordered.
     """
-    if steered.stands is None:
-        return []
+    until_ms = steered.trim_until_ms(now_ms)
+    # Where nothing was worth an order every rig is in full, and may still have to be trimmed.
+    stands = steered.stands or Schedule(edges_ms=(now_ms, until_ms), rigs=(), modes={})
     override = steered.trim.override
     others = [
-        rig for rig in rigs
-        if rig.device_id in override and rig.device_id not in steered.stands.modes
-    ]  # fmt: skip
-    until_ms = steered.trim_until_ms(now_ms)
-    wanted = trimmed(steered.stands, override, others, now_ms, until_ms)
+        rig for rig in rigs if rig.device_id in override and rig.device_id not in stands.modes
+    ]
+    wanted = trimmed(stands, override, others, now_ms, until_ms)
     steered.is_unsent = True
     made = await send(desk, steered, standing_orders(wanted), now_ms)
-    steered.is_unsent = False
+    steered.is_unsent, steered.trimmed_until_ms = False, until_ms
     return made
 
 

@@ -82,3 +82,20 @@ async def test_what_was_unexplained_outlives_the_meter_and_the_hub(site):
     assert "only put to sleep" in loop.says
     plan = await site.queries.planner.plan("north")
     assert plan.fixed_w == pytest.approx(3 * KW)
+
+
+async def test_a_trim_holds_at_the_edge_for_as_long_as_the_hub_wants_it(site):
+    await site.desk.set_planner(ADA, "north", "act")
+    await site.desk.save(ADA, "limits", "site", LIMITS.format(limit_kw=29), site="north")
+    await site.mine.run("delete from meter_last")
+    await site.reads("rig-10", 3.9 * KW)
+    await site.planner.look("signal")
+    assert await site.asleep() == ["rig-01"]
+    await site.reads("rig-10", 2.8 * KW)
+    for _ in range(20):
+        await site.reads("rig-01", 60.0)
+        await site.price(40.0)
+        site.now[0] += MINUTE
+        await site.planner.look()
+        assert await site.asleep() == ["rig-01"]  # nothing wakes by what is only reckoned
+    assert (await site.queries.planner.loop("north")).disobeying == ()
