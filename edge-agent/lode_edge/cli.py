@@ -103,6 +103,7 @@ def run(
 def check(config: Config = _DEFAULT, as_json: AsJson = False) -> None:
     """Check the settings, and print them as they take effect."""
     from lode_edge import drivers, settings, trust
+    from lode_edge.control import begin
     from lode_edge.secrets import logins
 
     told = settings.load(config)
@@ -111,6 +112,7 @@ def check(config: Config = _DEFAULT, as_json: AsJson = False) -> None:
     for entry in told.devices:
         made = drivers.DeviceEntry(**_plain(entry), login=known.get(entry.name))
         drivers.make(made, 0, opcua=told.opcua, mqtt=told.mqtt)
+    begin.check(told)
     data = told.model_dump(mode="json", exclude_none=True)
     if as_json:
         print(json.dumps(data, indent=2))

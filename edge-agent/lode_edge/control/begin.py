@@ -6,7 +6,7 @@ from dataclasses import replace
 import structlog
 
 from lode_edge.control.control import Control, Place
-from lode_edge.control.envelope import Envelope, EnvelopeError, EnvelopeFile
+from lode_edge.control.envelope import Envelope, EnvelopeError, EnvelopeFile, load
 from lode_edge.control.keys import KeyFileError, TrustedKeys
 from lode_edge.control.now import Heard
 from lode_edge.control.site import Device
@@ -16,6 +16,8 @@ from lode_edge.settings import Settings
 from lode_edge.spool import Spool
 from lode_edge.trust import hub_keys_file
 from lode_edge.uplink import Uplink
+
+_NO_OWNER = "control.owner_key_file is missing; set it"
 
 log = structlog.get_logger(__name__)
 
@@ -44,6 +46,27 @@ def begun(
     return control
 
 
+def check(settings: Settings) -> None:
+    """Check the envelope that the settings name, if they name one.
+
+    Raises:
+        EdgeError: the agent would not act by it, or it limits a feeder that no rig names.
+    """
+    told = settings.control
+    if told.envelope_file is None:
+        return
+    if told.owner_key_file is None:
+        raise EnvelopeError(_NO_OWNER)
+    found = load(told.envelope_file, told.owner_key_file, settings.agent.name)
+    unfed = found.unfed(_feeders(settings))
+    if unfed:
+        raise EnvelopeError(f"{told.envelope_file}: {unfed}; write both alike, and sign it anew")
+
+
+def _feeders(settings: Settings) -> set[str]:
+    return {entry.feeder for entry in settings.devices if entry.kind == "rig"}
+
+
 def _place(settings: Settings) -> Place:
     """Give what the agent may act by; without keys or an envelope it only reads, and says why."""
     told, agent = settings.control, settings.agent.name
@@ -60,14 +83,16 @@ def _place(settings: Settings) -> Place:
     except KeyFileError as error:
         return replace(nothing, blocked=_said(error))
     if told.envelope_file is None or told.owner_key_file is None:
-        missing = EnvelopeError("control.owner_key_file is missing; set it")
-        return replace(nothing, keys=keys, blocked=_said(missing))
+        return replace(nothing, keys=keys, blocked=_said(EnvelopeError(_NO_OWNER)))
     file = EnvelopeFile(told.envelope_file, told.owner_key_file, agent)
     known = replace(nothing, keys=keys, envelope_file=file)
     try:
-        return replace(known, envelope=file.load())
+        found = file.load()
     except EdgeError as error:
         return replace(known, blocked=_said(error))
+    if unfed := found.unfed(_feeders(settings)):
+        log.warning("the envelope limits feeders of no rig", reason=unfed)
+    return replace(known, envelope=found)
 
 
 def _said(error: EdgeError) -> str:

@@ -261,7 +261,9 @@ class Control:
         if isinstance(found, Envelope):
             self.site.follow(found)
             self._reconciler.stages.charges.follow(found)
-            self._book.note(about, Stage.EFFECTIVE, "another envelope holds")
+            unfed = found.unfed(self.site.on_feeder)
+            words = f"another envelope holds; {unfed}" if unfed else "another envelope holds"
+            self._book.note(about, Stage.EFFECTIVE, words)
             log.info("another envelope holds", models=len(found.models))
         else:
             words = f"{Reason.ENVELOPE}: not taken, the one before holds: {found}"

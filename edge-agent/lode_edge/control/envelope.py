@@ -8,6 +8,7 @@ The signature is Ed25519, in base64, over the file's bytes as they are.
 import base64
 import binascii
 import tomllib
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated
 
@@ -94,6 +95,16 @@ class Envelope(_Form, frozen=True, kw_only=True):
     def line(self, feeder: str) -> Line:
         """Give what a feeder bears, apart from the site's own limits."""
         return self.feeders.get(feeder, Line())
+
+    def unfed(self, feeders: Collection[str]) -> str:
+        """Say which of its feeders are none of those that rigs name; empty when all are."""
+        lost = [name for name in self.feeders if name not in feeders]
+        if not lost:
+            return ""
+        known = ", ".join(sorted(filter(None, feeders))) or "none"
+        return (
+            f"no rig is behind {', '.join(lost)}, whose limits hold for nobody; rigs name {known}"
+        )
 
 
 class EnvelopeFile:

@@ -43,3 +43,7 @@ def check(
     """Say whether an agent would act by an envelope."""
     found = envelope.load(file, key, agent)
     typer.echo(f"{file} is in order: {len(found.models)} models, {len(found.feeders)} feeders")
+    for what, names in (("model", found.models), ("feeder", found.feeders)):
+        for name in names:
+            typer.echo(f"  {what} {name}")
+    typer.echo("that rigs name these feeders is for `lode-edge check` to say, at the agent")

@@ -132,6 +132,7 @@ def test_the_commands_make_sign_check_and_stop(tmp_path):
     public = str(tmp_path / "o.pub")
     checked = lode_edge("envelope", "check", str(file), "--key", public, "--agent", "north-1")
     assert "in order: 2 models, 1 feeders" in checked.stdout
+    assert "\n  feeder meter-a\n" in checked.stdout
     config.write_text(
         f'[agent]\nname = "north-1"\nsite = "north"\ndata_dir = "{tmp_path}"\n'
         f'[control]\nenvelope_file = "{file}"\nowner_key_file = "{public}"\n'
@@ -142,6 +143,27 @@ def test_the_commands_make_sign_check_and_stop(tmp_path):
     assert not (tmp_path / "stopped.json").exists()
     file.write_text(TEXT + "\n")
     refused = lode_edge("stop", "--config", str(config))
+    assert (refused.returncode, "signature" in refused.stderr) == (2, True)
+
+
+def test_a_feeder_that_no_rig_names_is_said(signed, tmp_path):
+    """Its limit would hold for nobody: a name is written alike, or it is another."""
+    file, public = signed
+    config = tmp_path / "edge.toml"
+    text = (
+        f'[agent]\nname = "north-1"\nsite = "north"\ndata_dir = "{tmp_path}"\n'
+        f'[control]\nenvelope_file = "{file}"\nowner_key_file = "{public}"\n'
+        '[[devices]]\nname = "r1"\ndriver = "asic"\naddress = "127.0.0.1"\nkind = "rig"\n'
+    )
+    config.write_text(text + 'feeder = "meter-A"\n')
+    refused = lode_edge("check", "--config", str(config))
+    assert refused.returncode == 2
+    assert "no rig is behind meter-a, whose limits hold for nobody" in refused.stderr
+    assert "rigs name meter-A" in refused.stderr
+    config.write_text(text + 'feeder = "meter-a"\n')
+    assert "in order: 1 devices" in lode_edge("check", "--config", str(config)).stdout
+    file.write_text(TEXT + "\n")
+    refused = lode_edge("check", "--config", str(config))
     assert (refused.returncode, "signature" in refused.stderr) == (2, True)
 
 
@@ -193,15 +215,16 @@ def test_an_envelope_that_is_changed_holds_from_then_on(world, signed, tmp_path)
     assert not at(3500)
     relaid(file, key, text.replace("3600", "3000"), is_signed=False)
     site.pass_s(20)
-    refused = site.hub.said("local:envelope")
-    assert [entry.stage for entry in refused] == [Stage.REFUSED]  # said once
-    assert "signature is not the owner's" in refused[0].reason
+    (refused,) = site.hub.said("local:envelope")  # said once
+    assert (refused.stage, "not the owner's" in refused.reason) == (Stage.REFUSED, True)
     assert not at(3400)  # the old one holds
-    relaid(file, key, text.replace("3600", "3000").replace("= 6", "= 600"))
+    text = text.replace("3600", "3000") + "[feeders.m]\nlimit_kw = 9\n"
+    relaid(file, key, text.replace("= 6", "= 600"))
     site.pass_s(3)
     assert not at(3300)  # somebody may be writing still
     site.pass_s(10)
     assert site.hub.stages("local:envelope")[-1] is Stage.EFFECTIVE
+    assert "no rig is behind m" in site.hub.said("local:envelope")[-1].reason
     assert at(3400).startswith("envelope: 3400 W")
     site.pass_s(60)
     site.curtail()
