@@ -26,16 +26,18 @@ LATE_MS = 2 * 3_600_000
 JUDGED = 2
 """The version of what is a window: peaks that were kept by an earlier one are looked up anew."""
 
+QUARTER_MIN = 15
 _HOUR_MS = 3_600_000
 
 
-async def months(
+async def months(  # noqa: PLR0913 -- of what, by which rule, as seen when
     conn: Connection, told: Told, tariff: Tariff, demand: Demand, span: tuple[int, int],
-    now_ms: int,
+    now_ms: int, *, is_kept: bool = True,
 ) -> dict[int, float | None]:  # fmt: skip
     """Give the highest window (kW) of each month from the first to the last; None: none metered.
 
-    Months that have not begun are left out.
+    Months that have not begun are left out. What is settled is kept, but not for a rule that is
+    only tried.
 
     Raises:
         InvalidError: the site has no meter that is billed.
@@ -54,7 +56,7 @@ async def months(
             begins, kw = await _windows(conn, told, tariff, demand, (looked_ms, until_ms))
             found[number] = _highest(kept_kw, kw)
             settled_kw = _highest(kept_kw, kw[begins < settled_ms])
-            if settled_ms > looked_ms:
+            if is_kept and settled_ms > looked_ms:
                 await energy_measured.set_peak(
                     conn, told.site_id, rule, number, settled_kw, settled_ms
                 )
@@ -66,7 +68,10 @@ async def months(
 async def before_kw(
     conn: Connection, told: Told, tariffs: Sequence[Tariff], span_ms: tuple[int, int], now_ms: int
 ) -> Before:
-    """Give the highest window of the months before a span, and in it, that ratchets look at."""
+    """Give the highest window of the months before a span, and in it, that ratchets look at.
+
+    Only of windows that a bill, which is by the quarter of an hour, can have.
+    """
     found: dict[tuple[int, str, int], float | None] = {}
     for number, tariff in enumerate(tariffs):
         begin_ms, end_ms = tariff.span_ms
@@ -74,9 +79,11 @@ async def before_kw(
             continue
         last = month_of(tariff, span_ms[1] - 1)
         for demand in tariff.demand:
-            if demand.ratchet_ratio:
+            if demand.ratchet_ratio and not demand.window_min % QUARTER_MIN:
                 span = (month_of(tariff, span_ms[0]) - demand.ratchet_months, last - 1)
-                seen = await months(conn, told, tariff, demand, span, now_ms)
+                seen = await months(
+                    conn, told, tariff, demand, span, now_ms, is_kept=tariff in told.tariffs
+                )
                 found |= {(number, demand.name, month): kw for month, kw in seen.items()}
     return found
 
@@ -97,7 +104,7 @@ async def _windows(
     conn: Connection, told: Told, tariff: Tariff, demand: Demand, span_ms: tuple[int, int]
 ) -> tuple[Times, Figures]:
     """Give the begins of the windows in a span that count and are metered, and their power, kW."""
-    step_s = 60 if demand.window_min % 15 else 900
+    step_s = 60 if demand.window_min % QUARTER_MIN else 900
     begin_ms = span_ms[0] - span_ms[0] % _HOUR_MS
     whole = await site_meter(conn, told, (begin_ms, span_ms[1]), step_s)
     windows = windowed(whole, demand.window_min, tariff.zone)

@@ -51,8 +51,12 @@ async def test_a_months_account_alone_has_the_ratchet_of_the_months_before(site:
     assert any("1 of the 2 months before have no metered window" in n for n in body["notes"])
     day = await made(site, "day", (JULY + DAY, JULY + 2 * DAY))
     assert [line["quantity"] for line in day["so_far"]] == [2400.0]
-    tried = await site.queries.simulated_bill("north", JULY, JULY + DAY, text)
-    assert [x.quantity for x in tried.lines if x.kind == "demand"] == [2400.0]
+    async with site.store.pool.connection() as conn:
+        kept = await (await conn.execute("select count(*) from energy_peak")).fetchone()
+        hourly = text + "window_min = 60\n"  # a rule that is only tried leaves nothing behind
+        tried = await site.queries.simulated_bill("north", JULY, JULY + DAY, hourly)
+        assert [x.quantity for x in tried.lines if x.kind == "demand"] == [1200.0]
+        assert await (await conn.execute("select count(*) from energy_peak")).fetchone() == kept
 
 
 async def test_energy_not_bought_is_worth_its_own_taxes_and_no_peaks(site: Site) -> None:
