@@ -84,10 +84,15 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Charge(msgspec.Struct, frozen=True, kw_only=True):
-    """A change of power that was sent, and since when it is in effect or given up."""
+    """A change of power that was sent, and since when it is in effect or given up.
+
+    What a `rig` that was restarted will draw again may come long after it says that it has.
+    """
 
     feeder: str
     change_w: float
+    sent_ms: int = 0
+    rig: str = ""
     seen_ms: int | None = None
 
 

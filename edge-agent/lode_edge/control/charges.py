@@ -13,7 +13,10 @@ from lode_edge.control.envelope import Envelope, Line
 from lode_edge.control.now import Now
 from lode_edge.control.ramp import Ramp
 from lode_edge.control.site import Device, Site
+from lode_wire.records import State
 
+SETTLE_S = 900.0  # for a rig to draw again what it is to draw
+_UP_SHARE = 0.5  # of that; a rig that draws more is up
 SITE = ""  # stands among the feeders for the whole site, and for rigs without a feeder
 
 
@@ -81,13 +84,13 @@ class Charges:
 
     def hindrance(self, turn: Turn) -> str:
         """Say what a turn has to wait for; empty when it may be sent now."""
-        now_s = self._now.s
+        now_s, added_w = self._now.s, turn.change_w - turn.drop_w
         for name in dict.fromkeys((turn.feeder, SITE)):
             ramps = self._lines.get(name, self._lines[SITE])
             line = "the site" if name == SITE else f"feeder {name}"
             if not ramps.admits(turn, now_s):
                 return f"the ramp of {line}"
-            if turn.change_w > 0 and not self._bears(name, turn.change_w - turn.drop_w, now_s):
+            if added_w > 0 and not self._bears(name, added_w, now_s):
                 return f"room below the limit of {line}"
             spacing_s, started_s = ramps.line.start_spacing_s, ramps.started_s
             if turn.is_start and started_s is not None and now_s - started_s < spacing_s:
@@ -99,7 +102,8 @@ class Charges:
         if turn.drop_w:
             self._charge(self._book.number(), turn.feeder, -turn.drop_w)  # it is seen at once
         if turn.change_w:
-            self._charge(number, turn.feeder, turn.change_w)
+            rig = turn.device.name if turn.drop_w else ""
+            self._charge(number, turn.feeder, turn.change_w, rig)
         if turn.is_start:
             self._started(turn.feeder, self._now.s)
 
@@ -120,19 +124,29 @@ class Charges:
             self._kept.drop(str(course))
 
     def keep(self, courses: Collection[int]) -> None:
-        """Let what no course is about any more run out, and forget what has run out."""
+        """Let what no course or task is about any more run out, and forget what has run out."""
         for course, kept in list(self._kept.all.items()):
             if kept.seen_ms is None:
-                if int(course) not in courses:
+                if int(course) not in courses and not self._is_rising(kept):
                     self.seen(int(course))
             elif not any(ramp.holds(course, self._now.s) for ramp in self._ramps(kept)):
                 self._kept.drop(course)
 
-    def _charge(self, number: int, feeder: str, change_w: float) -> None:
-        kept = Charge(feeder=feeder, change_w=change_w)
+    def _charge(self, number: int, feeder: str, change_w: float, rig: str = "") -> None:
+        kept = Charge(feeder=feeder, change_w=change_w, sent_ms=self._now.ms, rig=rig)
         self._kept.put(str(number), kept)
         for ramp in self._ramps(kept):
             ramp.charge(str(number), abs(change_w), self._now.s)
+
+    def _is_rising(self, kept: Charge) -> bool:
+        """Tell whether a rig that was restarted has yet to draw what it drew."""
+        device, now_s = self._site.devices.get(kept.rig), self._now.s
+        is_late = self._now.ms - kept.sent_ms >= SETTLE_S * 1000
+        if device is None or is_late or device.is_asleep(now_s):
+            return False
+        reading = device.fresh(now_s)
+        is_up = reading is not None and reading.state in (State.MINING, State.TUNING)
+        return not is_up or self._site.draws_w(device, now_s) < _UP_SHARE * kept.change_w
 
     def _lay(self, course: str, kept: Charge) -> None:
         for ramp in self._ramps(kept):

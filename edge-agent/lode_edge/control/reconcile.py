@@ -12,14 +12,14 @@ import msgspec
 from lode_edge.control import proof
 from lode_edge.control.allowed import wish_refusal
 from lode_edge.control.book import Baseline, Book, Course, shelved
-from lode_edge.control.charges import Turn
+from lode_edge.control.charges import SETTLE_S, Turn
 from lode_edge.control.errands import Answer, Errand
 from lode_edge.control.now import Now
 from lode_edge.control.proof import Draws, Shown
 from lode_edge.control.scales import Weighed
 from lode_edge.control.site import Device, Sample, Site
 from lode_edge.control.stages import KNOWN_S, LOOK_S, WATCH_S, Pulse, Stages
-from lode_edge.control.turns import NO_START, SETTLE_S
+from lode_edge.control.turns import NO_START
 from lode_edge.control.wishes import Held, Key
 from lode_edge.drivers.acting import Deed, Posture
 from lode_edge.errors import DriverError

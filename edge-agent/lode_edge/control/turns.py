@@ -6,13 +6,12 @@ A rig starts when it is woken or restarted, and when the outlet that feeds it is
 """
 
 from lode_edge.control.book import Book, Course, Turned, shelved
-from lode_edge.control.charges import Charges, Turn
+from lode_edge.control.charges import SETTLE_S, Charges, Turn
 from lode_edge.control.envelope import UNNAMED
 from lode_edge.control.now import Now
 from lode_edge.control.site import Device, Site
 from lode_wire.orders import FanSpeed, Reason, Sleep, SwitchOutlet, Wake
 
-SETTLE_S = 900.0  # within which an order that was not answered may be sent again as one start
 NO_START = f"{Reason.ENVELOPE}: no start is left today"
 
 
@@ -58,7 +57,10 @@ class Turns:
         return max(before_w, self._site.awake_w(device))
 
     def is_new_start(self, course: Course, turn: Turn) -> bool:
-        """Tell whether a start is not counted yet: nobody answered the last, and it is long ago."""
+        """Tell whether a start is not counted yet.
+
+        An order that was not answered may be sent again as the same start until it has settled.
+        """
         since_ms = course.start_ms
         if not turn.is_start or since_ms is None:
             return turn.is_start

@@ -126,6 +126,22 @@ def test_restarts_go_by_ramp_and_spacing_and_those_that_do_not_get_their_turn_sa
     assert all("; it waited for " in last(site, each)[1] for each in expired)
 
 
+def test_room_is_kept_for_a_rig_until_it_draws_again_what_it_drew(world):
+    rigs = [Rig("r1", boot_s=300.0), Rig("r2"), Rig("r3", is_asleep=True)]
+    site = world(rigs, envelope=limits(limit=6.5))
+    site.pass_s(70)
+    order = site.send(Reboot(), "r1")
+    site.until(lambda: site.hub.is_at(order, Stage.RELEASED), 60)
+    site.kill()
+    site.start()
+    site.pass_s(100)
+    assert site.power_w < 3500
+    site.send(Wake(), "r3")
+    site.pass_s(400)
+    assert site.power_w == 6060
+    assert not rigs[2].orders
+
+
 def test_a_full_feeder_keeps_no_rig_from_its_restart(world):
     site = world(4, feeder="m", envelope=limits(feeder={"m": {"limit_kw": 12.1}}))
     site.pass_s(30)
