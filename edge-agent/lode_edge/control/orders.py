@@ -135,14 +135,23 @@ class Orders:
     def _wish(self, about: Named, wish: Intent, terms: Terms | None, device: Device) -> None:
         step = msgspec.convert({"wish": wish, "devices": (device.name,)}, Step)
         if isinstance(wish, Wake):
-            for lease in self._holding(device.name, aspect(step.wish)):
-                if not lease.is_single:
-                    words = f"{device.name} sleeps by {lease.id}; release that"
-                    raise Refused(Reason.SUPERSEDED, words)
+            held = self._sleeps_by(device.name)
+            if held:
+                raise Refused(Reason.SUPERSEDED, f"{device.name} sleeps by {held}")
         for lease in self._holding(device.name, aspect(step.wish)):
             if lease.is_single:
                 self._book.leases.put(lease.id, ended(lease, f"{Reason.SUPERSEDED}: by {about.id}"))
         self._lease(about, (step,), terms or Terms(), is_single=True)
+
+    def _sleeps_by(self, device: str) -> str:
+        """Name what holds a rig asleep, but for an order for it alone, and how that is ended."""
+        for lease in self._holding(device, aspect(Sleep())):
+            if not lease.is_single and _is_to_sleep(lease.steps, device):
+                return f"{lease.id}; {'it ends by itself' if is_own(lease.id) else 'release that'}"
+        plan = self._book.plan
+        if plan is None or not _is_to_sleep(plan.at(self._now.ms), device):
+            return ""
+        return f"the standing plan {plan.id}; change that"
 
     def _holding(self, device: str, about: str) -> Sequence[Lease]:
         """List the leases that wish something for an aspect of a device."""
@@ -247,3 +256,7 @@ class Orders:
     def _done(self, about: Named) -> None:
         for stage in (Stage.ACCEPTED, Stage.EFFECTIVE, Stage.RELEASED):
             self._book.note(about, stage)
+
+
+def _is_to_sleep(steps: Sequence[Step], device: str) -> bool:
+    return any(isinstance(step.wish, Sleep) and device in step.devices for step in steps)

@@ -228,3 +228,22 @@ def test_of_equal_wishes_the_first_rules_and_a_stop_before_all(is_reversed):
     assert [held.lease for held in found.values()] == ["s"]
     found = ruling(leases[:2] if not is_reversed else leases[1:], None, 0, lambda *_: 0.0, allow)
     assert [held.lease for held in found.values()] == ["a"]
+
+
+def test_a_wake_against_what_holds_a_rig_asleep_says_so(world):
+    site = world([Rig("r1"), Rig("r2", chip_c=110), Rig("r3")], envelope=limits(chip_temp_max_c=95))
+    site.pass_s(15)
+    period = Period(from_ms=site.now_ms - 1, to_ms=site.now_ms + 600_000, steps=(step("r1"),))
+    plan = site.send(StandingPlan(periods=(period,)))
+    lease = site.curtail("r3")
+    site.until(lambda: asleep(site) == {"r1", "r2", "r3"}, 60)
+    why = {}
+    for name in site.rigs:
+        order = site.send(Wake(), name)
+        site.until(lambda order=order: site.hub.is_at(order, Stage.REFUSED), 10)
+        why[name] = site.hub.said(order)[0].reason
+    assert why == {
+        "r1": f"superseded: r1 sleeps by the standing plan {plan}; change that",
+        "r2": "superseded: r2 sleeps by local:over-temperature:r2; it ends by itself",
+        "r3": f"superseded: r3 sleeps by {lease}; release that",
+    }
