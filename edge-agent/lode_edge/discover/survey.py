@@ -52,21 +52,20 @@ def survey(known: Sequence[Known], found: Sequence[Found], asked: Iterable[str])
     }
     seen: set[str] = set()
     taken: dict[str, Found] = {}
-    for each in found:
-        place = _place(each.driver, each.address, each.unit)
-        again = next((by_mark[mark] for mark in marks(each.facts).items() if mark in by_mark), None)
-        there = by_place.get(place)
+    pairs = [(_known_by(by_mark, each), each) for each in found]
+    for again, each in sorted(pairs, key=lambda pair: pair[0] is None):
+        there = by_place.get(_place(each.driver, each.address, each.unit))
         if again is not None:
             seen.add(again.entry.name)
             is_there = again is there
             result.same.append(again) if is_there else result.moved.append((again, each))
-        elif there is not None and is_same(there.facts, each.facts) is not False:
-            seen.add(there.entry.name)
-            result.same.append(there)
-        elif there is not None:
+        elif there is None:
+            result.new.append(each)
+        elif there.entry.name in seen or is_same(there.facts, each.facts) is False:
             taken[there.entry.name] = each
         else:
-            result.new.append(each)
+            seen.add(there.entry.name)
+            result.same.append(there)
     _settle_replaced(result, by_place, taken, seen)
     hosts = set(asked)
     result.missing = [
@@ -78,6 +77,10 @@ def survey(known: Sequence[Known], found: Sequence[Found], asked: Iterable[str])
         and _is_looked_for(each.entry)
     ]
     return result
+
+
+def _known_by(by_mark: Mapping[tuple[str, str], Known], found: Found) -> Known | None:
+    return next((by_mark[mark] for mark in marks(found.facts).items() if mark in by_mark), None)
 
 
 def _settle_replaced(

@@ -120,6 +120,12 @@ def test_a_newcomer_at_the_place_of_one_that_moved_is_new():
     assert names(result) == told(moved=[("a", "10.0.0.3:4028")], new=["10.0.0.1:4028"])
 
 
+def test_one_without_a_mac_at_the_place_of_one_that_moved_is_new():
+    found = [rig("10.0.0.1:4028", model="S19"), rig("10.0.0.3:4028", model="S19", mac="aa")]
+    result = survey([known("a", "10.0.0.1", model="S19", mac="aa")], found, HOSTS)
+    assert names(result) == told(moved=[("a", "10.0.0.3:4028")], new=["10.0.0.1:4028"])
+
+
 def test_missing_is_only_what_was_searched_for():
     before = [known("a", "10.0.0.1"), known("far", "10.9.0.1"), known("odd", "10.0.0.2:4444")]
     result = survey(before, [], HOSTS)
