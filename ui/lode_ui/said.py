@@ -42,7 +42,7 @@ REASON = {
     "clock": "The agent's clock is too far from the hub's",
     "out-of-order": "A later order had come before it",
     "replayed": "Somebody sent a copy of it",
-    "unknown-target": "The agent has no such device",
+    "unknown-target": "The agent has no such device, or no such order",
     "unsupported": "The device does not offer it",
     "precondition": "Another device answers at its address",
     "approval": "A second person's approval is missing",

@@ -29,6 +29,9 @@ def _holders(wishes: Sequence[str]) -> str:
 HOLDERS = _holders([wish.action for wish in orders.WISHES])
 """The command that holds each device that is held, last of all that hold something of it."""
 
+POWER_HOLDERS = _holders([w.action for w in orders.WISHES if w is not orders.FanSpeed])
+"""The same of what devices draw; how fast a rig's fans turn is no plan's matter."""
+
 _ASLEEP = _holders([orders.Sleep.action])
 """The command that has each device sleep.
 

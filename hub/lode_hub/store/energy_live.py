@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from psycopg.rows import dict_row
 
-from lode_hub.store.commands_curtail import HOLDERS
+from lode_hub.store.commands_curtail import POWER_HOLDERS
 from lode_hub.store.connection import Connection
 from lode_hub.store.controls import ENVELOPE
 
@@ -49,7 +49,7 @@ async def rigs(conn: Connection, site: str) -> list[Row]:
 
 
 _RIGS = f"""
-    with {HOLDERS}
+    with {POWER_HOLDERS}
     select r.device_id, r.name, d.agent_id, r.agent, coalesce(k.feeder, '') as feeder, r.model,
         r.firmware, r.state, r.age_s, r.power_w, r.power_source, r.hashrate_ths, r.rated_power_w,
         r.rated_hashrate_ths, k.offers, coalesce(k.presets, '{{}}') as presets, k.power_min_w,
