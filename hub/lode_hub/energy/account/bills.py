@@ -61,9 +61,7 @@ async def of_bill(conn: Connection, told: Told, span: Span, as_of_ms: int) -> Ma
     paid = full = bill_of(whole)
     if span.kind == "day":
         paid = _without_demand(part(whole, *span_ms), told, known)
-    begins, ends = periods(span.from_ms, (span.until_ms - span.from_ms) // (step_s * 1000), step_s)
-    fee = 1 - told.economics.pool_fee_ratio
-    earned = earned_usd_th_day(told.economics.hashprice, known, begins, ends) * fee
+    begins, earned = _earned(told, known, span, step_s)
     rows = await energy_meters.hashed(conn, told.site, span_ms, step_s)
     by_rig = await energy_meters.hashed_by_rig(conn, told.site, span_ms, step_s)
     hashed, usd = _hashed(rows, begins, earned, step_s / HOUR_S)
@@ -90,6 +88,14 @@ def _begin_ms(told: Told, span: Span) -> int:
     """Give from when on a bill counts: a day's peak is that of its billing month so far."""
     tariff = told.tariff_at(span.from_ms) if span.kind == "day" else None
     return month_begin_ms(tariff, month_of(tariff, span.from_ms)) if tariff else span.from_ms
+
+
+def _earned(told: Told, known: Rates, span: Span, step_s: int) -> tuple[Times, Figures]:
+    """Give the hashprice after the pool's fee, and the begins of the periods that it is of."""
+    n = (span.until_ms - span.from_ms) // (step_s * 1000)
+    begins, ends = periods(span.from_ms, n, step_s)
+    fee = 1 - told.economics.pool_fee_ratio
+    return begins, earned_usd_th_day(told.economics.hashprice, known, begins, ends) * fee
 
 
 def _without_demand(day: Metered, told: Told, known: Rates) -> Bill:

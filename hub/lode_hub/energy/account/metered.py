@@ -112,12 +112,7 @@ def metered(
     """
     begins, ends = periods(from_ms, n, step_s)
     step_ms = round(step_s * 1000)
-    edges = np.full(n + 1, np.nan)
-    for bucket_ms, last_ms, counter in readings:
-        place = (bucket_ms - from_ms) // step_ms + 1
-        is_near = bucket_ms + step_ms - last_ms <= max(LATE_RATIO * step_ms, LATE_MS)
-        if 0 <= place <= n and counter is not None and is_near:
-            edges[place] = counter
+    edges = _edges(readings, from_ms, n, step_ms)
     known = np.flatnonzero(~np.isnan(edges))
     at_ms = from_ms + step_ms * known
     kwh, how = _moves(edges[known], np.diff(at_ms) / 1000, peak_w)
@@ -171,6 +166,17 @@ def part(whole: Metered, from_ms: int, until_ms: int) -> Metered:
         gaps=tuple(g for g in whole.gaps if from_ms <= g.from_ms and g.until_ms <= until_ms),
         breaks=tuple(b for b in whole.breaks if b.from_ms < until_ms and from_ms < b.until_ms),
     )
+
+
+def _edges(readings: Sequence[Reading], from_ms: int, n: int, step_ms: int) -> Figures:
+    """Give the counter at the begin of each period, and at the end of the last."""
+    edges = np.full(n + 1, np.nan)
+    for bucket_ms, last_ms, counter in readings:
+        place = (bucket_ms - from_ms) // step_ms + 1
+        is_near = bucket_ms + step_ms - last_ms <= max(LATE_RATIO * step_ms, LATE_MS)
+        if 0 <= place <= n and counter is not None and is_near:
+            edges[place] = counter
+    return edges
 
 
 def _moves(counter: Figures, passed_s: Figures, shown_w: float | None) -> tuple[Figures, list[How]]:
