@@ -93,8 +93,7 @@ def walk(
     peaks_w = tuple(charge.peak_w for charge in market.demand_charges)
     reasons: list[Reason] = []
     for now in range(market.periods):
-        believed = known.believed(now, horizon(market, now))
-        seen = ahead(_as_known(market, now), now, believed, peaks_w)
+        seen = _believed(known, market, now, peaks_w)
         moment = Moment(site=site, market=seen, standings=standings)
         repair = Repair(site, seen, standings)
         modes, started = repair.run(policy(moment), 1)
@@ -114,14 +113,15 @@ def walk(
     )
 
 
-def _as_known(market: Market, now: int) -> Market:
-    """Give a market without what nobody knew in a period of what came after it."""
-    return replace(
+def _believed(known: Known, market: Market, now: int, peaks_w: tuple[float, ...]) -> Market:
+    """Give the market from a period on without what nobody knew then of what came after it."""
+    held = replace(
         market,
         hashprice_usd_phd=np.full(market.periods, market.hashprice_usd_phd[now]),
         pue=np.full(market.periods, market.pue[now]),
         commitments=tuple(promise for promise in market.commitments if promise.known <= now),
     )
+    return ahead(held, now, known.believed(now, horizon(market, now)), peaks_w)
 
 
 def _by_class(repair: Repair, modes: npt.NDArray[np.int8]) -> list[npt.NDArray[np.int8]]:
