@@ -26,6 +26,7 @@ from lode_edge.errors import DriverError
 from lode_wire.orders import (
     FanSpeed,
     PowerLimit,
+    PowerMode,
     Preset,
     Sleep,
     SwitchOutlet,
@@ -219,13 +220,21 @@ class Reconciler:
         return Shown(self._fits(course, sample), source, course.before_w, sample.power_w)
 
     def _is_denied(self, course: Course, weighed: Weighed) -> bool:
-        """Tell whether a meter clearly shows that a wish was not done; a limit need not be used."""
-        if weighed.is_shown is not False:
-            return False
-        wished_w = self._draws(course, self._site.devices[course.device]).wished_w
-        before_w, change_w = course.before_w or 0.0, course.change_w
-        is_bound = wished_w is not None and wished_w < before_w + change_w
-        return change_w < 0 or not (is_bound or isinstance(course.wish, PowerLimit))
+        """Tell whether a meter clearly shows that a wish was not done.
+
+        More power that is only allowed need not be drawn: a rig's limit binds what else is wished.
+        """
+        if weighed.is_shown is not False or course.change_w < 0:
+            return weighed.is_shown is False
+        draws = self._draws(course, self._site.devices[course.device])
+        match course.wish:
+            case PowerLimit():
+                return False
+            case Wake():
+                return draws.awake_w >= course.change_w
+            case PowerMode() | Preset() if draws.wished_w is not None:
+                return draws.wished_w >= (course.before_w or 0.0) + course.change_w
+        return True
 
     def _says_so(self, course: Course, device: Device, since_s: float) -> bool:
         """Tell whether the device's own figure says that a wish holds."""

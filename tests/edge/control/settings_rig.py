@@ -8,7 +8,14 @@ from lode_edge.drivers.acting import Abilities, Posture
 from lode_wire.orders import Intent, PowerMode, Preset
 
 SHARES = {"low": 0.75, "normal": 1.0, "high": 1.15}  # by the maker, not by our estimate
-PRESETS = {"1500W": 1500.0, "2400W": 2400.0, "3000W": 3000.0, "5000W": 5000.0, "odd": None}
+PRESETS = {
+    "900W": 900.0,
+    "1500W": 1500.0,
+    "2400W": 2400.0,
+    "3000W": 3000.0,
+    "5000W": 5000.0,
+    "odd": None,
+}
 OFFERS = ("sleep", "wake", "power_mode", "preset", "power_limit")
 
 

@@ -5,7 +5,7 @@ from tests.edge.control.settings_rig import SettingsRig
 from tests.edge.control.world import limits
 
 from lode_wire import orders
-from lode_wire.orders import PowerLimit, PowerMode, Preset, Release, Sleep
+from lode_wire.orders import PowerLimit, PowerMode, Preset, Release, Sleep, Wake
 from lode_wire.records import Controls, Stage
 
 
@@ -74,15 +74,28 @@ def test_a_setting_that_nothing_measures_stays_acknowledged(site_of):
     assert Stage.EFFECTIVE not in site.hub.stages(order)
 
 
-def test_a_rigs_own_word_is_not_taken_against_the_meters(site_of):
-    """It says that it draws less, and its feeder's meter does not show it, then or later."""
-    site = site_of(SettingsRig("r1"), SettingsRig("r2"), feeder="m")
-    site.rigs["r1"].faults = {"draws on"}
-    order = site.send(Sleep(), "r1")
-    site.until(lambda: site.hub.is_at(order, Stage.FAILED), 900)
+@pytest.mark.parametrize("wish", [Sleep(), Wake(), PowerMode(mode="low")])
+def test_a_rigs_own_word_is_not_taken_against_the_meters(site_of, wish):
+    """It says that it draws so much, and its feeder's meter does not show it, then or later."""
+    rig = SettingsRig("r1", is_asleep=isinstance(wish, Wake))
+    site = site_of(rig, SettingsRig("r2"), feeder="m")
+    rig.faults = {"draws on"}
+    order = site.send(wish, "r1")
+    site.until(lambda: site.hub.is_at(order, Stage.FAILED), 4000)
     assert "by meter" in site.hub.said(order)[-1].reason
     site.pass_s(7200)
     assert Stage.EFFECTIVE not in site.hub.stages(order)
+
+
+@pytest.mark.parametrize("feeder", ["", "m"])
+@pytest.mark.parametrize("low", [{"limit_w": 900.0}, {"preset": "900W"}])
+def test_a_rig_that_wakes_to_little_is_awake(site_of, low, feeder):
+    site = site_of(SettingsRig("r1", **low), feeder=feeder)
+    order = site.send(Sleep(), "r1")
+    site.until(lambda: site.hub.is_at(order, Stage.EFFECTIVE), 60)
+    site.send(Release(lease=order))
+    site.until(lambda: site.hub.is_at(order, Stage.RELEASED), 60)
+    assert site.rigs["r1"].drawn_w == 900
 
 
 def test_a_limit_that_leaves_a_rig_as_it_is_is_not_disproved_by_the_meter(site_of):
@@ -100,7 +113,7 @@ def test_a_preset_is_bound_by_the_envelope(site_of):
     assert "what preset 'odd' of r1 draws is not known" in site.hub.said(odd)[0].reason
     assert not site.rigs["r1"].orders
     (told,) = [r for r in site.hub.records if isinstance(r, Controls)]
-    assert told.presets == ("1500W", "2400W", "3000W")
+    assert told.presets == ("900W", "1500W", "2400W", "3000W")
 
 
 def test_a_preset_waits_for_ramp_and_feeder(site_of):
