@@ -32,6 +32,7 @@ class Rig:
     chip_c: float = 70.0
     offers: tuple[str, ...] = ("sleep", "wake", "power_limit", "reboot", "fault_light", "pools")
     orders: list[tuple[float, Intent]] = field(default_factory=list)
+    restarts: int = 0
     turned_s: list[tuple[float, bool]] = field(default_factory=list)  # when it slept, or woke
     drawn_w: float = 3000.0
     changed: Callable[[], None] = lambda: None
@@ -121,6 +122,7 @@ class Rig:
         self._follow()
 
     def _boot(self) -> None:
+        self.restarts += 1
         if self.boot_s:
             self.drawn_w = 0.0
             self.changed()

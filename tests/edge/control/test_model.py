@@ -22,7 +22,7 @@ from tests.edge.control.world import World, limits
 
 from lode_edge.control.journal import verify
 from lode_wire import orders
-from lode_wire.orders import Curtail, Sleep, Step, Terms, Wake
+from lode_wire.orders import Curtail, Reboot, Sleep, Step, Terms, Wake
 from lode_wire.records import Stage
 
 RIGS, RAMP_KW, STARTS, MIN_S, LIMIT_KW = 8, 9.0, 3, 40.0, 24.5
@@ -35,7 +35,7 @@ class Leases(RuleBasedStateMachine):
     @initialize(lag_s=st.sampled_from([0.0, 3.0, 25.0]), spacing=st.sampled_from([0.0, 5.0]))
     def begin(self, lag_s: float, spacing: float) -> None:
         self.folder = tempfile.TemporaryDirectory()
-        rigs = [Rig(f"r{n}", lag_s=lag_s, ths=90.0 + n) for n in range(RIGS)]
+        rigs = [Rig(f"r{n}", lag_s=lag_s, ths=90.0 + n, boot_s=5.0 + lag_s) for n in range(RIGS)]
         envelope = limits(
             ramp=RAMP_KW,
             limit=LIMIT_KW,
@@ -87,6 +87,11 @@ class Leases(RuleBasedStateMachine):
         self.site.send(Wake(), f"r{number}")
         self.site.pass_s(3)
 
+    @rule(number=st.integers(0, RIGS - 1), for_s=st.integers(5, 300))
+    def restart_one(self, number: int, for_s: int) -> None:
+        expires_ms = self.site.now_ms + for_s * 1000
+        self.site.send(Reboot(), f"r{number}", expires_ms=expires_ms)
+
     @rule(time_s=st.floats(0.05, 40))
     def wait(self, time_s: float) -> None:
         self.site.pass_s(time_s)
@@ -115,7 +120,7 @@ class Leases(RuleBasedStateMachine):
         for rig in site.rigs.values():
             turns = rig.turned_s
             starts = [at_s for at_s, is_asleep in turns if not is_asleep]
-            assert len(starts) <= STARTS
+            assert len(starts) + rig.restarts <= STARTS
             for (one_s, was), (next_s, now) in itertools.pairwise(turns):
                 assert was == now or next_s - one_s >= MIN_S - EPS_W
         wakes = sorted(
@@ -139,7 +144,7 @@ class Leases(RuleBasedStateMachine):
             turned = book.turned.get(name)
             counted = 0 if turned is None else turned.starts
             woken = sum(1 for _, is_asleep in rig.turned_s if not is_asleep)
-            assert counted >= woken
+            assert counted >= woken + rig.restarts
             assert rig.is_asleep == (name in held) or counted == STARTS, name
         assert all(site.hub.stages(order)[0] is Stage.ACCEPTED for order in self.leases)
         assert verify(book.store._db) >= len(self.leases)
