@@ -183,11 +183,13 @@ def _moves(counter: Figures, passed_s: Figures, shown_w: float | None) -> tuple[
     """Give what ran through from each reading to the next, NaN where nobody knows, and how.
 
     The most that can have is by the power that the meter has shown, or by its own moves but for
-    the highest: a power in a wrong unit, or none at all, is no reason to doubt every period.
+    the highest: a power in a wrong unit, or none at all, is no reason to doubt every period. The
+    moves of a counter that falls again and again, as of two meters by one name, say nothing.
     """
     own_w = np.sort(np.diff(counter) / passed_s * 3.6e6)
     rare = 2 + len(own_w) // 100
-    peak_w = max(shown_w or 0.0, float(own_w[-rare]) if len(own_w) >= rare else 0.0)
+    is_told = len(own_w) >= rare and int((own_w < 0).sum()) < rare
+    peak_w = max(shown_w or 0.0, float(own_w[-rare]) if is_told else 0.0)
     if not shown_w and PEAK_TIMES * peak_w < UNKNOWN_W:
         peak_w = 0.0
     found = moved(counter[:-1], counter[1:], most_kwh(np.array(peak_w), passed_s))

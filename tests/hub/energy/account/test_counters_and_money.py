@@ -63,6 +63,7 @@ def test_energy_is_the_difference_of_counters(counters, kwh, unplaced, falls) ->
         ((0, 25_000, 50_000, 76_000), [25_000, 25_000, 26_000], None),  # 100 MW, all the time
         ((0, 25, 50, 76), [25, 25, 26], 110.0),  # a power in kW that says it is in W
         ((1000, 1025, 9e9, 1050, 1075), [25, NAN, NAN, 25], None),  # a glitch: up and down
+        ((1000, 5e6, 1050, 5e6 + 50, 1100, 5e6 + 100), [NAN] * 5, 110e3),  # two by one name
     ],
 )
 def test_a_counter_that_ran_further_than_it_can_is_not_billed(counters, kwh, peak_w) -> None:
