@@ -37,7 +37,7 @@ STAGE: dict[CommandStage, Look] = {
         word="Failed", tone="bad", shape="alert", meaning="was tried and has not come to hold"
     ),
     "expired": Look(
-        word="Expired", tone="warn", shape="moon", meaning="nobody approved or answered in time"
+        word="Expired", tone="warn", shape="moon", meaning="not approved, answered or sent in time"
     ),
     "drifted": Look(
         word="Drifted", tone="bad", shape="diamond", meaning="was effective and is no longer"
