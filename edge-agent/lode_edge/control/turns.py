@@ -10,6 +10,8 @@ from lode_edge.control.charges import SETTLE_S, Charges, Turn
 from lode_edge.control.envelope import UNNAMED
 from lode_edge.control.now import Now
 from lode_edge.control.site import Device, Site
+from lode_edge.control.wishes import Key
+from lode_wire.aspects import aspect
 from lode_wire.orders import FanSpeed, Reason, Sleep, SwitchOutlet, Wake
 
 NO_START = f"{Reason.ENVELOPE}: no start is left today"
@@ -21,13 +23,10 @@ class Turns:
     def __init__(self, book: Book, site: Site, charges: Charges, now: Now) -> None:
         self._book, self._site, self._charges, self._now = book, site, charges, now
         self._queues: set[tuple[str, bool]] = set()  # feeders, and which way somebody waits there
-        self._is_stopped = False
 
     def begin_step(self) -> None:
-        """Forget who waited in the step before, and see whether the site is stopped."""
+        """Forget who waited in the step before."""
         self._queues.clear()
-        leases = self._book.leases.all.values()
-        self._is_stopped = any(each.origin == "stop" and not each.ended for each in leases)
 
     def of(self, course: Course, device: Device) -> Turn:
         """Say what a course's wish does to power."""
@@ -81,8 +80,8 @@ class Turns:
 
     def hindrance(self, turn: Turn) -> str:
         """Say what a turn has to wait for; empty when it may be sent now."""
-        if turn.is_start and self._is_stopped:
-            return "the end of the stop"
+        if turn.is_start and self._is_held_asleep(turn.device):
+            return "the end of what holds it asleep at the site"
         if self.early_s(turn):
             return "its least time up or down"
         if not (turn.change_w or turn.is_start):
@@ -101,6 +100,11 @@ class Turns:
         """Note that a rig is turned, or that this has come into effect, within a transaction."""
         if turn.is_start or turn.is_stop:
             self._book.turn(turn.device.name, is_start=turn.is_start)
+
+    def _is_held_asleep(self, device: Device) -> bool:
+        """Tell whether a stop or the site's own rule holds a rig asleep."""
+        course = self._book.course(Key(device.name, aspect(Sleep())))
+        return course is not None and course.is_urgent and not course.is_over
 
     def _outlet(self, course: Course, device: Device, *, is_on: bool) -> Turn:
         fed = self._site.fed_by(course.key)

@@ -278,6 +278,17 @@ def test_no_outlet_starts_a_rig_while_the_site_is_stopped(world):
     site.until(lambda: switched(site)[-1], 60)
 
 
+def test_a_rig_that_is_too_hot_is_not_restarted(world):
+    site = world(envelope=limits(chip_temp_max_c=95))
+    site.pass_s(20)
+    site.rigs["r1"].chip_c = 110.0
+    site.until(lambda: site.rigs["r1"].is_asleep, 30)
+    order = site.send(Reboot(), "r1")
+    site.until(lambda: site.hub.is_at(order, Stage.EXPIRED), 70)
+    assert last(site, order)[1].endswith("what holds it asleep at the site")
+    assert {each.action for _, each in site.rigs["r1"].orders} == {"sleep"}
+
+
 def test_a_rig_put_to_sleep_by_a_stop_or_a_lease_counts_nothing(world):
     site = world(envelope=limits(starts_per_day=1))
     site.pass_s(5)
