@@ -26,6 +26,9 @@ PEAK_WINSOR = 5.0  # an excess counts as at most this many mean excesses when it
 PEAK_START, PEAK_LEAST = 0.6, 1e-3  # in scales
 TAIL_SHAPE = 0.15  # of the generalised Pareto tail; between exponential (0) and Student t7 (swept)
 
+BEGIN = 10  # samples that are kept and then learnt at once: four of them may be anything
+GARBAGE = 100.0  # among them, so many median distances from their median ...
+GARBAGE_PART = 0.5  # ... and this part of the median
 LEARN_FROM = 10  # samples before tails are learnt and outliers held back
 SPEAK_FROM = 30  # samples before anything is said
 SURE_FROM = 100  # samples before it is said in full

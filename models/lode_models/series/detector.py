@@ -7,6 +7,8 @@ import numpy.typing as npt
 
 from lode_models.features import Floats
 from lode_models.series import state
+from lode_models.series.begin import begin
+from lode_models.series.constants import BEGIN
 from lode_models.series.scores import Scores, prepared, scores
 from lode_models.series.step import Doubles, step
 
@@ -65,7 +67,22 @@ class SeriesDetector:
 
 
 def _chunk(known: Floats, value: Doubles, day: Doubles, second: Doubles) -> Doubles:
-    """Take a tick of a chunk's series; those without a value stay as they are."""
+    """Take a tick of a chunk's series: those that begin, and those that are judged."""
+    young = known[state.COUNT] < BEGIN
+    if not young.any():
+        return _judged(known, value, day, second)
+    found = np.full((2, value.size), np.nan)
+    new, old = np.flatnonzero(young & ~np.isnan(value)), np.flatnonzero(~young)
+    begun, moved = known[:, new], known[:, old]
+    begin(begun, day[new], second[new], value[new])
+    found[:, new] = 0.0
+    found[:, old] = _judged(moved, value[old], day[old], second[old])
+    known[:, new], known[:, old] = begun, moved
+    return found
+
+
+def _judged(known: Floats, value: Doubles, day: Doubles, second: Doubles) -> Doubles:
+    """Take a tick of series; those without a value stay as they are."""
     missing = np.isnan(value)
     found = np.full((2, value.size), np.nan)
     # State is copied for whichever are fewer: those that stay, or those that move.

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from lode_models.series import constants as c
 from lode_models.series import state as at
+from lode_models.series.begin import begin
 from lode_models.series.scores import Scores, prepared, scores
 
 _NOW = struct.Struct(f"={at.HOUR}f")
@@ -23,14 +24,21 @@ _HOUR_STREAM = at.STREAMS.index("hour")
 
 def replay(at_ms: npt.NDArray[np.int64], values: npt.NDArray[np.floating]) -> Scores:
     """Score all samples of one series in their order, as `SeriesDetector.tick` would one by one."""
-    known = at.empty(1)[:, 0]
-    now, hours = known[: at.HOUR].tolist(), known[at.HOUR :].tolist()
     missing = (math.nan, math.nan)
-    rows = zip(*(column.tolist() for column in prepared(at_ms, values)), strict=True)
-    found = [
-        missing if value != value else _step(now, hours, day, second, value)  # noqa: PLR0124 -- NaN
-        for value, day, second in rows
-    ]
+    value, day, second = prepared(at_ms, values)
+    first = np.flatnonzero(~np.isnan(value))[: c.BEGIN]
+    start = int(first[-1]) + 1 if first.size == c.BEGIN else len(value)
+    found = [missing if math.isnan(one) else (0.0, 0.0) for one in value[:start].tolist()]
+    if first.size == c.BEGIN:
+        begun = at.empty(1)
+        for place in first:
+            begin(begun, day[[place]], second[[place]], value[[place]])
+        now, hours = begun[: at.HOUR, 0].tolist(), begun[at.HOUR :, 0].tolist()
+        rows = zip(*(column[start:].tolist() for column in (value, day, second)), strict=True)
+        found += [
+            missing if value != value else _step(now, hours, day, second, value)  # noqa: PLR0124
+            for value, day, second in rows
+        ]
     return scores(*np.array(found, np.float64).reshape(-1, 2).T)
 
 

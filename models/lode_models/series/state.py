@@ -21,9 +21,10 @@ EDGE = slice(12, 20)  # where the tails begin, in scales: upper of each stream, 
 PEAK = slice(20, 28)  # mean excess over the edge, in scales: as EDGE
 HELD, AGE = 28, 29  # the last surprise that was said, and how many samples ago
 HOUR = 30  # the means of the 24 hours of the day; NaN before the first sample in one
+# From EDGE on there are a series' first samples until it has enough of them: `begin`.
 FIELDS = 54
 
-_MAGIC = b"LODESER1"
+_MAGIC = b"LODESER2"
 _HEAD = struct.Struct("<8sIII")  # magic, fields, series, CRC-32 of the rest
 
 

@@ -87,6 +87,19 @@ def test_one_outlier_does_not_move_the_level() -> None:
     assert other["scale"] == pytest.approx(clean["scale"], rel=0.02)
 
 
+@pytest.mark.parametrize("garbage", [4_294_967_295.0, 65_535.0, -9999.0, 1e36])
+@pytest.mark.parametrize("places", [[0], [3], [0, 1, 2, 3], [10], [29]])
+def test_garbage_at_the_start_blinds_nobody(garbage: float, places: list[int]) -> None:
+    values = np.random.default_rng(8).normal(50, 1, 1200)
+    values[1000:] += 20
+    clean = scored(values, 20)
+    values[places] = garbage
+    scores = scored(values, 20)
+    assert scores[1000] >= TOLD
+    assert scores[1000] == pytest.approx(clean[1000], abs=0.1)
+    assert told(scores, slice(40, 1000)) <= 1
+
+
 def test_it_gets_used_to_a_new_level() -> None:
     values = np.random.default_rng(2).normal(100, 1, 6000)
     values[2000:] += 30
