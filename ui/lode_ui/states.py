@@ -22,9 +22,7 @@ RIG: dict[RigState, Look] = {
     "mining": Look(word="Mining", tone="good", shape="disc", meaning="hashing"),
     "tuning": Look(word="Tuning", tone="info", shape="gear", meaning="finding its frequencies"),
     "sleeping": Look(word="Sleeping", tone="idle", shape="moon", meaning="rests, not by Lode"),
-    "curtailed": Look(
-        word="Curtailed", tone="info", shape="down", meaning="put to sleep by Lode"
-    ),
+    "curtailed": Look(word="Curtailed", tone="info", shape="down", meaning="put to sleep by Lode"),
     "faulted": Look(
         word="Faulted", tone="bad", shape="alert", meaning="reports a failure of its own"
     ),
