@@ -151,11 +151,15 @@ _BY_PEOPLE = """
 
 _HELD = """
     held as (
-        select distinct on (t.id) t.id, o.command_id as by, o.action
-        from target t join ordered o on o.device_id = t.device_id
-            and case o.wish when 'sleep' then 'order' when 'power_limit' then 'limit'
-                when 'power_mode' then 'limit' when 'preset' then 'limit' end = any(t.inhibited_by)
-        order by t.id, o.wish <> 'sleep', o.number desc
+        select distinct on (x.id) x.id, x.by, x.action
+        from (
+            -- A full join is hashed, however few rigs are expected to be under an order.
+            select t.id, t.inhibited_by, o.command_id as by, o.action, o.wish, o.number
+            from target t full join ordered o on o.device_id = t.device_id offset 0) x
+        where x.id is not null
+            and case x.wish when 'sleep' then 'order' when 'power_limit' then 'limit'
+                when 'power_mode' then 'limit' when 'preset' then 'limit' end = any(x.inhibited_by)
+        order by x.id, x.wish <> 'sleep', x.number desc
     )
 """
 """The order that explains an alert about its device: it has it down, or lets it run on less."""

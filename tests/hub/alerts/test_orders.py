@@ -1,5 +1,7 @@
 """Which alerts an order explains: what brings a rig down explains its silence, no lost board."""
 
+import time
+
 import pytest
 from psycopg.types.json import Jsonb
 
@@ -124,3 +126,22 @@ async def test_a_plans_step_is_an_order_to_the_detectors_too(store, rig):
         assert await judgement.ordered(conn, T0) == []
     assert limited.device_id == more.device_id == rig
     assert limited.mode != more.mode
+
+
+@pytest.mark.slow
+async def test_ten_thousand_rigs_under_an_order_are_found_in_a_moment(store):
+    await rules.install(store, None)
+    agent = await mine.add_agent(store)
+    rigs = await mine.add_rigs(store, agent, 10_000, name="rig")
+    await order(store, rigs[0], orders.StopAll(), target="")
+    async with store.pool.connection() as conn:
+        await conn.execute(
+            "insert into command_device (command_id, target, place, device_id, stage) "
+            "select 'c1', name, id, id, 'effective' from device where name <> 'rig-001'"
+        )
+    begun = time.monotonic()
+    found = [finding(f"device:{number}", "rig-chip-loss") for number in rigs]
+    await alerts.take(store, found, T0)
+    print(f"10,000 under an order: {time.monotonic() - begun:.2f} s")
+    (row,) = await rows(store, "select untold, count(*) as n from alert group by 1")
+    assert (row["untold"], row["n"]) == ("order c1 (stop_all)", 10_000)
