@@ -24,6 +24,9 @@ Quantity = Literal[
 QUANTITIES: tuple[Quantity, ...] = get_args(Quantity)
 PRICES: tuple[Quantity, ...] = ("day-ahead", "real-time")
 
+NODELESS: tuple[Quantity, ...] = ("hashprice", "difficulty", "coin-price", "fees", "ambient")
+"""What is looked up without a node, so that one with a node would never be believed."""
+
 OPEN_MS = np.iinfo(np.int64).max
 """The end of a value that holds until the next one."""
 

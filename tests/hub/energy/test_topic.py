@@ -67,6 +67,17 @@ def test_a_source_that_cannot_listen_says_why(form: str, more: str, why: str) ->
     assert described(SOURCE.format(form="csv", more='url = "mqtt://host/a"')).is_heard
 
 
+@pytest.mark.parametrize("more", ['node = "N"', ""])
+def test_what_is_looked_up_without_a_node_has_none(more: str) -> None:
+    text = SOURCE.format(form="csv", more="").replace('node = "N"', more)
+    text = text.replace('"real-time"', '"hashprice"').replace("USD/MWh", "USD/TH/day")
+    if more:
+        with pytest.raises(InvalidError, match="hashprice has no node"):
+            described(text)
+    else:
+        assert described(text).quantity == "hashprice"
+
+
 def test_a_programme_that_cannot_listen_says_why() -> None:
     for wrong in ('url = "https://host/a"', 'url = "mqtt://u@host/a"', 'url = "mqtt://host"'):
         with pytest.raises(InvalidError, match="mqtt"):

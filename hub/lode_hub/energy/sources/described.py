@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from lode_hub.energy.prices import PRICES, Quantity
+from lode_hub.energy.prices import NODELESS, PRICES, Quantity
 from lode_hub.energy.secrets import Secret
 from lode_hub.energy.tariff import document
 from lode_hub.energy.topic import Broker, is_topic
@@ -69,20 +69,17 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         """Check what belongs together."""
         zone(self.time_zone)
         unit(self.quantity, self.unit)
-        if self.quantity == "exchange" and self.unit != f"USD/{self.node}":
-            raise ValueError(f"{self.unit} of node {self.node!r}; the node is the currency, as EUR")
         if self.format in {"csv", "json"} and self.columns is None:
             raise ValueError("csv and json need a table [columns] with time and value")
         if self.columns and self.columns.marks == "end" and self.step_s is None:
             raise ValueError("times that mark the end need step_s")
         if not _KNOWN.fullmatch(self.known):
             raise ValueError(f"known {self.known!r}; use on receipt, at end or day before HH:MM")
-        if self.format in {"ercot", "entsoe"} and not self.node:
-            raise ValueError("ercot and entsoe need a node: a settlement point, a bidding zone")
         if self.format == "openadr" and (self.url or self.quantity not in PRICES):
             raise ValueError("openadr gives prices, from the VTN of its table [openadr]; leave url")
         if self.openadr is not None and self.format != "openadr":
             raise ValueError(f"a table [openadr] goes with format openadr, not {self.format}")
+        self._check_node()
         self._check_way()
 
     @property
@@ -106,6 +103,14 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def poll_s(self) -> float:
         """Say how often it is asked."""
         return self.every_s if self.openadr is None else self.openadr.every_s
+
+    def _check_node(self) -> None:
+        if self.quantity == "exchange" and self.unit != f"USD/{self.node}":
+            raise ValueError(f"{self.unit} of node {self.node!r}; the node is the currency, as EUR")
+        if self.format in {"ercot", "entsoe"} and not self.node:
+            raise ValueError("ercot and entsoe need a node: a settlement point, a bidding zone")
+        if self.quantity in NODELESS and (self.node or (self.columns and self.columns.node)):
+            raise ValueError(f"{self.quantity} has no node; leave it out, a site has one of it")
 
     def _check_way(self) -> None:
         if self.secret and not _SECRET.fullmatch(self.secret):
