@@ -73,7 +73,7 @@ async def tell_again(conn: Connection, ids: Sequence[int], now_ms: int) -> None:
     )
 
 
-_TARGETS = f"""
+_TARGETS = """
     target as materialized (
         select a.id, a.rule, a.cause, a.subject, a.site_id, a.agent_id, a.device_id, a.rack,
             a.model, a.members, a.untold, a.settles_at, a.cleared_at, g.name as agent,
@@ -85,11 +85,10 @@ _TARGETS = f"""
         where a.state = 'open' and (%(ids)s::bigint[] is null or a.id = any(%(ids)s))
     ), source as materialized (
         select id, rule, cause, subject, site_id, agent_id, device_id, rack, model, members,
-            untold not in ('', '{SETTLING}') as is_untold,
             substring(untold from '^inhibited by alert ([0-9]+)$')::bigint as inhibitor
         from alert where state in ('open', 'acknowledged')
     )
-"""  # noqa: S608 -- of constants
+"""
 """The alerts that are judged, and those that may speak against telling them."""
 
 _COVERED = """
@@ -119,14 +118,14 @@ _COVERED = """
             left join covered x on x.target_id = c.target_id and x.source_id = s.inhibitor
         where (s.rule = any(t.inhibited_by) or (s.cause <> '' and s.cause = any(t.inhibited_by))
                 or (c.is_member and s.cause = t.cause))
-            and (not s.is_untold or x.source_id is not null or s.device_id = t.device_id)
+            and (s.inhibitor is null or x.source_id is not null)
         group by c.target_id
     )
 """
 """What alerts are about things that another alert is about, too; and which of those it inhibits.
 
-One that nobody is told of explains nothing to people, but what is about the same device, and what
-the alert that inhibits it is about, too. One that settles is about to be told.
+One that is inhibited itself explains only what the alert that inhibits it is about, too: nobody
+was told of it. Of one that people have shelved or silenced they know.
 """
 
 _BY_PEOPLE = """
