@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lode_hub.energy.prices import QUANTITIES, Values, none
+from lode_hub.energy.prices import NODELESS, QUANTITIES, Values, none
 from lode_hub.energy.sources import decode, described
 from lode_hub.energy.units import in_ours, unit
 from lode_hub.errors import InvalidError
@@ -94,7 +94,8 @@ def test_an_exchange_rate_is_of_the_currency_that_is_its_node() -> None:
     ],
 )
 def test_limits_are_in_ours(quantity, text, good, bad) -> None:
-    source = described(SOURCE.format(quantity=quantity, unit=text, node="x"))
+    node = "" if quantity in NODELESS else "x"
+    source = described(SOURCE.format(quantity=quantity, unit=text, node=node))
     found = decode(source, f"t,v\n2026-06-22T20:00Z,{good}\n2026-06-22T21:00Z,{bad}\n".encode())
     assert found.quotes[0].value.tolist() == [good]
     (refused,) = found.refused
