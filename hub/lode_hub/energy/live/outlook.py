@@ -75,10 +75,13 @@ def first_ms(now_ms: int) -> int:
     return now_ms - now_ms % _STEP_MS
 
 
-async def known(conn: Connection, told: Told, now_ms: int, around_ms: int) -> Known:
+async def known(
+    conn: Connection, told: Told, now_ms: int, around_ms: int, metered_w: float | None
+) -> Known:
     """Gather what is known, and believe the rest of the next 24 hours.
 
-    So long as `around_ms` before and after a call rigs may move for it.
+    `metered_w` is what trusted meters show now. So long as `around_ms` before and after a call
+    rigs may move for it.
     """
     begin = first_ms(now_ms)
     span = (begin, begin + PERIODS * _STEP_MS)
@@ -97,7 +100,7 @@ async def known(conn: Connection, told: Told, now_ms: int, around_ms: int) -> Kn
         values, missing = believe(held, found.of("day-ahead", node), begin, now_ms)
         series[quantity, node], believed = values, max(believed, missing)
     steps = periods(begin, PERIODS, STEP_S)
-    measured = await facts(conn, told, found, steps, now_ms)
+    measured = await facts(conn, told, found, steps, now_ms, metered_w)
     said = seen(told, Rates(series), calls, steps, now_ms=now_ms, measured=measured)
     is_called = any(_is_near(call, now_ms, around_ms) for call in calls)
     said = replace(said, notes=(*filter(None, notes), *said.notes))

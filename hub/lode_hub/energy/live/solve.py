@@ -88,11 +88,12 @@ async def ground(
     documents = await told(conn, site, site_id)
     limits, which = await read_limits(conn, site_id)
     rigs = await read_rigs(conn, site)
-    found = await known(conn, documents, now_ms, AROUND_MS + down_ms(rigs, limits))
+    meters = await measure(conn, site, documents.economics.meters)
+    around_ms = AROUND_MS + down_ms(rigs, limits)
+    found = await known(conn, documents, now_ms, around_ms, meters.power_w)
     before = await energy_live.last_power(conn, site_id, now_ms - HELD_MS) or {}
     pue = _pue_now(documents.economics, found)
     draws, last_w = drawn(rigs, told_modes, limits), before.get("unexplained_w") or 0.0
-    meters = await measure(conn, site, documents.economics.meters)
     measured = meters if meters.is_metered else reckoned(meters, draws, pue, last_w)
     # Around a call what is drawn is drawn less for it: the baseline is from before.
     baseline_w = None if found.is_called else measured.power_w

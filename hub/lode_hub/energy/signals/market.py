@@ -46,13 +46,14 @@ class Facts:
 
 
 async def facts(
-    conn: Connection, told: Told, known: Rates, span: tuple[Times, Times], now_ms: int
-) -> Facts:
-    """Gather what is measured, for a plan of these periods."""
+    conn: Connection, told: Told, known: Rates, span: tuple[Times, Times], now_ms: int,
+    metered_w: float | None = None,
+) -> Facts:  # fmt: skip
+    """Gather what is measured, for a plan of these periods; `metered_w` is what is drawn now."""
     pue, why = await cooling(conn, told, known, span, now_ms)
     if not told.tariffs:
         return Facts(pue=pue, reached={}, notes=why)
-    found, missing = await reached(conn, told, now_ms, int(span[1][-1]) - 1)
+    found, missing = await reached(conn, told, now_ms, int(span[1][-1]) - 1, metered_w)
     return Facts(pue=pue, reached=found, notes=(*why, *missing))
 
 

@@ -18,9 +18,13 @@ _HOUR_MS = 3_600_000
 
 
 async def reached(
-    conn: Connection, told: Told, now_ms: int, until_ms: int
+    conn: Connection, told: Told, now_ms: int, until_ms: int, metered_w: float | None = None
 ) -> tuple[Reached, tuple[str, ...]]:
-    """Give what every charge of the months from now to `until_ms` has to be paid for anyway."""
+    """Give what every charge of the months from now to `until_ms` has to be paid for anyway.
+
+    A month that nothing is known of yet has seen at least what meters show now, `metered_w`: not
+    to know a peak is not to have none, and rigs would be put to sleep for one that is long paid.
+    """
     found: Reached = {}
     notes: list[str] = []
     for number, first, last in _spans(told, now_ms, until_ms):
@@ -34,12 +38,19 @@ async def reached(
                 continue
             is_old = now_ms - month_begin_ms(tariff, first) > LATE_MS
             if seen.get(first) is None and is_old and demand.when == When():
-                notes.append(f"{demand.name}: no window is metered yet in this billing month")
+                notes.append(_unknown(demand.name, metered_w))
+                seen[first] = None if metered_w is None else metered_w / 1000
             for month in range(first, last + 1):
                 before = [seen.get(n) or 0.0 for n in range(month - demand.ratchet_months, month)]
                 floor_kw = demand.ratchet_ratio * max(before)
                 found[number, demand.name, month] = max(seen.get(month) or 0.0, floor_kw)
     return found, tuple(notes)
+
+
+def _unknown(charge: str, metered_w: float | None) -> str:
+    said = f"{charge}: no window is metered yet in this billing month"
+    taken = f"; {metered_w / 1000:.0f} kW are taken, which are drawn now" if metered_w else ""
+    return said + taken
 
 
 def _spans(told: Told, now_ms: int, until_ms: int) -> Iterator[tuple[int, int, int]]:

@@ -110,9 +110,23 @@ async def test_the_outside_temperature_is_forecast_or_measured_or_assumed(site: 
     assert await pue_of(site, "pue = [[20, 1.07]]", DAY0) == ([1.07] * 3, ())
 
 
-async def look(site: Site, now_ms: int, ahead_ms: int = 24 * H) -> tuple[dict, tuple]:
+async def look(
+    site: Site, now_ms: int, ahead_ms: int = 24 * H, metered_w: float | None = None
+) -> tuple[dict, tuple]:
     async with site.store.pool.connection() as conn:
-        return await reached(conn, await told(conn, "north", 1), now_ms, now_ms + ahead_ms)
+        documents = await told(conn, "north", 1)
+        return await reached(conn, documents, now_ms, now_ms + ahead_ms, metered_w)
+
+
+async def test_a_month_that_nothing_is_known_of_has_seen_what_is_drawn_now(site: Site) -> None:
+    # One that has just begun has seen nothing.
+    assert await look(site, FIRST + H, metered_w=124_000.0) == ({(0, "demand", JUNE): 0.0}, ())
+    found, (said,) = await look(site, DAY0, metered_w=124_000.0)
+    assert found == {(0, "demand", JUNE): 124.0}
+    assert said.endswith("in this billing month; 124 kW are taken, which are drawn now")
+    await site.mine.run("delete from energy_peak")
+    await site.meters({FIRST + QUARTER: 1500.0}, FIRST - H, DAY0 + H)
+    assert (await look(site, DAY0 + H, metered_w=124_000.0))[0] == {(0, "demand", JUNE): 1500.0}
 
 
 async def test_a_months_highest_window_is_kept_and_only_what_came_since_is_read(
