@@ -17,8 +17,11 @@ IS_STRICT = os.environ.get("LODE_TEST_STRICT") == "1"
 PLACES = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
 
 
-ONE_DATABASE = ("tests/ui/", "tests/hub/api/", "tests/sim_tests/", "tests/system/")
-"""Doors and pages: what they ask, the tests of the store and its neighbours ask of every kind."""
+ONE_DATABASE = (
+    *("tests/ui/", "tests/hub/api/", "tests/sim_tests/", "tests/system/"),
+    *("tests/hub/notify/", "tests/hub/access/", "tests/hub/trust/", "tests/hub/ingest/test_worker"),
+)
+"""Doors, pages, plain statements: the rest asks what an older server may not know of every kind."""
 
 
 LONG = ("tests/system/", "tests/hub/ingest/", "tests/ui/test_browser", "tests/hub/energy/plan/")
