@@ -39,7 +39,7 @@ def test_a_clone_shows_a_live_mine(tmp_path):
             check=False,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=600,
             **become,
         )
         assert done.returncode == 0, done.stdout + done.stderr
