@@ -59,9 +59,9 @@ class Messages:
         wanted: dict[Key, tuple[Place, Take]] = {}
         troubles: dict[Key, str] = {}
         for row, source in sources:
-            if source.broker is not None:
+            if (broker := source.broker) is not None:
                 take = partial(self._take_values, row, source)
-                self._want(wanted, troubles, row, source.broker, take)
+                self._want(wanted, troubles, row, broker, take)
         for row, programme in programmes:
             if programme.mqtt is not None and row["site_id"] is not None:
                 ours = Ours(site_id=row["site_id"], site=row["site"], name=row["name"],

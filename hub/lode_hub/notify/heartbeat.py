@@ -62,9 +62,8 @@ async def _call(client: httpx.AsyncClient, secret: Secret) -> None:
         url = secret.read()
     except OSError as error:
         raise UnavailableError(f"heartbeat: {error.strerror}; check its url_file") from None
-    secrets = (url, *url.partition("://")[2].split("/"))
     call = http.Post(
         where="heartbeat", method="GET", url=url, headers={}, body=b"", timeout_s=TIMEOUT_S,
-        secrets=secrets,
+        secrets=http.secrets_in(url),
     )  # fmt: skip
     http.judge(call, await http.ask(client, call))

@@ -56,6 +56,11 @@ class Answer:
             return {}
 
 
+def secrets_in(url: str) -> tuple[str, ...]:
+    """List what of an address with a secret in it must not be said: all of it, and each part."""
+    return url, *url.partition("://")[2].split("/")
+
+
 async def ask(client: httpx.AsyncClient, post: Post) -> Answer:
     """Send a request and read its answer.
 

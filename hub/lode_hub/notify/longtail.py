@@ -47,7 +47,7 @@ class LongTail:
             sender = await asyncio.to_thread(_sender, urls)
         except (ImportError, ValueError) as error:
             raise UnavailableError(f"{where}: {error}; check its urls") from None
-        secrets = [part for url in urls for part in (url, *url.partition("://")[2].split("/"))]
+        secrets = [part for url in urls for part in http.secrets_in(url)]
         said = await self._within(
             channel, lambda: _notify(sender, text.subject(message), body, secrets)
         )

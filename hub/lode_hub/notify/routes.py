@@ -101,12 +101,15 @@ class Roll:
             return
         policy = self.policy(bundle)
         firsts = [step for step in policy.steps if step.after_s == 0] if policy else []
-        called = [one for step in firsts for one in self._told_by(step, bundle.site)]
-        on_duty = {way.id for way, is_on_call in called if is_on_call}
+        called = {
+            way.id: is_on_call
+            for step in firsts
+            for way, is_on_call in self._told_by(step, bundle.site)
+        }
         on_call = self.on_call(bundle.site)
         for way in self.ways:
-            if way.id in {way.id for way, _ in called} or self._wants(way, bundle, on_call):
-                is_on_call = way.id in on_duty or way.person in on_call
+            if way.id in called or self._wants(way, bundle, on_call):
+                is_on_call = called.get(way.id, way.person in on_call)
                 target, due_s, why = self._when(way, bundle.severity, is_on_call=is_on_call)
                 if bundle.channel not in {target.channel, f"{target.channel}{WAY}{way.id}"}:
                     yield target, due_s, why

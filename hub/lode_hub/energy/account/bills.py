@@ -76,7 +76,7 @@ async def of_bill(conn: Connection, told: Told, span: Span, as_of_ms: int) -> Ma
         rigs=tuple(RigHashing(**row, before_ths=None, lost_thh=None, lost_usd=None)
                    for row in by_rig),
         notes=tuple(_notes(paid, earned, step_s / HOUR_S)),
-        curtailed=curtailed(calls, whole, bill_of) if calls else None,
+        curtailed=curtailed(calls, whole, full, bill_of) if calls else None,
         so_far=_demand_of(full) if span.kind == "day" else (),
     )  # fmt: skip
     rests_on = [whole.from_ms, whole.energy_kwh, earned]

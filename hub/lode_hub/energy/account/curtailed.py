@@ -79,14 +79,15 @@ class Curtailed:
 
 
 def curtailed(
-    calls: Sequence[Called], metered: Metered, bill_of: Callable[[Metered], Bill]
+    calls: Sequence[Called], metered: Metered, paid: Bill, bill_of: Callable[[Metered], Bill]
 ) -> Curtailed:
     """Add up what calls came to.
 
     Args:
         calls: by their begins.
         metered: what the bill is of.
-        bill_of: makes it.
+        paid: the bill.
+        bill_of: makes one.
     """
     rows = [_row(call) for call in calls]
     alone = [row for row, is_alone in zip(rows, _alone(calls), strict=True) if is_alone]
@@ -94,7 +95,7 @@ def curtailed(
     is_known = not (np.isnan(usual) & ~np.isnan(metered.energy_kwh)).any()
     peaks: tuple[PeakAvoided, ...] = ()
     if is_known and calls:
-        peaks = _peaks(bill_of(metered), bill_of(replace(metered, energy_kwh=usual)))
+        peaks = _peaks(paid, bill_of(replace(metered, energy_kwh=usual)))
     together = [row for row in rows if row not in alone]
     earned = [row.earned_usd for row in alone]
     earned += [(row.credit_usd or 0.0) - (row.penalty_usd or 0.0) for row in together]

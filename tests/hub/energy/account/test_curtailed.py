@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lode_hub.energy.account.baseline import Expected
-from lode_hub.energy.account.bill import bill
+from lode_hub.energy.account.bill import Bill, bill
 from lode_hub.energy.account.curtailed import Called, Curtailed, curtailed
 from lode_hub.energy.account.event import Terms, event_account
 from lode_hub.energy.account.metered import Metered, part
@@ -34,8 +34,10 @@ def called(name: str, hours: tuple[float, float], usual_kwh: float | None, used:
 
 
 def summed(*calls: Called, used: Metered = USED) -> Curtailed:
-    tariffs = [tariff(DEMAND)]
-    return curtailed(calls, used, lambda metered: bill(metered, tariffs, Rates()))
+    def bill_of(metered: Metered) -> Bill:
+        return bill(metered, [tariff(DEMAND)], Rates())
+
+    return curtailed(calls, used, bill_of(used), bill_of)
 
 
 def test_calls_add_up_and_the_peak_they_avoided_is_the_bills_difference() -> None:
